@@ -1,0 +1,25 @@
+import type { UserId } from './ids.ts';
+import type { Username } from './username.ts';
+
+/** An account without its secrets. `privacy` says whether the server has ever seen its password (security 1.10). */
+export interface Account {
+  readonly id: UserId;
+  readonly username: Username;
+  readonly email: string | null;
+  readonly privacy: 'private' | 'open';
+  readonly isAdmin: boolean;
+  readonly createdAt: number;
+}
+
+/** What the server keeps instead of a password (security 1.3): neither key alone is enough to log in. */
+export interface Verifier {
+  readonly suite: string;
+  /** 16 bytes. */
+  readonly salt: Uint8Array;
+  /** bcrypt's cost, 10..14. */
+  readonly cost: number;
+  /** 32 bytes, SHA-256 of the client's key. */
+  readonly storedKey: Uint8Array;
+  /** 32 bytes. */
+  readonly serverKey: Uint8Array;
+}

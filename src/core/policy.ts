@@ -1,0 +1,72 @@
+/**
+ * Every constant of the rules of chat, each with its unit in its name and its reason beside it.
+ * A server may override what `Policy` lists (flag, environment, file); the rest is fixed by the protocol.
+ */
+
+/** What an operator can set. A limit of 0 switches that limit off. */
+export interface Policy {
+  /** bcrypt's cost for every verifier of this server, real, fake or server-made: 10..14 (security 1.8). */
+  readonly bcryptCost: number;
+  /** A session dies when unused for so long (security 3). */
+  readonly sessionIdleMs: number;
+  /** A session token dies at this age however busy it is. */
+  readonly sessionAbsoluteMs: number;
+  /** A family of refresh tokens dies so long after its login. */
+  readonly refreshMs: number;
+  /** Sessions one account may have; the longest idle one gives way. */
+  readonly maxSessionsPerAccount: number;
+  /** Messages one user may send per second, with bursts of ten seconds' worth. */
+  readonly messagesPerSecond: number;
+  /** Registrations from one address (IPv6: one /64) per hour. */
+  readonly registrationsPerHour: number;
+  /** Login attempts from one address (IPv6: one /64) per minute: bounds the cost of proofs. */
+  readonly loginsPerMinute: number;
+}
+
+export const defaultPolicy: Policy = {
+  bcryptCost: 12,
+  sessionIdleMs: 24 * 3_600_000,
+  sessionAbsoluteMs: 7 * 24 * 3_600_000,
+  refreshMs: 30 * 24 * 3_600_000,
+  maxSessionsPerAccount: 50,
+  messagesPerSecond: 100,
+  registrationsPerHour: 100,
+  loginsPerMinute: 600,
+};
+
+/** The range of bcrypt costs that either side accepts: below it guessing is cheap, above it a login takes seconds (security 1.7). */
+export const bcryptCostRange = { min: 10, max: 14 } as const;
+/** A refresh token presented again within this time gets the same successor (security 3): a lost answer is not a theft. */
+export const refreshGraceMs = 20_000;
+/** A session's last use is written at most this often (security 3): one write a minute, not one per call. */
+export const touchIntervalMs = 60_000;
+/** A login exchange lives this long (security 1.5). */
+export const exchangeMs = 60_000;
+/** … and this long while a second factor is asked. */
+export const exchangeWithFactorMs = 120_000;
+/** Open login exchanges per address and in all (security 1.5). */
+export const maxExchanges = { perAddress: 20, total: 10_000 } as const;
+/** How often a node asks the store whether its open sessions still exist (security 3): bounds a lost notice. */
+export const sessionRecheckMs = 5_000;
+/** A message's text, in bytes of UTF-8 (protocol, "JSON-RPC 2.0 door"). */
+export const maxTextBytes = 16_384;
+/** An envelope's size in bytes: twice a text and room for two wraps and a signature, in base64. */
+export const maxEnvelopeBytes = 65_536;
+/** One line or frame, in bytes. */
+export const maxLineBytes = 131_072;
+/** What may wait to be written to one reader before its live stream is cut (protocol). */
+export const maxQueuedBytes = 1_048_576;
+/** Rows read at once when a reader is fed from the store: bounds memory per reader. */
+export const historyPageRows = 500;
+/** Answered rows in one listing or history page. */
+export const maxPageRows = 1_000;
+/** A name or label that a client gives (device label, idempotency key), in characters. */
+export const maxLabelLength = 128;
+/** How often both ends of a line or WebSocket connection ping, and how many missed ones close it. */
+export const ping = { intervalMs: 30_000, missed: 2 } as const;
+/** A password, in code points at least and bytes of UTF-8 at most (security 1.1). */
+export const passwordLimits = { minCodePoints: 6, maxBytes: 1_024 } as const;
+/** Random bytes in a nonce of either side: 18 or more (security 1.5). */
+export const nonceBytes = 18;
+/** Random bytes in a token (security 3). */
+export const tokenBytes = 32;

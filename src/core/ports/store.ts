@@ -1,0 +1,170 @@
+import type { Account, Verifier } from '../model/account.ts';
+import type { ConversationRef, RoomName } from '../model/conversation-name.ts';
+import type { ConversationId, MessageId, SessionId, UserId } from '../model/ids.ts';
+import type { Audience, ConversationView, MessageBody, StoredMessage } from '../model/message.ts';
+import type { Session } from '../model/session.ts';
+import type { Username } from '../model/username.ts';
+
+/**
+ * The truth. Every method is one transaction: it answers after its commit is on disk, and what it refuses
+ * leaves nothing behind. Time comes with the call (UTC milliseconds), never from the store's own clock.
+ * What is expected to happen (taken, missing, stale) is a return value; a throw is a `ChatError`
+ * `unavailable` when the store cannot serve now, anything else is a bug.
+ */
+export interface Store {
+  /** The server's own settings, made by `fresh` at the very first start and stable from then on. */
+  settings(fresh: ServerSettings): Promise<ServerSettings>;
+
+  createAccount(
+    account: NewAccount,
+  ): Promise<{ kind: 'created' } | { kind: 'taken'; field: 'username' | 'email' }>;
+  account(username: Username): Promise<Account | undefined>;
+  credential(username: Username): Promise<{ account: Account; verifier: Verifier } | undefined>;
+  usernames(page: { after: string; limit: number }): Promise<Username[]>;
+
+  /** Opens a session; one per device, `maxPerAccount` in all: what had to give way is in `ended`. */
+  openSession(session: NewSession): Promise<OpenedSession>;
+  sessionByToken(tokenHash: Uint8Array): Promise<Session | undefined>;
+  /** The sessions of one account that are not expired at `now` by `idleMs` and their absolute end, newest use first. */
+  sessions(query: { userId: UserId; now: number; idleMs: number }): Promise<Session[]>;
+  /** Which of `ids` still exist; how a node finds out about revocations whose notice it missed. */
+  existingSessions(ids: readonly SessionId[]): Promise<SessionId[]>;
+  touchSession(touch: { id: SessionId; lastUsedAt: number }): Promise<void>;
+  /** Rotates a refresh token once; see {@link RefreshOutcome}. */
+  refreshSession(refresh: RefreshRequest): Promise<RefreshOutcome>;
+  /** Ends one session of `userId`; false when that account has no such session. */
+  endSession(end: { id: SessionId; userId: UserId }): Promise<boolean>;
+  /** Ends all sessions of an account but `except`; answers the ids that ended. */
+  endSessions(end: { userId: UserId; except?: SessionId }): Promise<SessionId[]>;
+  /** Deletes sessions and refresh tokens that ended before `now` (idle sessions by `idleMs`); answers how many sessions went. */
+  sweepSessions(sweep: { now: number; idleMs: number }): Promise<number>;
+
+  createRoom(room: { room: RoomName; by: UserId; now: number }): Promise<'created' | 'taken'>;
+  joinRoom(join: { room: RoomName; userId: UserId; now: number }): Promise<'joined' | 'already' | 'missing'>;
+  /** Nobody leaves the lobby: `stays`. */
+  leaveRoom(leave: { room: RoomName; userId: UserId }): Promise<'left' | 'not-member' | 'missing' | 'stays'>;
+  /** All rooms in order of name, each with whether `userId` is in it and how many members it has. */
+  rooms(query: { userId: UserId; after: string; limit: number }): Promise<RoomSummary[]>;
+  roomMembers(query: { room: RoomName; after: string; limit: number }): Promise<Username[] | undefined>;
+
+  /** Stores one message (see {@link AppendOutcome}); the first answer again when (sender, key) is known. */
+  appendMessage(message: NewMessage): Promise<AppendOutcome>;
+  /** A conversation as `userId` sees it. A direct conversation that nobody has written in yet is made. */
+  openConversation(query: {
+    userId: UserId;
+    ref: ConversationRef;
+    now: number;
+  }): Promise<ConversationView | ConversationRefusal>;
+  /** Every conversation of `userId`: the rooms it is in (the lobby too) and its direct ones. */
+  conversations(query: { userId: UserId }): Promise<ConversationView[]>;
+  /** Messages with `after < seq < before` in order of seq: the first `limit`, or with `newest` the last `limit`. */
+  messages(query: MessageQuery): Promise<StoredMessage[]>;
+  /** The seq after which reading starts: before the first message sent at or after `since`, after message `id`, or before the last `last`. `undefined` when `id` is not in this conversation. */
+  startingSeq(query: { conversation: ConversationId; from: StartingPoint }): Promise<number | undefined>;
+  /** Moves the read marker forward, never back; answers where it stands. */
+  markRead(mark: { conversation: ConversationId; userId: UserId; seq: number }): Promise<number>;
+
+  /** Waits for what is under way, closes the files, and lets go of the lock. */
+  close(): Promise<void>;
+}
+
+/** What makes this server this server: both are random, made once, and never change. */
+export interface ServerSettings {
+  readonly realm: string;
+  /** 32 bytes. */
+  readonly serverSecret: Uint8Array;
+}
+
+/** A new account with its verifier. */
+export interface NewAccount {
+  readonly account: Account;
+  readonly verifier: Verifier;
+}
+
+/** A session to be opened with its first refresh token; only digests (SHA-256) of tokens reach the store. */
+export interface NewSession {
+  readonly session: Session;
+  /** True when `session.deviceId` was made for this login; false when the client named it. */
+  readonly isNewDevice: boolean;
+  readonly tokenHash: Uint8Array;
+  readonly refreshHash: Uint8Array;
+  readonly maxPerAccount: number;
+}
+
+/** What `openSession` did. `foreign-device` when the device belongs to another account: nothing was opened. */
+export type OpenedSession =
+  | { readonly kind: 'opened'; readonly ended: readonly SessionId[] }
+  | { readonly kind: 'foreign-device' }
+  | { readonly kind: 'no-account' };
+
+/** One rotation: the digests of the presented token and of its (deterministic) successors. */
+export interface RefreshRequest {
+  readonly refreshHash: Uint8Array;
+  readonly nextTokenHash: Uint8Array;
+  readonly nextRefreshHash: Uint8Array;
+  readonly now: number;
+  /** How long a used token still answers with its successor. */
+  readonly graceMs: number;
+  readonly absoluteMs: number;
+}
+
+/**
+ * `rotated`: done now, or within the grace before and the successor is unused (same answer). `reused`: presented after
+ * the grace, or in the grace when its successor was already rotated; the session and its family are gone. `unknown`: never seen, or expired.
+ */
+export type RefreshOutcome =
+  | { readonly kind: 'rotated'; readonly session: Session }
+  | { readonly kind: 'reused'; readonly session: Session }
+  | { readonly kind: 'unknown' };
+
+/** A room in a listing. */
+export interface RoomSummary {
+  readonly room: RoomName;
+  readonly members: number;
+  readonly isMember: boolean;
+  readonly lastSeq: number;
+}
+
+/** A message to be stored. `key` is the sender's idempotency key, or undefined for none. */
+export interface NewMessage {
+  readonly id: MessageId;
+  readonly senderId: UserId;
+  readonly sender: Username;
+  readonly to: ConversationRef;
+  readonly key: string | undefined;
+  readonly sentAt: number;
+  readonly body: MessageBody;
+}
+
+/** Why a conversation cannot be used: no such room, no such user, or not a member of that room. */
+export type ConversationRefusal =
+  | { readonly kind: 'no-room' }
+  | { readonly kind: 'no-user' }
+  | { readonly kind: 'not-member' };
+
+/** `stored`: now. `repeated`: (sender, key) was stored before; id, seq, time and conversation are the first one's. */
+export type AppendOutcome =
+  | {
+      readonly kind: 'stored' | 'repeated';
+      readonly conversation: ConversationId;
+      readonly audience: Audience;
+      readonly id: MessageId;
+      readonly seq: number;
+      readonly sentAt: number;
+    }
+  | ConversationRefusal;
+
+/** A page of a conversation. */
+export interface MessageQuery {
+  readonly conversation: ConversationId;
+  readonly after?: number;
+  readonly before?: number;
+  readonly limit: number;
+  readonly newest?: boolean;
+}
+
+/** Where a reader begins. */
+export type StartingPoint =
+  | { readonly id: MessageId }
+  | { readonly since: number }
+  | { readonly last: number };
