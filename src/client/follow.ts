@@ -1,0 +1,224 @@
+import { ChatError } from '../core/errors.ts';
+import { believed } from './answers.ts';
+import { backoffMs, backoffRange, passes, pause } from './backoff.ts';
+import type { Connection, WireMessage } from './connection.ts';
+import { instantIn, listIn, objectIn, readPosition } from './frames.ts';
+import { Inbox } from './inbox.ts';
+import type { Open } from './outbox.ts';
+import { canonicalName, type StartingPoint, startParams, startParamsForAll } from './starting-point.ts';
+
+export { history } from './history.ts';
+export type { Open } from './outbox.ts';
+export type { StartingPoint } from './starting-point.ts';
+
+/** How a follower fares; for a line on stderr. */
+export type FollowState =
+  | { readonly kind: 'following' }
+  /** The next try comes after `waitMs`. */
+  | { readonly kind: 'waiting'; readonly cause: ChatError; readonly waitMs: number };
+
+/** What to follow. */
+export interface FollowOptions {
+  /** Makes a connection that is logged in; it is closed here. */
+  readonly open: Open;
+  /** `#room` and `@user`; none means all own conversations, also those that begin later. */
+  readonly targets: readonly string[];
+  /** Where each conversation begins. A position (`after`, `after_id`) needs targets. */
+  readonly from: StartingPoint;
+  /** Ends the iteration quietly. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onState?: ((state: FollowState) => void) | undefined;
+}
+
+/** A message that never comes, however often it is asked for, is the server's loss: it is said, not hidden. */
+const maxGapTries = 5;
+
+/**
+ * Follows conversations for ever, each in seq order, without gap or repeat over any number of lost connections. Throws
+ * only what no new connection cures: `unauthenticated`, `forbidden`, `not-found`, `invalid`, `untrusted` and the like.
+ * A reader that is slow leaves the socket unread; memory stays bounded.
+ */
+export async function* follow(options: FollowOptions): AsyncGenerator<WireMessage, void, undefined> {
+  const { signal, onState } = options;
+  const progress = startProgress(options);
+  let failures = 0;
+  let hasRetriedSession = false;
+  for (;;) {
+    let connection: Connection | undefined;
+    let openedAt = 0;
+    try {
+      connection = await openUnlessAborted(options.open, signal);
+      if (!connection) return;
+      openedAt = Date.now();
+      for await (const message of readConnection(connection, progress, options)) {
+        failures = 0;
+        hasRetriedSession = false;
+        yield message;
+      }
+    } catch (error) {
+      if (signal?.aborted) return;
+      if (openedAt > 0 && Date.now() - openedAt >= backoffRange.maxMs) {
+        failures = 0;
+        hasRetriedSession = false;
+      }
+      // A session that ended on a connection may have been renewed by another process: `open` knows.
+      if (connection && isSessionLost(error) && !hasRetriedSession) {
+        hasRetriedSession = true;
+        continue;
+      }
+      if (!isWorthWaiting(error)) throw error;
+      failures += 1;
+      const waitMs = backoffMs(failures, error);
+      onState?.({ kind: 'waiting', cause: error, waitMs });
+      await pause(waitMs, signal);
+    } finally {
+      await connection?.close();
+    }
+    if (signal?.aborted) return;
+  }
+}
+
+/** How far each conversation has been read: what survives a connection. */
+interface Progress {
+  /** Empty when all own conversations are followed. */
+  readonly targets: readonly string[];
+  readonly start: object;
+  /** The last seq that was handed out, or where reading began. */
+  readonly cursors: Map<string, number>;
+  /** When all own conversations were listed first: those without a cursor have begun since. */
+  listedAt: string | undefined;
+  gap: { readonly to: string; readonly after: number; readonly tries: number } | undefined;
+}
+
+function startProgress({ targets, from }: FollowOptions): Progress {
+  return {
+    targets: [...new Set(targets.map(canonicalName))],
+    start: targets.length === 0 ? startParamsForAll(from) : startParams(from),
+    cursors: new Map(),
+    listedAt: undefined,
+    gap: undefined,
+  };
+}
+
+/** What one connection has to say, from where the last one ended; throws why it ended. */
+async function* readConnection(
+  connection: Connection,
+  progress: Progress,
+  { signal, onState }: FollowOptions,
+): AsyncGenerator<WireMessage, void, undefined> {
+  const inbox = new Inbox(connection);
+  const onAbort = (): void => void connection.close();
+  signal?.addEventListener('abort', onAbort);
+  try {
+    if (signal?.aborted) return;
+    const starts =
+      progress.targets.length === 0 ? startAll(connection, progress) : startEach(connection, progress);
+    Promise.all(starts.values()).then(
+      () => onState?.({ kind: 'following' }),
+      (error: unknown) => inbox.fail(error),
+    );
+    for (;;) {
+      const message = inbox.take();
+      if (!message) await inbox.arrival();
+      else if (await isNext(message, progress, starts, inbox)) yield message;
+    }
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    inbox.stop();
+  }
+}
+
+/** What is under way for a conversation; `everything` for those that are not named. */
+type Starts = ReadonlyMap<string, Promise<void>>;
+const everything = '';
+
+function startEach(connection: Connection, progress: Progress): Starts {
+  const { targets, start, cursors } = progress;
+  const startOne = async (to: string): Promise<void> => {
+    const after = cursors.get(to);
+    const answer = await connection.call(
+      'conversation.follow',
+      after === undefined ? { to, ...start } : { to, after },
+    );
+    const position = believed(connection, answer, (value) => readPosition(value, 'after'));
+    if (after === undefined) cursors.set(to, position.seq);
+  };
+  return new Map(targets.map((to) => [to, startOne(to)]));
+}
+
+function startAll(connection: Connection, progress: Progress): Starts {
+  const { start, cursors, listedAt } = progress;
+  const startThem = async (): Promise<void> => {
+    const params = listedAt === undefined ? start : { cursors: Object.fromEntries(cursors), since: listedAt };
+    const answer = await connection.call('conversation.follow', params);
+    const { at, following } = believed(connection, answer, (value) => {
+      const fields = objectIn(value, 'an answer');
+      return {
+        at: instantIn(fields, 'at'),
+        following: listIn(fields, 'following').map((one) => readPosition(one, 'after')),
+      };
+    });
+    progress.listedAt ??= at;
+    for (const { to, seq } of following) if (!cursors.has(to)) cursors.set(to, seq);
+  };
+  return new Map([[everything, startThem()]]);
+}
+
+/** True for the very next message of its conversation, which is then counted as handed out; throws at a gap. */
+async function isNext(
+  message: WireMessage,
+  progress: Progress,
+  starts: Starts,
+  inbox: Inbox,
+): Promise<boolean> {
+  const { to, seq } = message;
+  const start = starts.get(to) ?? starts.get(everything);
+  // Not ours: followed by somebody else on the same connection.
+  if (!start) return false;
+  // An event can overtake the answer that says where its conversation begins.
+  if (!progress.cursors.has(to)) await inbox.answerTo(start);
+  // A conversation that was not listed has begun just now, or was joined.
+  const after = progress.cursors.get(to) ?? seq - 1;
+  if (seq <= after) return false;
+  if (seq > after + 1) throw gapError(to, after, progress);
+  progress.cursors.set(to, seq);
+  return true;
+}
+
+/** A message is missing: it is asked for again on a new connection, a few times. */
+function gapError(to: string, after: number, progress: Progress): ChatError {
+  const { gap } = progress;
+  const tries = gap?.to === to && gap.after === after ? gap.tries + 1 : 1;
+  progress.gap = { to, after, tries };
+  const text = `the server skipped message ${after + 1} of ${to}`;
+  return tries < maxGapTries
+    ? new ChatError('unavailable', `${text}: asking for it again`)
+    : new ChatError('internal', `${text}, and has done so ${tries} times`);
+}
+
+/** Undefined when `signal` aborts first; a connection that comes later is closed. */
+function openUnlessAborted(open: Open, signal: AbortSignal | undefined): Promise<Connection | undefined> {
+  if (!signal) return open();
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => resolve(undefined);
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort);
+    open()
+      .then((connection) => {
+        if (signal.aborted) void connection.close();
+        else resolve(connection);
+      }, reject)
+      .finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+function isSessionLost(error: unknown): boolean {
+  return error instanceof ChatError && error.code === 'unauthenticated';
+}
+
+function isWorthWaiting(error: unknown): error is ChatError {
+  return passes(error);
+}

@@ -1,0 +1,249 @@
+import { fromBase64, toBase64 } from '../core/crypto/bytes.ts';
+import type { LoginPin, StartedLogin } from '../core/crypto/scram-client.ts';
+import { ChatError } from '../core/errors.ts';
+import { parsePassword } from '../core/model/password.ts';
+import { parseUsername } from '../core/model/username.ts';
+import { bcryptCostRange } from '../core/policy.ts';
+import { randomBytes } from '../core/random.ts';
+import { believed } from './answers.ts';
+import type { Connection } from './connection.ts';
+import { BadFrame, type Fields, instantIn, listIn, objectIn, textIn } from './frames.ts';
+
+export type { LoginPin } from '../core/crypto/scram-client.ts';
+
+/** Who registers. The password never leaves this process: what is sent cannot log in (security 1). */
+export interface RegisterOptions {
+  readonly username: string;
+  readonly password: string;
+  readonly email?: string | undefined;
+  /** Told how much of the password's stretching is done, 0 to 1. */
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+}
+
+/** A new account; it is not logged in yet. */
+export interface RegisteredAccount {
+  readonly user_id: string;
+  readonly username: string;
+  readonly created_at: string;
+}
+
+/** Who logs in, on which device. */
+export interface LoginOptions {
+  readonly username: string;
+  readonly password: string;
+  readonly device?: { readonly id?: string | undefined; readonly label?: string | undefined } | undefined;
+  /** The second factor's code. */
+  readonly otp?: string | undefined;
+  /** What the last login to this server gave: nothing weaker, and no other server, is accepted (security 1.6). */
+  readonly pin?: LoginPin | undefined;
+  /** Told how much of the password's stretching is done, 0 to 1. */
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+}
+
+/** A session with its tokens, which are shown this once. */
+export interface OpenedSession {
+  readonly user_id: string;
+  readonly username: string;
+  readonly session_id: string;
+  readonly session_token: string;
+  readonly refresh_token: string;
+  readonly expires_at: string;
+  readonly device_id: string;
+}
+
+/** A session that a connection was bound to by its token. */
+export interface ResumedSession {
+  readonly user_id: string;
+  readonly username: string;
+  readonly session_id: string;
+  readonly expires_at: string;
+  readonly device_id: string;
+}
+
+/** The name of a login suite or of a channel binding. */
+const nameShape = /^[A-Za-z0-9.-]{1,64}$/;
+
+/** Loaded at the first login or registration: nothing else needs the password hash. */
+const loadCrypto = async () => {
+  const [scram, stretching, verifier] = await Promise.all([
+    import('../core/crypto/scram-client.ts'),
+    import('../core/crypto/stretch.ts'),
+    import('../core/crypto/verifier.ts'),
+  ]);
+  return { ...scram, ...stretching, ...verifier };
+};
+
+/**
+ * Creates an account whose password the server never sees (security 1.3). Throws `invalid` for a name or password
+ * that does not fit, `untrusted` for a server that asks for a weak verifier, `conflict` when the name is taken.
+ */
+export async function register(connection: Connection, options: RegisterOptions): Promise<RegisteredAccount> {
+  const username = parseUsername(options.username);
+  const password = parsePassword(options.password);
+  const begun = await connection.call('account.begin-register', {});
+  const { realm, cost, suite, serverKey } = believed(connection, begun, readRegistration);
+  checkServerKey(connection, serverKey);
+  const { stretch, verifierFrom, chatSuite, isRealm, saltBytes } = await loadCrypto();
+  if (suite !== chatSuite || !isRealm(realm))
+    throw untrusted('it asks for a verifier that this client does not know');
+  if (!Number.isInteger(cost) || cost < bcryptCostRange.min || cost > bcryptCostRange.max) {
+    throw untrusted(
+      `it asks for cost ${cost}, which is not within ${bcryptCostRange.min} to ${bcryptCostRange.max}`,
+    );
+  }
+  const salt = randomBytes(saltBytes);
+  const secret = await stretch({ realm, username, password, salt, cost }, options.onProgress);
+  const verifier = verifierFrom(secret, salt, cost);
+  const answer = await connection.call('account.register', {
+    username,
+    verifier: {
+      suite,
+      salt: toBase64(salt),
+      cost,
+      stored_key: toBase64(verifier.storedKey),
+      server_key: toBase64(verifier.serverKey),
+    },
+    ...(options.email === undefined ? {} : { email: options.email }),
+  });
+  return believed(connection, answer, (value) => {
+    const fields = objectIn(value, 'an account');
+    if (fields.username !== username) throw new BadFrame("another account's name");
+    return { user_id: textIn(fields, 'user_id'), username, created_at: instantIn(fields, 'created_at') };
+  });
+}
+
+/**
+ * Logs in by challenge and response (security 1.4): the server is judged before the password is touched, and again
+ * before its tokens are handed out. Throws `unauthenticated` for wrong credentials and for a server that cannot
+ * prove that it knows the account, `untrusted` for one that is not the server of the connection or of the pin.
+ */
+export async function login(
+  connection: Connection,
+  options: LoginOptions,
+): Promise<{ session: OpenedSession; pin: LoginPin }> {
+  const username = parseUsername(options.username);
+  const password = parsePassword(options.password);
+  const { beginLogin, stretch } = await loadCrypto();
+  const { channelBinding } = connection;
+  const started = beginLogin({
+    username,
+    binding: channelBinding ? { kind: 'tls-exporter', bytes: channelBinding } : { kind: 'none' },
+  });
+  const { exchange, challenged } = await challenge(connection, started, options.pin);
+  const { salt, cost, realm } = challenged;
+  const finished = challenged.finish(
+    await stretch({ realm, username, password, salt, cost }, options.onProgress),
+  );
+  const answer = await connection.call('login.finish', {
+    exchange,
+    message: finished.message,
+    ...(options.device === undefined ? {} : { device: options.device }),
+    ...(options.otp === undefined ? {} : { otp: options.otp }),
+  });
+  const { message } = answer as Fields;
+  let pin: LoginPin;
+  try {
+    pin = finished.verifyServer(typeof message === 'string' ? message : undefined);
+  } catch (error) {
+    // The tokens in `answer` go no further; the server is told, so that the session ends there too.
+    await connection.call('login.reject', {}).catch(() => {});
+    throw error;
+  }
+  const session = believed(connection, answer, (value) => readSession(value, username));
+  await confirm(connection, session);
+  return { session, pin };
+}
+
+/** Binds the connection to the session of a token; throws `unauthenticated` when the token is not alive. */
+export async function resume(connection: Connection, sessionToken: string): Promise<ResumedSession> {
+  const answer = await connection.call('login.resume', { session_token: sessionToken });
+  return believed(connection, answer, (value) => readResumed(objectIn(value, 'a session')));
+}
+
+async function challenge(connection: Connection, started: StartedLogin, pin: LoginPin | undefined) {
+  const answer = await connection.call('login.begin', { message: started.message });
+  const begun = believed(connection, answer, readChallenge);
+  checkServerKey(connection, begun.serverKey);
+  const challenged = started.readChallenge(begun.message, {
+    serverPublicKey: begun.serverKey,
+    offer: { suites: begun.suites, bindings: begun.bindings },
+    pin,
+  });
+  return { exchange: begun.exchange, challenged };
+}
+
+/** The client's last word in document 3's exchange: its first call, which shows that it took the session. */
+async function confirm(connection: Connection, session: OpenedSession): Promise<void> {
+  const me = await connection.call('account.me', {});
+  believed(connection, me, (value) => {
+    if (objectIn(value, 'an account').username !== session.username)
+      throw new BadFrame("another account's name");
+  });
+}
+
+/** Over TLS a server's login key is the key of its certificate: anything else is somebody in between (security 1.4). */
+function checkServerKey({ identity }: Connection, serverKey: Uint8Array): void {
+  if (identity && toBase64(identity.spki) !== toBase64(serverKey)) {
+    throw untrusted('its login key is not the key of its TLS certificate');
+  }
+}
+
+function readRegistration(value: unknown) {
+  const fields = objectIn(value, 'an answer');
+  if (typeof fields.cost !== 'number') throw new BadFrame('a wrong cost');
+  return {
+    realm: textIn(fields, 'realm'),
+    cost: fields.cost,
+    suite: textIn(fields, 'suite'),
+    serverKey: bytesIn(fields, 'server_key'),
+  };
+}
+
+function readChallenge(value: unknown) {
+  const fields = objectIn(value, 'an answer');
+  return {
+    exchange: textIn(fields, 'exchange'),
+    message: textIn(fields, 'message', /^[\x20-\x7e]{1,1024}$/),
+    serverKey: bytesIn(fields, 'server_key'),
+    suites: namesIn(fields, 'suites'),
+    bindings: namesIn(fields, 'bindings'),
+  };
+}
+
+function readSession(value: unknown, username: string): OpenedSession {
+  const fields = objectIn(value, 'a session');
+  if (fields.username !== username) throw new BadFrame("another account's name");
+  return {
+    ...readResumed(fields),
+    session_token: textIn(fields, 'session_token'),
+    refresh_token: textIn(fields, 'refresh_token'),
+  };
+}
+
+function readResumed(fields: Fields): ResumedSession {
+  return {
+    user_id: textIn(fields, 'user_id'),
+    username: parseUsername(textIn(fields, 'username')),
+    session_id: textIn(fields, 'session_id'),
+    expires_at: instantIn(fields, 'expires_at'),
+    device_id: textIn(fields, 'device_id'),
+  };
+}
+
+function bytesIn(fields: Fields, field: string): Uint8Array {
+  const bytes = fromBase64(textIn(fields, field, /^[A-Za-z0-9+/=]{1,8192}$/));
+  if (!bytes) throw new BadFrame(`a wrong ${field}`);
+  return bytes;
+}
+
+function namesIn(fields: Fields, field: string): readonly string[] {
+  const names = listIn(fields, field).filter((name): name is string => typeof name === 'string');
+  if (names.length !== listIn(fields, field).length || !names.every((name) => nameShape.test(name))) {
+    throw new BadFrame(`a wrong ${field}`);
+  }
+  return names;
+}
+
+function untrusted(why: string): ChatError {
+  return new ChatError('untrusted', `the server cannot be trusted with a login: ${why}`);
+}
