@@ -1,0 +1,204 @@
+import yargs, { type Argv } from 'yargs';
+import type { Command, CommandEntry } from './command.ts';
+import { exitCodeHelp } from './exit-codes.ts';
+import { type OptionTable, usageError } from './options.ts';
+import { globalOptions } from './settings.ts';
+
+/** The command that was typed, with what came with it, unchecked. */
+export interface ParsedLine {
+  readonly path: readonly string[];
+  readonly command: Command;
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly operands: readonly string[];
+}
+
+/** What a command line asks for. */
+export type Parsed =
+  | { readonly kind: 'command'; readonly line: ParsedLine }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'version'; readonly raw: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'nothing'; readonly text: string };
+
+/**
+ * yargs reads `true` and `false` after a bare flag as its value, drops `-`, and takes a last word `help` for the flag;
+ * a message must keep them. Behind a NUL, which no argument can hold, they are words like any other.
+ */
+const swallowed = /^(true|false|-|help)$/;
+const shield = (word: string): string => (swallowed.test(word) ? `\0${word}` : word);
+const unshield = (word: string): string => (word.startsWith('\0') ? word.slice(1) : word);
+
+function unshieldValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unshieldValue);
+  return typeof value === 'string' ? unshield(value) : value;
+}
+
+/** `chat help send` is `chat send --help`; every other word goes through as typed. */
+function prepare(argv: readonly string[]): string[] {
+  if (argv[0] === 'help') return [...argv.slice(1).map(shield), '--help'];
+  return argv.map(shield);
+}
+
+/** Declares a table to yargs; values stay text, since the checks and their messages are ours. */
+function declare(parser: Argv, table: OptionTable, group: string): Argv {
+  for (const [name, option] of Object.entries(table)) {
+    if (option.type === 'refused') {
+      parser.option(name, { type: 'string', hidden: true });
+      continue;
+    }
+    const env = option.env === undefined ? '' : ` [${option.env}]`;
+    const words = option.type === 'choice' ? ` (${option.choices.join('|')})` : '';
+    const value = 'value' in option ? `${option.value}: ` : '';
+    parser.option(name, {
+      type: option.type === 'flag' ? 'boolean' : 'string',
+      describe: `${value}${option.describe}${words}${env}`,
+      group,
+      ...(option.type === 'flag' ? {} : { requiresArg: true }),
+      ...(option.alias === undefined ? {} : { alias: option.alias }),
+    });
+  }
+  return parser;
+}
+
+/** Refuses `--quiet=maybe`, which yargs would read as false. */
+function refuseValues(argv: readonly string[], table: OptionTable): void {
+  const end = argv.indexOf('--');
+  const flags = end < 0 ? argv : argv.slice(0, end);
+  for (const [name, option] of Object.entries(table)) {
+    if (option.type !== 'flag') continue;
+    const spellings = option.alias === undefined ? [`--${name}=`] : [`--${name}=`, `-${option.alias}=`];
+    if (flags.some((word) => spellings.some((spelling) => word.startsWith(spelling)))) {
+      throw usageError(`--${name} takes no value`, `--${name}`);
+    }
+  }
+}
+
+/** Turns yargs' texts into ours: the flag as it was typed, and where to look. */
+function explain(message: string, argv: readonly string[]): string {
+  const unknown = /^Unknown arguments?: (.*)$/.exec(message);
+  if (unknown !== null) {
+    const names = (unknown[1] ?? '').split(', ');
+    const first = argv.find(
+      (word) => word.startsWith('-') && names.some((name) => word.replace(/^-+/, '').startsWith(name)),
+    );
+    const shown = (first ?? `--${names[0]}`).replace(/=.*$/, '');
+    const dashed = shown.startsWith('--') ? '' : '; text that begins with a dash goes after --';
+    return `unknown flag ${shown}${dashed} (see chat --help)`;
+  }
+  const valueless = /^Not enough arguments following: (.*)$/.exec(message);
+  if (valueless !== null) {
+    const name = valueless[1] ?? '';
+    return `${name.length === 1 ? '-' : '--'}${name} needs a value`;
+  }
+  const similar = /^Did you mean (.*)\?$/.exec(message);
+  if (similar !== null) return `unknown command; did you mean ${similar[1]}? (see chat --help)`;
+  return message;
+}
+
+/** Reads a command line against the list; throws `invalid` (exit 2) for one that does not fit. Never prints, never exits. */
+export async function parseCommandLine(
+  argv: readonly string[],
+  entries: readonly CommandEntry[],
+  columns: number,
+): Promise<Parsed> {
+  let line: ParsedLine | undefined;
+  let help = '';
+
+  const register = (parser: Argv, list: readonly CommandEntry[], path: readonly string[]): void => {
+    for (const entry of list) {
+      const ownPath = [...path, entry.name];
+      let loaded: Command | undefined;
+      parser.command({
+        command: entry.name,
+        describe: entry.summary,
+        builder: async (own: Argv) => {
+          loaded = await entry.load();
+          const { usage, description, options, examples, subcommands = [] } = loaded;
+          own.usage(`${usage.map((form) => `chat ${form}`).join('\n')}\n\n${description}`);
+          declare(own, options, 'Flags:');
+          for (const [commandLine, what] of examples) own.example(commandLine, what);
+          register(own, subcommands, ownPath);
+          own.epilogue(exitCodeHelp);
+          return own;
+        },
+        handler: (raw) => {
+          if (loaded === undefined) return;
+          const { _: words, $0: _script, ...flags } = raw;
+          line = {
+            path: ownPath,
+            command: loaded,
+            raw: Object.fromEntries(
+              Object.entries(flags).map(([name, value]) => [name, unshieldValue(value)]),
+            ),
+            operands: words.slice(ownPath.length).map((word) => unshield(String(word))),
+          };
+        },
+      });
+    }
+  };
+
+  const parser = yargs()
+    .scriptName('chat')
+    .usage('chat COMMAND\n\nSelf-hosted team chat for terminals and scripts.')
+    .exitProcess(false)
+    .detectLocale(false)
+    .version(false)
+    .wrap(Math.min(columns, 110))
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+    .help('help', 'show what a command does, its flags, examples and exit codes')
+    .alias('help', 'h')
+    .option('version', { type: 'boolean', describe: 'show the version', group: 'Global flags:' })
+    .group('help', 'Global flags:')
+    .epilogue(exitCodeHelp)
+    .recommendCommands()
+    .strictOptions()
+    .fail((message, error) => {
+      throw error ?? usageError(explain(message, argv));
+    });
+  declare(parser, globalOptions, 'Global flags:');
+  register(parser, entries, []);
+
+  const prepared = prepare(argv);
+  const parsed = await parser
+    .parseAsync(prepared, {}, (_error, _args, output) => {
+      help = output;
+    })
+    .catch((error: unknown) => {
+      // What is wrong with a flag's value does not go through `fail` in every case.
+      if (error instanceof Error && error.name === 'YError') throw usageError(explain(error.message, argv));
+      throw error;
+    });
+  if (help !== '') return { kind: 'help', text: help };
+  if (line !== undefined) {
+    if (line.raw.version === true) return { kind: 'version', raw: line.raw };
+    refuseValues(argv, { ...globalOptions, ...line.command.options });
+    checkOperands(line);
+    return { kind: 'command', line };
+  }
+  refuseValues(argv, globalOptions);
+  const { _: words, $0: _script, ...raw } = parsed;
+  if (raw.version === true) return { kind: 'version', raw };
+  if (words.length > 0) {
+    throw usageError(`unknown command ${JSON.stringify(unshield(String(words[0])))} (see chat --help)`);
+  }
+  return { kind: 'nothing', text: await parser.getHelp() };
+}
+
+function checkOperands({ command, operands, path }: ParsedLine): void {
+  const { min, max, names } = command.operands;
+  if (operands.length < min) throw usageError(`chat ${path.join(' ')} needs ${names}`);
+  const extra = operands[max];
+  if (extra !== undefined) {
+    throw usageError(
+      `chat ${path.join(' ')}: unexpected ${JSON.stringify(extra)} (see chat ${path.join(' ')} --help)`,
+    );
+  }
+  if (operands.includes('') && command.operands.max !== Number.POSITIVE_INFINITY) {
+    throw usageError(`chat ${path.join(' ')}: an argument is empty`);
+  }
+}

@@ -1,0 +1,44 @@
+import type { connect } from '../client/connection.ts';
+import type { follow, history } from '../client/follow.ts';
+import type { login, register, resume } from '../client/login.ts';
+import type { sendMany, sendReliably } from '../client/send.ts';
+
+/** What the commands use of `src/client`, as one object that a test can replace. */
+export interface ClientLibrary {
+  connect(...parameters: Parameters<typeof connect>): ReturnType<typeof connect>;
+  register(...parameters: Parameters<typeof register>): ReturnType<typeof register>;
+  login(...parameters: Parameters<typeof login>): ReturnType<typeof login>;
+  resume(...parameters: Parameters<typeof resume>): ReturnType<typeof resume>;
+  sendReliably(...parameters: Parameters<typeof sendReliably>): ReturnType<typeof sendReliably>;
+  sendMany(...parameters: Parameters<typeof sendMany>): ReturnType<typeof sendMany>;
+  follow(...parameters: Parameters<typeof follow>): ReturnType<typeof follow>;
+  history(...parameters: Parameters<typeof history>): ReturnType<typeof history>;
+}
+
+/** The real library, each module loaded at its first call: `chat send` never loads the password hash. */
+export const lazyClientLibrary: ClientLibrary = {
+  async connect(...parameters) {
+    return (await import('../client/connection.ts')).connect(...parameters);
+  },
+  async register(...parameters) {
+    return (await import('../client/login.ts')).register(...parameters);
+  },
+  async login(...parameters) {
+    return (await import('../client/login.ts')).login(...parameters);
+  },
+  async resume(...parameters) {
+    return (await import('../client/login.ts')).resume(...parameters);
+  },
+  async sendReliably(...parameters) {
+    return (await import('../client/send.ts')).sendReliably(...parameters);
+  },
+  async sendMany(...parameters) {
+    return (await import('../client/send.ts')).sendMany(...parameters);
+  },
+  async *follow(...parameters) {
+    yield* (await import('../client/follow.ts')).follow(...parameters);
+  },
+  async *history(...parameters) {
+    yield* (await import('../client/follow.ts')).history(...parameters);
+  },
+};

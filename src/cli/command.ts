@@ -1,0 +1,53 @@
+import type { Host } from './host.ts';
+import type { OptionTable, OptionValues } from './options.ts';
+import type { Output } from './output.ts';
+import type { Settings } from './settings.ts';
+
+/** What a command gets besides its own flags. */
+export interface CommandContext {
+  readonly host: Host;
+  readonly settings: Settings;
+  readonly output: Output;
+  /** Aborts when the process is asked to end, and when the run is over. */
+  readonly signal: AbortSignal;
+}
+
+/** What was typed after the command's name, flags checked. */
+export interface CommandArguments<T extends OptionTable = OptionTable> {
+  readonly options: OptionValues<T>;
+  /** Everything that is no flag, byte for byte as typed. */
+  readonly operands: readonly string[];
+}
+
+/** One subcommand as data: its flags, its help, and what it does. */
+export interface Command<T extends OptionTable = OptionTable> {
+  /** How it is typed, one line a form, without `chat`. */
+  readonly usage: readonly string[];
+  /** What it does, for its help. */
+  readonly description: string;
+  readonly options: T;
+  /** How many words besides flags it takes, and what they are called when one is missing. */
+  readonly operands: { readonly min: number; readonly max: number; readonly names: string };
+  /** A command line and what it does. */
+  readonly examples: readonly (readonly [commandLine: string, what: string])[];
+  readonly subcommands?: readonly CommandEntry[];
+  /** True for a command that ends by itself when it is signalled; the others are dropped where they are. */
+  readonly handlesSignals?: boolean;
+  /** Answers the exit code. */
+  run(args: CommandArguments<T>, context: CommandContext): Promise<number>;
+}
+
+/** A command in a list: its file is loaded when it is the one that was typed. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+/** Declares a command, so that `run` gets the types of its own flags. */
+export function command<const T extends OptionTable>(definition: Command<T>): Command<T> {
+  return definition;
+}
+
+/** For commands without words of their own. */
+export const noOperands = { min: 0, max: 0, names: '' } as const;

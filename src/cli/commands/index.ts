@@ -1,0 +1,35 @@
+import type { CommandEntry } from '../command.ts';
+
+/** Every subcommand, in the order of the help; a file is loaded when its command is the one that was typed. */
+export const commands: readonly CommandEntry[] = [
+  { name: 'serve', summary: 'run the server', load: async () => (await import('./serve.ts')).serve },
+  {
+    name: 'register',
+    summary: 'create an account and log in',
+    load: async () => (await import('./register.ts')).register,
+  },
+  { name: 'login', summary: 'log in and remember it', load: async () => (await import('./login.ts')).login },
+  { name: 'logout', summary: 'end the session', load: async () => (await import('./logout.ts')).logout },
+  {
+    name: 'whoami',
+    summary: 'print who is logged in',
+    load: async () => (await import('./whoami.ts')).whoami,
+  },
+  { name: 'send', summary: 'send a message', load: async () => (await import('./send.ts')).send },
+  { name: 'tail', summary: 'print messages and follow', load: async () => (await import('./tail.ts')).tail },
+  { name: 'users', summary: 'list who is online', load: async () => (await import('./users.ts')).users },
+  { name: 'rooms', summary: 'list the rooms', load: async () => (await import('./rooms.ts')).rooms },
+  { name: 'room', summary: 'about one room', load: async () => (await import('./room.ts')).room },
+  { name: 'join', summary: 'join a room', load: async () => (await import('./join.ts')).join },
+  { name: 'leave', summary: 'leave a room', load: async () => (await import('./leave.ts')).leave },
+  {
+    name: 'sessions',
+    summary: 'list or revoke own sessions',
+    load: async () => (await import('./sessions.ts')).sessions,
+  },
+  {
+    name: 'token',
+    summary: 'print a session token for another door',
+    load: async () => (await import('./token.ts')).token,
+  },
+];

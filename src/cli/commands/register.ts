@@ -1,0 +1,79 @@
+import { ChatError } from '../../core/errors.ts';
+import { parseUsername } from '../../core/model/username.ts';
+import { command } from '../command.ts';
+import { exitOk } from '../exit-codes.ts';
+import { checkStateBeforeLogin, logIn, showStretching } from '../log-in.ts';
+import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
+import { withConnection } from '../session.ts';
+
+/** Creates an account and logs in. */
+export const register = command({
+  usage: ['register [NAME] [flags]'],
+  description:
+    'Creates an account and logs in. The password never leaves this machine: the server gets what it needs to check it. ' +
+    'NAME is asked at a terminal when it is missing; the password is asked twice.',
+  options: {
+    email: { type: 'text', value: 'ADDRESS', describe: 'an e-mail address to keep with the account' },
+    device: {
+      type: 'text',
+      value: 'LABEL',
+      describe: "this device's name in the list of sessions; default: the machine's",
+    },
+    'ignore-exists': {
+      type: 'flag',
+      describe: 'when the name is taken, log in with the password instead: for scripts that run twice',
+    },
+    ...passwordOptions,
+  },
+  operands: { min: 0, max: 1, names: 'NAME' },
+  examples: [
+    ['chat register alice', 'asks for the password'],
+    ['chat register bot --password-file pw --ignore-exists', 'in a script, as often as it runs'],
+  ],
+  async run({ options, operands }, context) {
+    const { client } = context.host;
+    checkPasswordSource(options, context.host);
+    const username = parseUsername(await readName(context, operands[0]), 'NAME');
+    await checkStateBeforeLogin(context);
+    const password = await readPassword(context, options, true);
+    return await withConnection(context, async (connection) => {
+      const created = await createUnlessTaken(options['ignore-exists'], async () => {
+        await client.register(connection, {
+          username,
+          password,
+          onProgress: showStretching(context),
+          ...(options.email === undefined ? {} : { email: options.email }),
+        });
+      });
+      context.output.progress(undefined);
+      const login = await logIn(context, connection, {
+        username,
+        password,
+        device: options.device,
+        otp: undefined,
+      });
+      await context.output.note(
+        created ? `registered and logged in as ${login.username}` : `${login.username} exists; logged in`,
+      );
+      const { user_id, session_id, expires_at, device_id } = login;
+      if (context.output.format === 'json') {
+        await context.output.result(
+          { user_id, username: login.username, created, session_id, device_id, expires_at },
+          [],
+        );
+      }
+      return exitOk;
+    });
+  },
+});
+
+/** Answers false for a name that is taken, when that is to be ignored. */
+async function createUnlessTaken(ignoreExists: boolean, create: () => Promise<void>): Promise<boolean> {
+  try {
+    await create();
+    return true;
+  } catch (error) {
+    if (ignoreExists && error instanceof ChatError && error.code === 'conflict') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import type { ErrorCode } from '../core/errors.ts';
+
+/** How a process that did its work ends. */
+export const exitOk = 0;
+/** How a process ends that SIGINT or SIGTERM ended: 128 and the signal's number, as shells count. */
+export const exitBySignal = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Every error's exit code; total, so that a new error code does not compile before it has one (protocol, "Errors"). */
+export const exitCodes: Readonly<Record<ErrorCode, number>> = {
+  internal: 1,
+  invalid: 2,
+  'too-large': 2,
+  unsupported: 2,
+  unavailable: 3,
+  unauthenticated: 4,
+  forbidden: 5,
+  'not-found': 6,
+  conflict: 7,
+  'rate-limited': 8,
+  untrusted: 9,
+  timeout: 10,
+  'second-factor-required': 11,
+};
+
+/** The table that every `--help` ends with. */
+export const exitCodeHelp = `Exit codes:
+   0  done; for send: the server has stored it
+   1  a bug; the server's log has it under the id shown
+   2  the command, its input or its own files do not fit
+   3  no server there, or it cannot serve now
+   4  not logged in, or wrong credentials
+   5  known, but not allowed
+   6  not found
+   7  taken already
+   8  too often; try again later
+   9  the server's key is unknown or has changed
+  10  tail --timeout ended before the end or before --count
+  11  a second factor is required (--otp)
+ 130  ended by SIGINT (143: by SIGTERM)`;

@@ -1,0 +1,130 @@
+import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ChatError } from '../core/errors.ts';
+import { uuidV7 } from '../core/random.ts';
+import type { Host } from './host.ts';
+import { isMissing, stateError } from './state-directory.ts';
+
+/** A holder is never slower than this: what is done under a lock is one call with a shorter timeout. */
+export const staleLockMs = 30_000;
+/** How long a process waits for another one before it gives up. */
+export const lockWaitMs = 40_000;
+const pollMs = 25;
+
+/** Who holds a lock; `nonce` tells two holds of one process apart. */
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  readonly nonce: string;
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { pid, host, nonce } = value as Partial<Record<keyof Holder, unknown>>;
+    if (typeof pid !== 'number' || typeof host !== 'string' || typeof nonce !== 'string') return undefined;
+    return { pid, host, nonce };
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
+}
+
+/** Reads a lock's content and age; undefined when it is gone. */
+async function inspect(path: string, now: number): Promise<{ text: string; ageMs: number } | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
+    return { text, ageMs: now - mtimeMs };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw stateError(path, 'cannot read the lock', error);
+  }
+}
+
+/** A lock is stale when its holder on this machine is gone, or when it is older than any holder may be. */
+function isStale(found: { text: string; ageMs: number }, hostName: string): boolean {
+  const holder = parseHolder(found.text);
+  if (holder !== undefined && holder.host === hostName && !isRunning(holder.pid)) return true;
+  return found.ageMs > staleLockMs || found.ageMs < -staleLockMs;
+}
+
+/** Takes a stale lock away; one that was renewed between look and rename is put back. */
+async function evict(path: string, staleText: string): Promise<void> {
+  const aside = `${path}.${uuidV7()}.tmp`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw stateError(path, 'cannot remove the stale lock', error);
+  }
+  const taken = await readFile(aside, 'utf8');
+  if (taken !== staleText) await link(aside, path).catch(() => {});
+  await unlink(aside);
+}
+
+async function tryCreate(path: string, text: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw stateError(path, 'cannot make the lock', error);
+  }
+}
+
+/**
+ * Runs `work` while no other process does so under the same `path`; waits at most `waitMs` for another holder, then
+ * throws `unavailable`. Our own, since proper-lockfile (last released in 2021) tells a dead holder from a slow one only
+ * by its age, and Node has no lock on files. Should two processes ever hold one lock (a holder that slept longer than
+ * {@link staleLockMs}), the server's grace for refresh tokens gives both the same successor (security 3).
+ */
+export async function withFileLock<T>(
+  path: string,
+  host: Pick<Host, 'processId' | 'hostName' | 'now'>,
+  work: () => Promise<T>,
+  waitMs = lockWaitMs,
+): Promise<T> {
+  const holder: Holder = { pid: host.processId, host: host.hostName, nonce: uuidV7() };
+  const text = JSON.stringify(holder);
+  const giveUpAt = performance.now() + waitMs;
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw stateError(dirname(path), 'cannot make the directory', error);
+  });
+  while (!(await tryCreate(path, text))) {
+    const found = await inspect(path, host.now());
+    if (found === undefined) continue;
+    if (isStale(found, host.hostName)) {
+      await evict(path, found.text);
+      continue;
+    }
+    if (performance.now() >= giveUpAt) {
+      const who = parseHolder(found.text);
+      throw new ChatError(
+        'unavailable',
+        `${path}: is held by ${who === undefined ? 'another process' : `process ${who.pid}`}; remove it if that is gone`,
+      );
+    }
+    await delay(pollMs);
+  }
+  try {
+    return await work();
+  } finally {
+    const mine = await readFile(path, 'utf8').catch(() => '');
+    if (mine === text) await unlink(path).catch(() => {});
+  }
+}

@@ -1,0 +1,71 @@
+import type { ClientLibrary } from './client-library.ts';
+
+/** A signal that asks the process to end. */
+export type EndSignal = 'SIGINT' | 'SIGTERM';
+
+/** Where text goes: stdout is data, stderr is talk. */
+export interface TextSink {
+  readonly isTerminal: boolean;
+  /** The terminal's width; undefined when there is none. */
+  readonly columns: number | undefined;
+  /**
+   * Writes all of `text`. Answers undefined when more may follow at once, and otherwise a promise that
+   * resolves when the reader has caught up and rejects with {@link BrokenPipe} when it has gone.
+   */
+  write(text: string): Promise<void> | undefined;
+  /** Aborts when the reader is known to have gone. */
+  readonly gone: AbortSignal;
+}
+
+/** Thrown by a sink whose reader has gone (`chat tail | head`): there is nobody left to tell. */
+export class BrokenPipe extends Error {
+  override readonly name = 'BrokenPipe';
+}
+
+/** Where bytes come from. */
+export interface ByteSource {
+  readonly isTerminal: boolean;
+  /** Everything until the end of input; may be read once. */
+  bytes(): AsyncIterable<Uint8Array>;
+}
+
+/** Questions to a person at a terminal; asked on stderr, so that stdout stays data. */
+export interface Prompts {
+  text(question: string): Promise<string>;
+  /** What is typed is shown as asterisks. */
+  secret(question: string): Promise<string>;
+  confirm(question: string): Promise<boolean>;
+}
+
+/** Thrown by a prompt that the person left with Ctrl-C. */
+export class PromptLeft extends Error {
+  override readonly name = 'PromptLeft';
+}
+
+/** Everything from outside, handed in, so that a test is in charge of all of it. */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: ByteSource;
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+  readonly prompts: Prompts;
+  readonly platform: NodeJS.Platform;
+  readonly homeDirectory: string;
+  /** This machine's name, the default label of a device. */
+  readonly hostName: string;
+  readonly processId: number;
+  /** The user who runs this; undefined where the platform has no such number. */
+  readonly userId: number | undefined;
+  /** UTC milliseconds. */
+  now(): number;
+  version(): Promise<string>;
+  /** Calls `listener` for every signal until the answered function is called. */
+  onSignal(listener: (signal: EndSignal) => void): () => void;
+  /** Loaded part by part when called. */
+  readonly client: ClientLibrary;
+}
+
+/** True when a person can be asked: there is a terminal to type at and one to read from. */
+export function canPrompt(host: Host): boolean {
+  return host.stdin.isTerminal && host.stderr.isTerminal;
+}

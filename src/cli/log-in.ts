@@ -1,0 +1,109 @@
+import { dirname } from 'node:path';
+import type { Connection } from '../client/connection.ts';
+import { ChatError } from '../core/errors.ts';
+import type { Username } from '../core/model/username.ts';
+import type { CommandContext } from './command.ts';
+import { canPrompt } from './host.ts';
+import { openKnownServers } from './known-servers.ts';
+import type { SavedLogin } from './profile.ts';
+import { callTimeoutMs, profileOf, savedLogin, withConnection } from './session.ts';
+import { ensureWritable } from './state-directory.ts';
+
+/** Who logs in, and on what. */
+export interface LoginRequest {
+  readonly username: Username;
+  readonly password: string;
+  /** The device's label; this machine's name when left out. */
+  readonly device: string | undefined;
+  readonly otp: string | undefined;
+}
+
+/** Finds out that the login could not be kept, or that the old one is damaged, before the server is asked for a new one. */
+export async function checkStateBeforeLogin(context: CommandContext): Promise<SavedLogin | undefined> {
+  const profile = profileOf(context);
+  await ensureWritable(dirname(profile.path), context.host.userId);
+  await openKnownServers(context.host).load(context.settings.server);
+  return await profile.load();
+}
+
+/** Shows on a terminal that the password is being stretched: a second or so of silence otherwise. */
+export function showStretching({ output }: CommandContext): (fraction: number) => void {
+  return (fraction) => {
+    output.progress(fraction < 1 ? `stretching the password ${Math.floor(fraction * 100)} %` : undefined);
+  };
+}
+
+/** Ends the session of the account that was logged in here before; a server that does not mind is no reason to stop. */
+async function endReplaced(context: CommandContext, replaced: SavedLogin): Promise<void> {
+  try {
+    await withConnection(context, async (connection) => {
+      await context.host.client.resume(connection, replaced.session_token);
+      await connection.call('session.end', {}, { timeoutMs: callTimeoutMs });
+    });
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    await context.output.detail(`the session of ${replaced.username} was not ended: ${error.message}`);
+  }
+}
+
+async function proveAndOpen(
+  context: CommandContext,
+  connection: Connection,
+  request: LoginRequest,
+  deviceId: string | undefined,
+) {
+  const { username, password, device, otp } = request;
+  const known = await openKnownServers(context.host).load(context.settings.server);
+  const pin = Object.hasOwn(known.logins, username) ? known.logins[username] : undefined;
+  const label = device ?? context.host.hostName;
+  return await context.host.client.login(connection, {
+    username,
+    password,
+    device: deviceId === undefined ? { label } : { id: deviceId, label },
+    onProgress: showStretching(context),
+    ...(otp === undefined ? {} : { otp }),
+    ...(pin === undefined ? {} : { pin }),
+  });
+}
+
+/** Logs in with the password, asking a person for the second factor when one is required. */
+async function proveWithFactor(
+  context: CommandContext,
+  connection: Connection,
+  request: LoginRequest,
+  deviceId: string | undefined,
+) {
+  try {
+    return await proveAndOpen(context, connection, request, deviceId);
+  } catch (error) {
+    const asks = error instanceof ChatError && error.code === 'second-factor-required';
+    if (!asks || request.otp !== undefined || !canPrompt(context.host)) throw error;
+    const otp = (await context.host.prompts.text('One-time code')).trim();
+    return await proveAndOpen(context, connection, { ...request, otp }, deviceId);
+  } finally {
+    context.output.progress(undefined);
+  }
+}
+
+/**
+ * Logs in on `connection`, keeps the session and what the server proved, and ends the session of another account that
+ * was kept here. The same account keeps its device.
+ */
+export async function logIn(
+  context: CommandContext,
+  connection: Connection,
+  request: LoginRequest,
+): Promise<SavedLogin> {
+  const profile = profileOf(context);
+  const before = await profile.load();
+  const deviceId = before?.username === request.username ? before.device_id : undefined;
+  const { session, pin } = await proveWithFactor(context, connection, request, deviceId);
+  const login = savedLogin(session, context.host.now());
+  await profile.locked(() => profile.save(login));
+  await openKnownServers(context.host).update(context.settings.server, (known) => ({
+    ...known,
+    logins: { ...known.logins, [login.username]: pin },
+  }));
+  if (before !== undefined && before.username !== login.username) await endReplaced(context, before);
+  return login;
+}

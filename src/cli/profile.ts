@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import type { ServerAddress } from '../client/address.ts';
+import { withFileLock } from './file-lock.ts';
+import type { Host } from './host.ts';
+import {
+  readPrivateFile,
+  removePrivateFile,
+  replacePrivateFile,
+  stateDirectory,
+  stateError,
+} from './state-directory.ts';
+
+/** A login as it is kept between commands, for one server and one context. */
+export interface SavedLogin {
+  readonly username: string;
+  readonly user_id: string;
+  readonly session_id: string;
+  readonly session_token: string;
+  readonly refresh_token: string;
+  /** When this was fetched, RFC 3339; with `expires_at` it says how much of its life is over. */
+  readonly obtained_at: string;
+  readonly expires_at: string;
+  readonly device_id: string;
+}
+
+/** The saved login of one server and context, shared by any number of processes. */
+export interface Profile {
+  readonly path: string;
+  /** Undefined when nobody is logged in; throws `unavailable` naming the file when it cannot be understood. */
+  load(): Promise<SavedLogin | undefined>;
+  save(login: SavedLogin): Promise<void>;
+  /** True when there was one. */
+  remove(): Promise<boolean>;
+  /** Runs `work` while no other process changes this login. */
+  locked<T>(work: () => Promise<T>): Promise<T>;
+}
+
+const texts = [
+  'username',
+  'user_id',
+  'session_id',
+  'session_token',
+  'refresh_token',
+  'obtained_at',
+  'expires_at',
+  'device_id',
+] as const satisfies readonly (keyof SavedLogin)[];
+
+function isSavedLogin(value: unknown): value is SavedLogin {
+  if (typeof value !== 'object' || value === null) return false;
+  const login = value as Partial<Record<keyof SavedLogin, unknown>>;
+  const dates = [login.obtained_at, login.expires_at];
+  return (
+    texts.every((name) => typeof login[name] === 'string' && login[name] !== '') &&
+    dates.every((date) => !Number.isNaN(Date.parse(String(date))))
+  );
+}
+
+function parse(path: string, content: string): SavedLogin {
+  let value: unknown;
+  try {
+    value = JSON.parse(content);
+  } catch (error) {
+    throw stateError(path, 'is damaged (not JSON); move it away and log in again', error);
+  }
+  if (!isSavedLogin(value))
+    throw stateError(path, 'is damaged (not a saved login); move it away and log in again');
+  return value;
+}
+
+/** The file's name: readable, and safe on every file system. */
+function fileName(context: string, server: ServerAddress): string {
+  return `${context}.${server.scheme}_${encodeURIComponent(server.host)}_${server.port}.json`;
+}
+
+/** Opens the saved login of `server` in `context`; touches no file yet. */
+export function openProfile(host: Host, server: ServerAddress, context: string): Profile {
+  const path = join(stateDirectory(host), 'logins', fileName(context, server));
+  return {
+    path,
+    async load() {
+      const content = await readPrivateFile(path, host.userId);
+      return content === undefined ? undefined : parse(path, content);
+    },
+    save: (login) => replacePrivateFile(path, `${JSON.stringify(login, undefined, 2)}\n`, host.userId),
+    remove: () => removePrivateFile(path),
+    locked: (work) => withFileLock(`${path}.lock`, host, work),
+  };
+}

@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import type { CommandContext } from './command.ts';
+import { canPrompt, type Host } from './host.ts';
+import { type OptionTable, type OptionValues, refuseBoth, usageError } from './options.ts';
+import { decodeUtf8, dropTrailingNewline, readAll } from './text-input.ts';
+
+/** The flags by which a command takes a password; it is never an argument, since other users see those. */
+export const passwordOptions = {
+  'password-stdin': {
+    type: 'flag',
+    describe: 'read the password from stdin: all of it, less one trailing newline',
+  },
+  'password-file': {
+    type: 'text',
+    value: 'FILE',
+    describe: 'read the password from a file, less one trailing newline',
+  },
+  password: {
+    type: 'refused',
+    describe:
+      'an argument shows the secret to every user of this machine; use --password-stdin, --password-file or CHAT_PASSWORD',
+  },
+} as const satisfies OptionTable;
+
+type PasswordValues = OptionValues<typeof passwordOptions>;
+
+/** Reads a small file that a flag names; throws `invalid` (exit 2) when that fails. */
+export async function readNamedFile(label: string, path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw usageError(`${label}: cannot read ${path} (${code})`, label);
+  }
+}
+
+/** Where a password comes from, in the order of the settings. */
+type PasswordSource =
+  | { readonly kind: 'stdin' }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'environment'; readonly password: string }
+  | { readonly kind: 'prompt' };
+
+function sourceOf(values: PasswordValues, host: Host): PasswordSource {
+  refuseBoth(values, 'password-stdin', 'password-file', 'there is one password');
+  if (values['password-stdin']) return { kind: 'stdin' };
+  const path = values['password-file'];
+  if (path !== undefined) return { kind: 'file', path };
+  const password = host.env.CHAT_PASSWORD;
+  if (password !== undefined) return { kind: 'environment', password };
+  if (canPrompt(host)) return { kind: 'prompt' };
+  throw usageError('a password is needed: use --password-stdin, --password-file or CHAT_PASSWORD');
+}
+
+/** A password as bytes arrive: UTF-8, less one trailing newline. */
+function fromBytes(label: string, bytes: Uint8Array): string {
+  return dropTrailingNewline(decodeUtf8(label, bytes));
+}
+
+async function ask(context: CommandContext, twice: boolean): Promise<string> {
+  const { prompts } = context.host;
+  const password = await prompts.secret('Password');
+  if (twice && (await prompts.secret('Password again')) !== password) {
+    throw usageError('the two passwords differ; nothing was done');
+  }
+  return password;
+}
+
+/** Refuses contradicting or missing password sources before anything else is done. */
+export function checkPasswordSource(values: PasswordValues, host: Host): void {
+  sourceOf(values, host);
+}
+
+/**
+ * Answers the password from the first of: `--password-stdin`, `--password-file`, CHAT_PASSWORD, a prompt (asked `twice`
+ * for a new one). Throws `invalid` (exit 2) when there is none and nobody to ask, or when it is empty.
+ */
+export async function readPassword(
+  context: CommandContext,
+  values: PasswordValues,
+  twice: boolean,
+): Promise<string> {
+  const source = sourceOf(values, context.host);
+  let password: string;
+  if (source.kind === 'stdin') password = fromBytes('--password-stdin', await readAll(context.host.stdin));
+  else if (source.kind === 'file')
+    password = fromBytes('--password-file', await readNamedFile('--password-file', source.path));
+  else if (source.kind === 'environment') password = source.password;
+  else password = await ask(context, twice);
+  if (password === '') throw usageError('the password is empty');
+  return password;
+}
+
+/** Answers `given`, or asks for it at a terminal; throws `invalid` (exit 2) in a script. */
+export async function readName(context: CommandContext, given: string | undefined): Promise<string> {
+  if (given !== undefined) return given;
+  if (!canPrompt(context.host)) throw usageError('NAME is missing');
+  return (await context.host.prompts.text('Username')).trim();
+}

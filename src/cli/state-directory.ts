@@ -1,0 +1,161 @@
+import { constants } from 'node:fs';
+import { chmod, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { ChatError } from '../core/errors.ts';
+import { uuidV7 } from '../core/random.ts';
+import type { Host } from './host.ts';
+
+/**
+ * Where tokens, pins and cursors are kept: `$XDG_STATE_HOME/chat` (a relative value is ignored, as the XDG
+ * specification asks), or the platform's place for such things on macOS and Windows.
+ */
+export function stateDirectory(host: Pick<Host, 'env' | 'platform' | 'homeDirectory'>): string {
+  const xdg = host.env.XDG_STATE_HOME;
+  if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, 'chat');
+  if (host.platform === 'darwin') return join(host.homeDirectory, 'Library', 'Application Support', 'chat');
+  if (host.platform === 'win32') {
+    return join(host.env.LOCALAPPDATA ?? join(host.homeDirectory, 'AppData', 'Local'), 'chat');
+  }
+  return join(host.homeDirectory, '.local', 'state', 'chat');
+}
+
+function errnoOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}
+
+/** True for the error that says that a file is not there. */
+export function isMissing(error: unknown): boolean {
+  return errnoOf(error) === 'ENOENT';
+}
+
+/**
+ * A file of ours that cannot be used, with the file and what to do in its text. It is `invalid` (exit 2) and not
+ * `unavailable`: trying again does not help.
+ */
+export function stateError(path: string, problem: string, cause?: unknown): ChatError {
+  return new ChatError('invalid', `${path}: ${problem}`, { cause });
+}
+
+/** Spells what the system said about `path`. */
+function systemError(path: string, doing: string, cause: unknown): ChatError {
+  return stateError(path, `cannot ${doing} (${errnoOf(cause)})`, cause);
+}
+
+/** Makes the directory, 0700, and refuses one that is a symlink or somebody else's. */
+async function ensureDirectory(path: string, userId: number | undefined): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const found = await lstat(path);
+    if (found.isSymbolicLink())
+      throw stateError(path, 'is a symbolic link; chat keeps its files in a directory of its own');
+    if (userId === undefined) return;
+    if (found.uid !== userId) throw stateError(path, 'belongs to another user');
+    if ((found.mode & 0o077) !== 0) await chmod(path, 0o700);
+  } catch (error) {
+    if (error instanceof ChatError) throw error;
+    throw systemError(path, 'make the directory', error);
+  }
+}
+
+/**
+ * Reads a private file; undefined when there is none. Refuses a symlink, another user's file, and one that others
+ * can read or write: what is in it may be known already.
+ */
+export async function readPrivateFile(path: string, userId: number | undefined): Promise<string | undefined> {
+  try {
+    const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    try {
+      const found = await file.stat();
+      if (!found.isFile()) throw stateError(path, 'is not a file');
+      if (userId !== undefined) {
+        if (found.uid !== userId) throw stateError(path, 'belongs to another user');
+        if ((found.mode & 0o077) !== 0) {
+          throw stateError(path, `can be read by other users; see who did, then run: chmod 600 '${path}'`);
+        }
+      }
+      return await file.readFile('utf8');
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof ChatError) throw error;
+    if (isMissing(error)) return undefined;
+    if (errnoOf(error) === 'ELOOP')
+      throw stateError(path, 'is a symbolic link; chat does not follow it', error);
+    throw systemError(path, 'read it', error);
+  }
+}
+
+async function refuseSymlink(path: string): Promise<void> {
+  try {
+    if ((await lstat(path)).isSymbolicLink())
+      throw stateError(path, 'is a symbolic link; chat does not replace it');
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+/** Makes a rename or removal last over a power cut; Windows has no such call. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/**
+ * Replaces a private file whole, 0600: a reader sees the old or the new one, also after a power cut. Our own few lines,
+ * since write-file-atomic follows symlinks and leaves the directory unsynced, and both are decided otherwise here.
+ */
+export async function replacePrivateFile(
+  path: string,
+  content: string,
+  userId: number | undefined,
+): Promise<void> {
+  const directory = dirname(path);
+  await ensureDirectory(directory, userId);
+  const temporary = `${path}.${uuidV7()}.tmp`;
+  try {
+    await refuseSymlink(path);
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(directory);
+  } catch (error) {
+    await unlink(temporary).catch(() => {});
+    if (error instanceof ChatError) throw error;
+    throw systemError(path, 'write it', error);
+  }
+}
+
+/** Removes a file of ours; true when there was one. */
+export async function removePrivateFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    await syncDirectory(dirname(path));
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw systemError(path, 'remove it', error);
+  }
+}
+
+/** Makes sure that what is about to be fetched from the server can be kept; call before asking the server for it. */
+export async function ensureWritable(directory: string, userId: number | undefined): Promise<void> {
+  await ensureDirectory(directory, userId);
+  const probe = join(directory, `.${uuidV7()}.tmp`);
+  try {
+    await (await open(probe, 'wx', 0o600)).close();
+    await unlink(probe);
+  } catch (error) {
+    throw systemError(directory, 'write there', error);
+  }
+}

@@ -1,0 +1,120 @@
+import { ChatError } from '../core/errors.ts';
+import { maxTextBytes } from '../core/policy.ts';
+import type { ByteSource } from './host.ts';
+import { usageError } from './options.ts';
+
+const newline = 0x0a;
+const carriageReturn = 0x0d;
+
+/** Decodes strictly; throws `invalid` (exit 2) naming `label` for anything that is not UTF-8. A byte order mark is text. */
+export function decodeUtf8(label: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw usageError(`${label} is not UTF-8 text`);
+  }
+}
+
+/** Without the one newline (`\n` or `\r\n`) that `echo` and editors put at the end. */
+export function dropTrailingNewline(text: string): string {
+  return text.replace(/\r?\n$/, '');
+}
+
+/** Refuses what the server would refuse, before a connection is made for it. */
+export function checkText(label: string, text: string): void {
+  if (text === '') throw usageError(`${label} is empty; a message has at least one character`, 'text');
+  if (!text.isWellFormed()) throw usageError(`${label} is not well-formed Unicode`, 'text');
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxTextBytes) {
+    throw new ChatError('too-large', `${label} has ${bytes} bytes; a message has at most ${maxTextBytes}`, {
+      field: 'text',
+    });
+  }
+}
+
+function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** Everything of `source`; with `maxBytes`, throws `too-large` (exit 2) as soon as there is more. */
+export async function readAll(
+  source: Pick<ByteSource, 'bytes'>,
+  maxBytes = Number.POSITIVE_INFINITY,
+  label = 'stdin',
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of source.bytes()) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      throw new ChatError(
+        'too-large',
+        `${label} has more than ${maxTextBytes} bytes; a message has at most that many`,
+        { field: 'text' },
+      );
+    }
+    chunks.push(chunk);
+  }
+  return concat(chunks);
+}
+
+/** One message from `source`: strict UTF-8, one trailing newline dropped, within the size of a message. */
+export async function readMessage(label: string, source: Pick<ByteSource, 'bytes'>): Promise<string> {
+  return dropTrailingNewline(decodeUtf8(label, await readAll(source, maxTextBytes + 2, label)));
+}
+
+/** A line of input with its number, counted from 1. */
+export interface InputLine {
+  readonly number: number;
+  readonly text: string;
+  /** Bytes of input up to its end. */
+  readonly endOffset: number;
+}
+
+/**
+ * Cuts bytes into lines at `\n` (a `\r` before it is dropped); the last one needs none. Throws `invalid` or `too-large`
+ * (exit 2) naming the line that is not UTF-8 or too long, without reading the rest of it.
+ */
+export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncIterable<InputLine> {
+  let number = 0;
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  let endOffset = 0;
+  const decode = (line: Uint8Array): InputLine => {
+    const end = line.at(-1) === carriageReturn ? line.length - 1 : line.length;
+    return { number, text: decodeUtf8(`line ${number}`, line.subarray(0, end)), endOffset };
+  };
+  const take = (piece: Uint8Array): void => {
+    pending.push(piece);
+    pendingBytes += piece.length;
+    if (pendingBytes > maxTextBytes + 1) {
+      throw new ChatError(
+        'too-large',
+        `line ${number + 1} has more than ${maxTextBytes} bytes; a message has at most that many`,
+        {
+          field: 'text',
+        },
+      );
+    }
+  };
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      take(chunk.subarray(start, end));
+      const line = concat(pending);
+      pending = [];
+      pendingBytes = 0;
+      number += 1;
+      endOffset += line.length + 1;
+      yield decode(line);
+      start = end + 1;
+    }
+    if (start < chunk.length) take(chunk.subarray(start));
+  }
+  if (pendingBytes > 0) {
+    const line = concat(pending);
+    number += 1;
+    endOffset += line.length;
+    yield decode(line);
+  }
+}

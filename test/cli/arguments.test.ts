@@ -1,0 +1,242 @@
+import { describe, expect, it } from 'vitest';
+import { parseCommandLine } from '../../src/cli/arguments.ts';
+import { type CommandArguments, type CommandEntry, command } from '../../src/cli/command.ts';
+import { commands } from '../../src/cli/commands/index.ts';
+import { run } from '../../src/cli/main.ts';
+import { chat, fakeHost } from './support/fake-host.ts';
+
+/** A command that captures what it was given. */
+function probe(): { list: CommandEntry[]; seen: CommandArguments[] } {
+  const seen: CommandArguments[] = [];
+  const definition = command({
+    usage: ['probe'],
+    description: 'captures',
+    options: {
+      bare: { type: 'flag', alias: 'b', env: 'PROBE_BARE', describe: 'a bare flag' },
+      word: { type: 'text', value: 'W', env: 'PROBE_WORD', describe: 'text' },
+      number: { type: 'number', alias: 'n', value: 'N', min: 0, max: 10, whole: true, describe: 'a number' },
+      part: { type: 'number', value: 'N', min: 0.5, max: 10, whole: false, describe: 'a number' },
+      kind: { type: 'choice', choices: ['one', 'two'], describe: 'a choice' },
+      secret: { type: 'refused', describe: 'not like this' },
+    },
+    operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '' },
+    examples: [],
+    async run(args) {
+      seen.push(args);
+      return 0;
+    },
+  });
+  return { list: [{ name: 'probe', summary: 'captures', load: async () => definition }], seen };
+}
+
+async function parse(argv: string[], env: Record<string, string> = {}) {
+  const { list, seen } = probe();
+  const host = await fakeHost({ env });
+  const code = await run(argv, host, list);
+  return { code, stderr: host.stderr.text, args: seen[0] };
+}
+
+describe('words that are no flags', () => {
+  it.each([
+    [['true', 'story']],
+    [['-', 'help']],
+    [['1e3', '0x10', '007']],
+    [['"quoted"', "'quoted'"]],
+    [['', ' ']],
+    [['a=b', '__proto__', 'constructor']],
+    [['-5', 'degrees']],
+  ])('arrive as typed: %j', async (words) => {
+    expect((await parse(['probe', ...words])).args?.operands).toEqual(words);
+  });
+
+  it('arrive as typed after a bare flag, which takes no value', async () => {
+    const { args } = await parse(['probe', '-b', 'false', 'alarm']);
+    expect(args).toMatchObject({ operands: ['false', 'alarm'], options: { bare: true } });
+  });
+
+  it('may begin with a dash after --, also when they look like flags', async () => {
+    const { args } = await parse(['probe', 'a', '--', '--bare', '-x', '--help', '--']);
+    expect(args).toMatchObject({ operands: ['a', '--bare', '-x', '--help', '--'], options: { bare: false } });
+  });
+});
+
+describe('flags', () => {
+  it('are read in every spelling', async () => {
+    const { args } = await parse([
+      'probe',
+      '-n',
+      '3',
+      '--word=w x',
+      '--kind',
+      'two',
+      '--part',
+      '0.5',
+      '--bare',
+    ]);
+    expect(args?.options).toEqual({
+      bare: true,
+      word: 'w x',
+      number: 3,
+      part: 0.5,
+      kind: 'two',
+      secret: undefined,
+    });
+  });
+
+  it('are undefined, and bare ones false, when absent', async () => {
+    expect((await parse(['probe'])).args?.options).toEqual({
+      bare: false,
+      word: undefined,
+      number: undefined,
+      part: undefined,
+      kind: undefined,
+      secret: undefined,
+    });
+  });
+
+  it('win over the environment, and the environment over nothing', async () => {
+    const env = { PROBE_WORD: 'from env', PROBE_BARE: '1' };
+    expect((await parse(['probe'], env)).args?.options).toMatchObject({ word: 'from env', bare: true });
+    expect((await parse(['probe', '--word', 'typed'], env)).args?.options).toMatchObject({ word: 'typed' });
+  });
+
+  it.each<[string[], string]>([
+    [['--bogus'], 'unknown flag --bogus (see chat --help)'],
+    [['--bogus=3'], 'unknown flag --bogus (see chat --help)'],
+    [['-z'], 'unknown flag -z; text that begins with a dash goes after -- (see chat --help)'],
+    [['--word'], '--word needs a value'],
+    [['--word', '--bare'], '--word needs a value'],
+    [['--word', ''], '--word must not be empty'],
+    [['--word='], '--word must not be empty'],
+    [['--word', 'a', '--word', 'b'], '--word is given more than once; give it once'],
+    [['-n', '1', '--number', '2'], '--number is given more than once; give it once'],
+    [['-n', 'x'], '--number takes a whole number from 0 to 10, not "x"'],
+    [['-n', '1.5'], '--number takes a whole number from 0 to 10, not "1.5"'],
+    [['-n', '-1'], '--number takes a whole number from 0 to 10, not "-1"'],
+    [['-n', '11'], '--number takes a whole number from 0 to 10, not "11"'],
+    [['-n', '0x1'], '--number takes a whole number from 0 to 10, not "0x1"'],
+    [['-n', '1e1'], '--number takes a whole number from 0 to 10, not "1e1"'],
+    [['--part', '0.4'], '--part takes a number from 0.5 to 10, not "0.4"'],
+    [['--kind', 'three'], '--kind takes one, two, not "three"'],
+    [['--bare=maybe'], '--bare takes no value'],
+    [['-b=maybe'], '--bare takes no value'],
+    [['--secret', 'x'], '--secret: not like this'],
+    [['--secret'], '--secret: not like this'],
+    [
+      ['--quiet', '--verbose'],
+      '--quiet and --verbose cannot be given together: they ask for opposite things',
+    ],
+    [['--output', 'xml'], '--output takes text, json, not "xml"'],
+    [['--trust', 'maybe'], '--trust takes on-first-use, always, never, not "maybe"'],
+    [
+      ['--trust', 'always', '--fingerprint', `SHA256:${'A'.repeat(43)}`],
+      '--trust and --fingerprint cannot be given together: a fingerprint names the one key to trust',
+    ],
+    [['--fingerprint', 'MD5:00'], '--fingerprint takes SHA256: and 43 characters, as `chat serve` prints it'],
+    [['--context', '../x'], "--context takes 1 to 32 characters of a-z, 0-9, '.', '_' and '-'"],
+    [
+      ['--server', 'plain://example.org:1'],
+      '--server: plain:// is for loopback only (127.0.0.1, [::1], localhost): elsewhere use chat://',
+    ],
+    [['--server', 'http://x'], "--server: a server's address begins with chat:// or plain://, not http://"],
+    [['--server', 'host:99999'], '--server: a port is a number from 1 to 65535'],
+    [['--server', ''], '--server must not be empty'],
+  ])('that do not fit are exit 2 and one line: %j', async (argv, text) => {
+    const { code, stderr, args } = await parse(['probe', ...argv]);
+    expect({ code, stderr, args }).toEqual({ code: 2, stderr: `chat: ${text}\n`, args: undefined });
+  });
+
+  it('from the environment that do not fit name the variable', async () => {
+    expect(await parse(['probe'], { PROBE_WORD: '' })).toMatchObject({
+      code: 2,
+      stderr: 'chat: PROBE_WORD must not be empty\n',
+    });
+    expect(await parse(['probe'], { PROBE_BARE: 'perhaps' })).toMatchObject({
+      code: 2,
+      stderr: 'chat: PROBE_BARE takes 1 or 0, not "perhaps"\n',
+    });
+  });
+});
+
+describe('commands', () => {
+  it('that do not exist are exit 2, with what was probably meant', async () => {
+    expect(await chat(['sned'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'chat: unknown command; did you mean send? (see chat --help)\n',
+    });
+    expect(await chat(['frobnicate'])).toMatchObject({
+      code: 2,
+      stderr: 'chat: unknown command "frobnicate" (see chat --help)\n',
+    });
+  });
+
+  it('that are not named get the help on stderr and exit 2, in a terminal too', async () => {
+    for (const terminal of [false, true]) {
+      const { code, stdout, stderr } = await chat([], { terminal });
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain('chat send');
+      expect(stderr).toContain('Exit codes:');
+    }
+  });
+
+  it('refuse words that they do not take', async () => {
+    expect(await chat(['whoami', 'x'])).toMatchObject({
+      code: 2,
+      stderr: 'chat: chat whoami: unexpected "x" (see chat whoami --help)\n',
+    });
+    expect(await chat(['join'])).toMatchObject({ code: 2, stderr: 'chat: chat join needs ROOM\n' });
+    expect(await chat(['join', ''])).toMatchObject({
+      code: 2,
+      stderr: 'chat: chat join: an argument is empty\n',
+    });
+    expect(await chat(['sessions', 'bogus'])).toMatchObject({ code: 2 });
+    expect(await chat(['room'])).toMatchObject({ code: 2, stderr: 'chat: chat room takes: members ROOM\n' });
+  });
+
+  it.each(commands.map(({ name }) => [name]))(
+    '%s shows its help with the exit codes on stdout, exit 0',
+    async (name) => {
+      const { code, stdout, stderr } = await chat([name, '--help']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain(`chat ${name}`);
+      expect(stdout).toContain('Examples:');
+      expect(stdout).toContain('Exit codes:');
+      expect((await chat(['help', name])).stdout).toBe(stdout);
+    },
+  );
+
+  it('are loaded only when they are the one that was typed', async () => {
+    const loaded: string[] = [];
+    const watched = commands.map((entry) => ({
+      ...entry,
+      load: () => {
+        loaded.push(entry.name);
+        return entry.load();
+      },
+    }));
+    await parseCommandLine(['whoami'], watched, 100);
+    expect(loaded).toEqual(['whoami']);
+  });
+});
+
+describe('chat --version', () => {
+  it('prints the version on stdout', async () => {
+    expect(await chat(['--version'])).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
+  });
+});
+
+describe('an error with -o json', () => {
+  it.each([
+    [['whoami', '-o', 'json', '--bogus']],
+    [['whoami', '-ojson', '--bogus']],
+    [['whoami', '--output=json', '--bogus']],
+  ])('is JSON on stderr also when the flags are at fault: %j', async (argv) => {
+    const { code, stdout, stderr } = await chat(argv);
+    expect({ code, stdout, error: JSON.parse(stderr) }).toEqual({
+      code: 2,
+      stdout: '',
+      error: { error: { code: 'invalid', message: 'unknown flag --bogus (see chat --help)' } },
+    });
+  });
+});

@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { ClientLibrary } from '../../../src/cli/client-library.ts';
+import { BrokenPipe, type EndSignal, type Host, type TextSink } from '../../../src/cli/host.ts';
+import { run } from '../../../src/cli/main.ts';
+import { fakeClient } from './fake-client.ts';
+
+/** The time of every test: 2026-11-21 06:00:00 UTC. */
+export const testNow = Date.parse('2026-11-21T06:00:00.000Z');
+
+/** A sink that keeps what was written. */
+export interface FakeSink extends TextSink {
+  text: string;
+  /** From now on writes reject, as when the reader has gone. */
+  break(): void;
+}
+
+export function fakeSink(isTerminal = false): FakeSink {
+  const gone = new AbortController();
+  return {
+    text: '',
+    isTerminal,
+    columns: isTerminal ? 100 : undefined,
+    gone: gone.signal,
+    write(text) {
+      if (gone.signal.aborted) return Promise.reject(new BrokenPipe('gone'));
+      this.text += text;
+      return undefined;
+    },
+    break() {
+      gone.abort();
+    },
+  };
+}
+
+/** What a test says about the outside. */
+export interface Outside {
+  readonly env?: Record<string, string>;
+  readonly stdin?: string | Uint8Array | readonly Uint8Array[];
+  /** True: stdin, stdout and stderr are one terminal. */
+  readonly terminal?: boolean;
+  /** Answers to prompts, in order. */
+  readonly typed?: readonly string[];
+  readonly client?: Partial<ClientLibrary>;
+  /** Replaces the temporary state directory's parent. */
+  readonly stateHome?: string;
+  readonly hostName?: string;
+}
+
+/** A host in the test's hands. */
+export interface FakeHost extends Host {
+  readonly stdout: FakeSink;
+  readonly stderr: FakeSink;
+  readonly stateHome: string;
+  readonly asked: string[];
+  signal(signal: EndSignal): void;
+}
+
+/** A directory that is removed after the test. */
+export async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'chat-cli-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+async function* chunksOf(stdin: Outside['stdin']): AsyncIterable<Uint8Array> {
+  if (stdin === undefined) return;
+  if (typeof stdin === 'string') yield Buffer.from(stdin);
+  else if (stdin instanceof Uint8Array) yield stdin;
+  else yield* stdin;
+}
+
+export async function fakeHost(outside: Outside = {}): Promise<FakeHost> {
+  const stateHome = outside.stateHome ?? (await temporaryDirectory());
+  const listeners = new Set<(signal: EndSignal) => void>();
+  const typed = [...(outside.typed ?? [])];
+  const asked: string[] = [];
+  const answer = (question: string): string => {
+    asked.push(question);
+    const next = typed.shift();
+    if (next === undefined) throw new Error(`nobody expected the question ${JSON.stringify(question)}`);
+    return next;
+  };
+  const isTerminal = outside.terminal ?? false;
+  return {
+    env: { XDG_STATE_HOME: stateHome, ...outside.env },
+    stdin: { isTerminal, bytes: () => chunksOf(outside.stdin) },
+    stdout: fakeSink(isTerminal),
+    stderr: fakeSink(isTerminal),
+    prompts: {
+      text: async (question) => answer(question),
+      secret: async (question) => answer(question),
+      confirm: async (question) => answer(question) === 'yes',
+    },
+    platform: 'linux',
+    homeDirectory: join(stateHome, 'home'),
+    hostName: outside.hostName ?? 'test-machine',
+    processId: process.pid,
+    userId: process.getuid?.(),
+    now: () => testNow,
+    version: async () => '1.2.3',
+    onSignal(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    client: { ...fakeClient(), ...outside.client },
+    stateHome,
+    asked,
+    signal(signal) {
+      for (const listener of [...listeners]) listener(signal);
+    },
+  };
+}
+
+/** What a command line did. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one command line on `host` and answers what it wrote since. */
+export async function runOn(host: FakeHost, ...argv: string[]): Promise<Outcome> {
+  host.stdout.text = '';
+  host.stderr.text = '';
+  const code = await run(argv, host);
+  return { code, stdout: host.stdout.text, stderr: host.stderr.text };
+}
+
+/** Runs one command line in a world of its own. */
+export async function chat(argv: readonly string[], outside: Outside = {}): Promise<Outcome> {
+  return await runOn(await fakeHost(outside), ...argv);
+}
