@@ -66,7 +66,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<WireMessag
         hasRetriedSession = true;
         continue;
       }
-      if (!isWorthWaiting(error)) throw error;
+      if (!passes(error)) throw error;
       failures += 1;
       const waitMs = backoffMs(failures, error);
       onState?.({ kind: 'waiting', cause: error, waitMs });
@@ -117,7 +117,7 @@ async function* readConnection(
       () => onState?.({ kind: 'following' }),
       (error: unknown) => inbox.fail(error),
     );
-    for (;;) {
+    while (!signal?.aborted) {
       const message = inbox.take();
       if (!message) await inbox.arrival();
       else if (await isNext(message, progress, starts, inbox)) yield message;
@@ -217,8 +217,4 @@ function openUnlessAborted(open: Open, signal: AbortSignal | undefined): Promise
 
 function isSessionLost(error: unknown): boolean {
   return error instanceof ChatError && error.code === 'unauthenticated';
-}
-
-function isWorthWaiting(error: unknown): error is ChatError {
-  return passes(error);
 }
