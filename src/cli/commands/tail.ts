@@ -86,23 +86,30 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
+/** How far the printing came, kept outside so that it is known after a failure too. */
+interface Progress {
+  printed: number;
+  /** True when nothing more was to be printed: all that was there, or as many as were asked for. */
+  isAtEnd: boolean;
+}
+
 /** Whose conversations are read; known once connected. */
 interface Reader {
   username: string;
 }
 
 /** Prints until the messages end or a limit is reached; a slow stdout is waited for, and the library leaves the socket
- * unread meanwhile. Answers how many were printed. */
+ * unread meanwhile. */
 async function print(
   context: CommandContext,
   messages: AsyncIterable<WireMessage>,
   reader: Reader,
   several: boolean,
   limits: Limits,
-): Promise<number> {
+  progress: Progress,
+): Promise<void> {
   const paint = await context.output.paint();
   const over = aborted(limits.signal);
-  let printed = 0;
   for await (const message of messages) {
     if (limits.signal.aborted) break;
     const { to, seq, id, sender, sent_at, text, envelope } = message;
@@ -110,10 +117,13 @@ async function print(
     const line = messageLine(message, { reader: reader.username, several, paint });
     const written = context.output.result({ to, seq, id, sender, sent_at, ...body }, line);
     if (written !== undefined) await Promise.race([written, over]);
-    printed += 1;
-    if (printed === limits.count) break;
+    progress.printed += 1;
+    if (progress.printed === limits.count) {
+      progress.isAtEnd = true;
+      return;
+    }
   }
-  return printed;
+  progress.isAtEnd = !limits.signal.aborted;
 }
 
 /** A lost connection is talk on stderr: nothing waits silently. */
@@ -128,11 +138,13 @@ async function printAndFollow(
   targets: readonly string[],
   from: StartingPoint,
   limits: Limits,
-): Promise<number> {
-  let first: LoggedIn | undefined = await openSession(context);
+  progress: Progress,
+): Promise<void> {
+  const limited = { ...context, signal: limits.signal };
+  let first: LoggedIn | undefined = await openSession(limited);
   const reader: Reader = { username: first.username };
   const open = async (): Promise<Connection> => {
-    const session = first ?? (await openSession(context));
+    const session = first ?? (await openSession(limited));
     first = undefined;
     reader.username = session.username;
     return session.connection;
@@ -145,7 +157,7 @@ async function printAndFollow(
       signal: limits.signal,
       onState: (state) => tellState(context, state),
     });
-    return await print(context, messages, reader, targets.length !== 1, limits);
+    await print(context, messages, reader, targets.length !== 1, limits, progress);
   } finally {
     await first?.connection.close();
   }
@@ -157,18 +169,36 @@ async function printOnce(
   targets: readonly string[],
   from: StartingPoint,
   limits: Limits,
-): Promise<number> {
-  return await withSession(context, async ({ connection, username }) => {
-    const names = targets.length > 0 ? targets : await ownConversations(connection);
-    const streams = names.map((to) => context.host.client.history({ connection, to, from }));
-    const several = targets.length !== 1;
-    return await print(context, mergeByTime(streams), { username }, several, limits);
+  progress: Progress,
+): Promise<void> {
+  await withSession({ ...context, signal: limits.signal }, async ({ connection, username }) => {
+    // A call that is waited for ends with its connection.
+    const cut = () => void connection.close();
+    limits.signal.addEventListener('abort', cut);
+    try {
+      const names = targets.length > 0 ? targets : await ownConversations(connection);
+      const streams = names.map((to) => context.host.client.history({ connection, to, from }));
+      const several = targets.length !== 1;
+      await print(context, mergeByTime(streams), { username }, several, limits, progress);
+    } finally {
+      limits.signal.removeEventListener('abort', cut);
+    }
   });
 }
 
 async function ownConversations(connection: Connection): Promise<string[]> {
   const { conversations } = await connection.call('conversation.list', {}, { timeoutMs: callTimeoutMs });
   return conversations.map(({ to }) => to);
+}
+
+/** Runs `work`; what breaks because a limit has closed its connection is no failure. */
+async function endingQuietly(limits: Limits, work: () => Promise<void>): Promise<void> {
+  try {
+    await timeoutAsUnavailable(work);
+  } catch (error) {
+    const isCut = limits.signal.aborted && error instanceof ChatError && error.code === 'unavailable';
+    if (!isCut) throw error;
+  }
 }
 
 /** Prints messages and follows. */
@@ -192,14 +222,16 @@ export const tail = command({
     const targets = parseTargets(operands);
     const from = parseFrom(values, targets, context.host.now());
     const limits = startLimits(context, values);
+    const progress: Progress = { printed: 0, isAtEnd: false };
     try {
-      const printed = await timeoutAsUnavailable(() =>
+      await endingQuietly(limits, () =>
         values.once
-          ? printOnce(context, targets, from, limits)
-          : printAndFollow(context, targets, from, limits),
+          ? printOnce(context, targets, from, limits, progress)
+          : printAndFollow(context, targets, from, limits, progress),
       );
-      const isShort = values.once || (values.count !== undefined && printed < values.count);
-      if (limits.isTimeOver() && isShort) {
+      const hasEnd = values.once || values.count !== undefined;
+      if (limits.isTimeOver() && hasEnd && !progress.isAtEnd) {
+        const { printed } = progress;
         const messages = printed === 1 ? '1 message' : `${printed} messages`;
         throw new ChatError('timeout', `time is over after ${values.timeout} s: ${messages} printed`);
       }
