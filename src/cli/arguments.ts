@@ -39,7 +39,7 @@ function prepare(argv: readonly string[]): string[] {
 }
 
 /** Declares a table to yargs; values stay text, since the checks and their messages are ours. */
-function declare(parser: Argv, table: OptionTable, group: string): Argv {
+function declare(parser: Argv, table: OptionTable, group: string, forHelp: boolean): void {
   for (const [name, option] of Object.entries(table)) {
     if (option.type === 'refused') {
       parser.option(name, { type: 'string', hidden: true });
@@ -50,13 +50,11 @@ function declare(parser: Argv, table: OptionTable, group: string): Argv {
     const value = 'value' in option ? `${option.value}: ` : '';
     parser.option(name, {
       type: option.type === 'flag' ? 'boolean' : 'string',
-      describe: `${value}${option.describe}${words}${env}`,
-      group,
+      ...(forHelp ? { describe: `${value}${option.describe}${words}${env}`, group } : { hidden: true }),
       ...(option.type === 'flag' ? {} : { requiresArg: true }),
       ...(option.alias === undefined ? {} : { alias: option.alias }),
     });
   }
-  return parser;
 }
 
 /** Refuses `--quiet=maybe`, which yargs would read as false. */
@@ -77,8 +75,10 @@ function explain(message: string, argv: readonly string[]): string {
   const unknown = /^Unknown arguments?: (.*)$/.exec(message);
   if (unknown !== null) {
     const names = (unknown[1] ?? '').split(', ');
-    const first = argv.find(
-      (word) => word.startsWith('-') && names.some((name) => word.replace(/^-+/, '').startsWith(name)),
+    const first = argv.find((word) =>
+      names.some((name) =>
+        name.length === 1 ? /^-[^-]/.test(word) && word.includes(name) : word.startsWith(`--${name}`),
+      ),
     );
     const shown = (first ?? `--${names[0]}`).replace(/=.*$/, '');
     const dashed = shown.startsWith('--') ? '' : '; text that begins with a dash goes after --';
@@ -94,51 +94,47 @@ function explain(message: string, argv: readonly string[]): string {
   return message;
 }
 
-/** Reads a command line against the list; throws `invalid` (exit 2) for one that does not fit. Never prints, never exits. */
-export async function parseCommandLine(
-  argv: readonly string[],
-  entries: readonly CommandEntry[],
-  columns: number,
-): Promise<Parsed> {
-  let line: ParsedLine | undefined;
-  let help = '';
+/** Adds commands to a parser; `found` is told which one was typed. */
+function register(
+  parser: Argv,
+  list: readonly CommandEntry[],
+  path: readonly string[],
+  forHelp: boolean,
+  found: (line: ParsedLine) => void,
+): void {
+  for (const entry of list) {
+    const ownPath = [...path, entry.name];
+    let loaded: Command | undefined;
+    parser.command({
+      command: entry.name,
+      describe: entry.summary,
+      builder: async (own: Argv) => {
+        loaded = await entry.load();
+        const { usage, description, options, examples, subcommands = [] } = loaded;
+        declare(own, options, 'Flags:', forHelp);
+        register(own, subcommands, ownPath, forHelp, found);
+        if (!forHelp) return own;
+        for (const [commandLine, what] of examples) own.example(commandLine, what);
+        const forms = usage.map((form) => `chat ${form}`).join('\n');
+        return own.usage(`${forms}\n\n${description}`).epilogue(exitCodeHelp);
+      },
+      handler: ({ _: words, $0: _script, ...flags }) => {
+        if (loaded === undefined) return;
+        found({
+          path: ownPath,
+          command: loaded,
+          raw: Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, unshieldValue(value)])),
+          operands: words.slice(ownPath.length).map((word) => unshield(String(word))),
+        });
+      },
+    });
+  }
+}
 
-  const register = (parser: Argv, list: readonly CommandEntry[], path: readonly string[]): void => {
-    for (const entry of list) {
-      const ownPath = [...path, entry.name];
-      let loaded: Command | undefined;
-      parser.command({
-        command: entry.name,
-        describe: entry.summary,
-        builder: async (own: Argv) => {
-          loaded = await entry.load();
-          const { usage, description, options, examples, subcommands = [] } = loaded;
-          own.usage(`${usage.map((form) => `chat ${form}`).join('\n')}\n\n${description}`);
-          declare(own, options, 'Flags:');
-          for (const [commandLine, what] of examples) own.example(commandLine, what);
-          register(own, subcommands, ownPath);
-          own.epilogue(exitCodeHelp);
-          return own;
-        },
-        handler: (raw) => {
-          if (loaded === undefined) return;
-          const { _: words, $0: _script, ...flags } = raw;
-          line = {
-            path: ownPath,
-            command: loaded,
-            raw: Object.fromEntries(
-              Object.entries(flags).map(([name, value]) => [name, unshieldValue(value)]),
-            ),
-            operands: words.slice(ownPath.length).map((word) => unshield(String(word))),
-          };
-        },
-      });
-    }
-  };
-
+/** Sets yargs up to read and nothing else: it never prints, exits, guesses a language, or changes a word. */
+function createParser(argv: readonly string[], columns: number, forHelp: boolean): Argv {
   const parser = yargs()
     .scriptName('chat')
-    .usage('chat COMMAND\n\nSelf-hosted team chat for terminals and scripts.')
     .exitProcess(false)
     .detectLocale(false)
     .version(false)
@@ -153,27 +149,55 @@ export async function parseCommandLine(
     .help('help', 'show what a command does, its flags, examples and exit codes')
     .alias('help', 'h')
     .option('version', { type: 'boolean', describe: 'show the version', group: 'Global flags:' })
-    .group('help', 'Global flags:')
-    .epilogue(exitCodeHelp)
     .recommendCommands()
     .strictOptions()
     .fail((message, error) => {
       throw error ?? usageError(explain(message, argv));
     });
-  declare(parser, globalOptions, 'Global flags:');
-  register(parser, entries, []);
+  declare(parser, globalOptions, 'Global flags:', forHelp);
+  if (!forHelp) return parser;
+  return parser
+    .usage('chat COMMAND\n\nSelf-hosted team chat for terminals and scripts.')
+    .group('help', 'Global flags:')
+    .epilogue(exitCodeHelp);
+}
 
-  const prepared = prepare(argv);
-  const parsed = await parser
-    .parseAsync(prepared, {}, (_error, _args, output) => {
+/** Runs yargs once; help that was asked for comes as text. */
+async function parseOnce(
+  argv: readonly string[],
+  entries: readonly CommandEntry[],
+  columns: number,
+  forHelp: boolean,
+) {
+  let line: ParsedLine | undefined;
+  let help = '';
+  const parser = createParser(argv, columns, forHelp);
+  register(parser, entries, [], forHelp, (found) => {
+    line = found;
+  });
+  try {
+    const parsed = await parser.parseAsync(prepare(argv), {}, (_error, _args, output) => {
       help = output;
-    })
-    .catch((error: unknown) => {
-      // What is wrong with a flag's value does not go through `fail` in every case.
-      if (error instanceof Error && error.name === 'YError') throw usageError(explain(error.message, argv));
-      throw error;
     });
-  if (help !== '') return { kind: 'help', text: help };
+    return { parser, parsed, line, help };
+  } catch (error) {
+    // What is wrong with a flag's value does not go through `fail` in every case.
+    if (error instanceof Error && error.name === 'YError') throw usageError(explain(error.message, argv));
+    throw error;
+  }
+}
+
+/**
+ * Reads a command line against the list; throws `invalid` (exit 2) for one that does not fit. yargs lays the help out at
+ * every parse, for 15 ms: so the texts are given to it in a second parse, when help is wanted.
+ */
+export async function parseCommandLine(
+  argv: readonly string[],
+  entries: readonly CommandEntry[],
+  columns: number,
+): Promise<Parsed> {
+  const { parsed, line, help } = await parseOnce(argv, entries, columns, false);
+  if (help !== '') return { kind: 'help', text: (await parseOnce(argv, entries, columns, true)).help };
   if (line !== undefined) {
     if (line.raw.version === true) return { kind: 'version', raw: line.raw };
     refuseValues(argv, { ...globalOptions, ...line.command.options });
@@ -186,7 +210,7 @@ export async function parseCommandLine(
   if (words.length > 0) {
     throw usageError(`unknown command ${JSON.stringify(unshield(String(words[0])))} (see chat --help)`);
   }
-  return { kind: 'nothing', text: await parser.getHelp() };
+  return { kind: 'nothing', text: await (await parseOnce(argv, entries, columns, true)).parser.getHelp() };
 }
 
 function checkOperands({ command, operands, path }: ParsedLine): void {
