@@ -41,10 +41,10 @@ function isRunning(pid: number): boolean {
 }
 
 /** Reads a lock's content and age; undefined when it is gone. */
-async function inspect(path: string, now: number): Promise<{ text: string; ageMs: number } | undefined> {
+async function inspect(path: string): Promise<{ text: string; ageMs: number } | undefined> {
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
-    return { text, ageMs: now - mtimeMs };
+    return { text, ageMs: Date.now() - mtimeMs };
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw stateError(path, 'cannot read the lock', error);
@@ -95,7 +95,7 @@ async function tryCreate(path: string, text: string): Promise<boolean> {
  */
 export async function withFileLock<T>(
   path: string,
-  host: Pick<Host, 'processId' | 'hostName' | 'now'>,
+  host: Pick<Host, 'processId' | 'hostName'>,
   work: () => Promise<T>,
   waitMs = lockWaitMs,
 ): Promise<T> {
@@ -106,7 +106,7 @@ export async function withFileLock<T>(
     throw stateError(dirname(path), 'cannot make the directory', error);
   });
   while (!(await tryCreate(path, text))) {
-    const found = await inspect(path, host.now());
+    const found = await inspect(path);
     if (found === undefined) continue;
     if (isStale(found, host.hostName)) {
       await evict(path, found.text);

@@ -23,7 +23,7 @@ class Signalled extends Error {
 function guessOutput(argv: readonly string[]): OutputSettings {
   const end = argv.indexOf('--');
   const words = (end < 0 ? argv : argv.slice(0, end)).join(' ');
-  const json = /(^| )(--output[= ]|-o[= ]?)json( |$)/.test(words);
+  const json = /(^| )(--output|-o)[= ]json( |$)/.test(words);
   return { format: json ? 'json' : 'text', quiet: false, verbose: false, color: false };
 }
 

@@ -229,7 +229,7 @@ describe('chat --version', () => {
 describe('an error with -o json', () => {
   it.each([
     [['whoami', '-o', 'json', '--bogus']],
-    [['whoami', '-ojson', '--bogus']],
+    [['whoami', '-o=json', '--bogus']],
     [['whoami', '--output=json', '--bogus']],
   ])('is JSON on stderr also when the flags are at fault: %j', async (argv) => {
     const { code, stdout, stderr } = await chat(argv);

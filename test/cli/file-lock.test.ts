@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { staleLockMs, withFileLock } from '../../src/cli/file-lock.ts';
 import { temporaryDirectory } from './support/fake-host.ts';
 
-const self = { processId: process.pid, hostName: 'here', now: () => Date.now() };
+const self = { processId: process.pid, hostName: 'here' };
 /** Above every process id that Linux gives by default and macOS gives at all. */
 const deadPid = 4_194_305;
 
