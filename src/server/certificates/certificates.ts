@@ -1,0 +1,203 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { ChatError } from '../../core/errors.ts';
+import type { ServerIdentity } from '../doors/tls.ts';
+import { closeToOthers, makePrivateDirectory, readIfPresent, replaceFile } from './files.ts';
+
+/** The server's long-lived identity and what was done for it at this start. */
+export interface Certificates extends ServerIdentity {
+  /** `SHA256:` and the base64 of SHA-256(spki) without padding, as clients pin it. */
+  readonly fingerprint: string;
+  /** Sentences for the log: made, renewed, closed to others. */
+  readonly notes: readonly string[];
+}
+
+/** The authority's and the server's directories, by document 5's names. */
+const directories = { authority: 'ttpkeys', server: 'serverkeys' } as const;
+
+/** A key and its certificate, as files and as objects. */
+interface Credential {
+  readonly key: KeyObject;
+  readonly keyText: string;
+  readonly certificate: string;
+}
+
+/**
+ * The server's authority and certificate in `dataDirectory`: made at the first start, completed after an interrupted
+ * one, renewed when a third of their time is left or the host has changed, always over the same keys, so that the
+ * fingerprint stays. Throws `unavailable` naming a file that is damaged or cannot be used. The caller holds the directory's lock.
+ */
+export async function openCertificates(options: {
+  readonly dataDirectory: string;
+  readonly listenHost: string;
+  /** UTC milliseconds. */
+  readonly now: number;
+}): Promise<Certificates> {
+  const { dataDirectory, listenHost, now } = options;
+  const notes: string[] = [];
+  try {
+    const authority = await openAuthority(join(dataDirectory, directories.authority), now, notes);
+    const leaf = await openLeaf(
+      join(dataDirectory, directories.server),
+      authority,
+      hostsOf(listenHost),
+      now,
+      notes,
+    );
+    const spki = createPublicKey(leaf.key).export({ type: 'spki', format: 'der' });
+    return {
+      key: leaf.keyText,
+      chain: leaf.certificate + authority.certificate,
+      spki,
+      fingerprint: fingerprintOf(spki),
+      notes,
+    };
+  } catch (error) {
+    if (error instanceof ChatError) throw error;
+    const { code, path = dataDirectory } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new ChatError('unavailable', `cannot use ${path}: ${code}`, { cause: error });
+  }
+}
+
+/** The fingerprint of a public key (DER SPKI), as it is shown, pinned and compared. */
+export function fingerprintOf(spki: Uint8Array): string {
+  return `SHA256:${createHash('sha256').update(spki).digest('base64').replace(/=+$/, '')}`;
+}
+
+async function openAuthority(directory: string, now: number, notes: string[]): Promise<Credential> {
+  const paths = { key: join(directory, 'ca.key'), certificate: join(directory, 'ca.crt') };
+  const { key, keyText } = await openKey(paths, notes);
+  const found = await readCertificate(paths.certificate, key);
+  if (found && !isDueFor(found.parsed, now)) return { key, keyText, certificate: found.text };
+  const { makeAuthority } = await import('./make.ts');
+  const id = createHash('sha256')
+    .update(createPublicKey(key).export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+  const certificate = await makeAuthority(key, id.slice(0, 8), now);
+  await replaceFile(paths.certificate, certificate, 0o644);
+  notes.push(`${found ? 'renewed' : 'made'} ${paths.certificate}`);
+  return { key, keyText, certificate };
+}
+
+async function openLeaf(
+  directory: string,
+  authority: Credential,
+  hosts: readonly string[],
+  now: number,
+  notes: string[],
+): Promise<Credential> {
+  const paths = { key: join(directory, 'server.key'), certificate: join(directory, 'server.crt') };
+  const { key, keyText } = await openKey(paths, notes);
+  const found = await readCertificate(paths.certificate, key);
+  const isFit =
+    found &&
+    !isDueFor(found.parsed, now) &&
+    found.parsed.checkIssued(new X509Certificate(authority.certificate)) &&
+    found.parsed.verify(createPublicKey(authority.key)) &&
+    hosts.every((host) => covers(found.parsed, host));
+  if (isFit) return { key, keyText, certificate: found.text };
+  const { makeLeaf } = await import('./make.ts');
+  const certificate = await makeLeaf({
+    key,
+    authorityKey: authority.key,
+    authority: authority.certificate,
+    hosts,
+    now,
+  });
+  await replaceFile(paths.certificate, certificate, 0o644);
+  notes.push(`${found ? 'renewed' : 'made'} ${paths.certificate}`);
+  return { key, keyText, certificate };
+}
+
+/** The key comes first and the certificate is made over it: an interrupted start leaves a key that the next one uses. */
+async function openKey(
+  paths: { readonly key: string; readonly certificate: string },
+  notes: string[],
+): Promise<{ key: KeyObject; keyText: string }> {
+  await makePrivateDirectory(dirname(paths.key));
+  const found = await readIfPresent(paths.key);
+  if (found !== undefined) {
+    if (await closeToOthers(paths.key))
+      notes.push(`others could read ${paths.key}: it is closed to them now`);
+    return { key: parseKey(found, paths.key), keyText: found };
+  }
+  if ((await readIfPresent(paths.certificate)) !== undefined) {
+    throw new ChatError(
+      'unavailable',
+      `${paths.key} is missing while ${basename(paths.certificate)} is there: restore it from a backup, or remove ${paths.certificate} too and every client will see a new server`,
+    );
+  }
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const keyText = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  await replaceFile(paths.key, keyText, 0o600);
+  notes.push(`made ${paths.key}`);
+  return { key: privateKey, keyText };
+}
+
+function parseKey(text: string, path: string): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(text);
+  } catch (cause) {
+    throw damaged(path, 'it is no private key', cause);
+  }
+  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw damaged(path, 'it is no P-256 key');
+  return key;
+}
+
+async function readCertificate(
+  path: string,
+  key: KeyObject,
+): Promise<{ text: string; parsed: X509Certificate } | undefined> {
+  const text = await readIfPresent(path);
+  if (text === undefined) return undefined;
+  let parsed: X509Certificate;
+  try {
+    parsed = new X509Certificate(text);
+  } catch (cause) {
+    throw damaged(path, 'it is no certificate', cause);
+  }
+  if (!parsed.checkPrivateKey(key)) throw damaged(path, 'it is not over the key beside it');
+  return { text, parsed };
+}
+
+/** True before a certificate's time, and when a third of it or less is left. */
+function isDueFor(certificate: X509Certificate, now: number): boolean {
+  const from = certificate.validFromDate.getTime();
+  const to = certificate.validToDate.getTime();
+  return now < from || to - now <= (to - from) / 3;
+}
+
+function covers(certificate: X509Certificate, host: string): boolean {
+  return (isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)) !== undefined;
+}
+
+/** Everything that a client may call this server; addresses that mean "all of mine" are no names. */
+function hostsOf(listenHost: string): string[] {
+  const candidates = [hostname(), listenHost, 'localhost', '127.0.0.1', '::1'].map((host) =>
+    host.toLowerCase(),
+  );
+  const names = candidates.filter((host) => host !== '0.0.0.0' && host !== '::' && isNameOrAddress(host));
+  return [...new Set(names)];
+}
+
+/** A machine's own name may be anything; a certificate takes host names of RFC 1123. */
+function isNameOrAddress(host: string): boolean {
+  return (
+    isIP(host) !== 0 || /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,62})(?:\.[a-z0-9][a-z0-9-]{0,62})*$/.test(host)
+  );
+}
+
+function damaged(path: string, why: string, cause?: unknown): ChatError {
+  return new ChatError('unavailable', `${path} is damaged: ${why}; restore it from a backup`, { cause });
+}

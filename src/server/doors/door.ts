@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net';
+import type { EndReason } from '../../core/events.ts';
+import type { Channel, Peer } from '../../core/peer.ts';
+import type { Turn } from '../../core/turn.ts';
+
+/** The limits of connections and doors. Times in milliseconds; 0 switches a limit off. */
+export interface DoorLimits {
+  /** Open connections in all. */
+  readonly maxConnections: number;
+  /** Open connections from one IPv4 address or one IPv6 /64. */
+  readonly maxConnectionsPerAddress: number;
+  /** TLS handshakes under way. */
+  readonly maxHandshakes: number;
+  /** Until the first byte of a new connection, and again of what TLS carries. */
+  readonly firstByteMs: number;
+  /** For a whole TLS handshake. */
+  readonly handshakeMs: number;
+  /** From the first byte of a line to its end, before login. */
+  readonly startedLineMs: number;
+  /** The same after login: generous, since a logged-in peer is known and counted. */
+  readonly startedLineAfterLoginMs: number;
+  /** Without any call before login, on line doors. */
+  readonly idleBeforeLoginMs: number;
+  /** One line, in bytes without its end. */
+  readonly maxLineBytes: number;
+  /** Calls of one connection running or waiting. */
+  readonly maxPipelined: number;
+  /** Answers and events waiting for one peer; beyond it, its requests are not read. */
+  readonly maxQueuedBytes: number;
+}
+
+/** What doors ask of chat. */
+export interface Calls {
+  /** Serves one call; throws nothing but `ChatError`. */
+  call(peer: Peer, name: string, params: unknown): Promise<unknown>;
+  /** True when calls of this name on one connection may overlap with each other. */
+  overlaps(name: string): boolean;
+}
+
+/** What every door works with. */
+export interface DoorParts {
+  readonly calls: Calls;
+  readonly turn: Turn;
+  readonly limits: DoorLimits;
+  /** Takes exceptions that are nobody's answer; answers the id of their log entry. */
+  readonly onFailure: (error: unknown) => string;
+}
+
+/** A connection whose first bytes have been read and have chosen a door. */
+export interface Arrival {
+  readonly id: number;
+  /** The TCP socket, or the TLS socket over it. */
+  readonly socket: Socket;
+  /** What was read so far, for the door to begin with. */
+  readonly bytes: Buffer;
+  /** True when the peer has already said that it sends no more. */
+  readonly hasEnded: boolean;
+  /** Canonical text of the peer's IP address. */
+  readonly address: string;
+  readonly channel: Channel;
+}
+
+/** One connection that a door serves. */
+export interface OpenDoor {
+  /** Takes no further call; resolves when those under way have been answered, or the peer is gone. */
+  quiesce(): Promise<void>;
+  /** Says why in the door's language, writes what is queued and closes. */
+  end(reason: EndReason): void;
+}
+
+/** Serves an arrival; undefined when it was refused and is closing by itself. */
+export type Door = (arrival: Arrival, parts: DoorParts) => OpenDoor | undefined;

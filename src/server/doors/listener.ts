@@ -1,0 +1,288 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { ChatError } from '../../core/errors.ts';
+import type { EndReason } from '../../core/events.ts';
+import type { Channel } from '../../core/peer.ts';
+import { lingerAndClose } from '../linger.ts';
+import { createAdmission } from './admission.ts';
+import type { DoorParts, OpenDoor } from './door.ts';
+import { doors } from './doors.ts';
+import { type FirstArrival, readFirstBytes } from './first-arrival.ts';
+import { clearTextRefused, refusal, tooManyConnections } from './refusals.ts';
+import { type ServerIdentity, secureChannel, tlsDoor } from './tls.ts';
+
+/** Where and how to listen. */
+export interface ListenerOptions extends DoorParts {
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly identity: ServerIdentity;
+  /** `loopback`: clear text is served when the address that is listened on is this machine's own. */
+  readonly clearText: 'never' | 'loopback' | 'everywhere';
+}
+
+/** One open port and every connection that came through it. */
+export interface Listener {
+  /** What is really listened on. */
+  readonly address: string;
+  readonly port: number;
+  readonly servesClearText: boolean;
+  /** Open sockets, those being refused too. */
+  readonly connections: number;
+  /**
+   * Stops accepting, lets calls under way be answered, ends every connection with `reason` and resolves when all
+   * have closed, or have been destroyed because `graceMs` were over.
+   */
+  drain(reason: EndReason, graceMs: number): Promise<void>;
+  /** Closes everything at once. */
+  destroy(): void;
+}
+
+/** A connection in front of the doors. */
+interface Visitor {
+  /** The TCP socket. */
+  readonly accepted: Socket;
+  /** What the door speaks over: the same, or TLS over it. */
+  readonly socket: Socket;
+  readonly address: string;
+  readonly channel: Channel;
+}
+
+/** Refused connections that may wait for their first bytes at a time; beyond it they are closed without a word. */
+const maxTurnedAway = 256;
+/** … and how long each may wait, in milliseconds. */
+const turnedAwayMs = 1_000;
+/** Idle time after which the system asks whether a silent peer is still there, in milliseconds. */
+const keepAliveMs = 60_000;
+
+/** Opens the port; throws `unavailable` when it is taken or the host is not this machine's, `invalid` for an unknown host. */
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const { limits, identity, onFailure } = options;
+  const admission = createAdmission(limits);
+  const tls = tlsDoor(identity);
+  const sockets = new Set<Socket>();
+  /** Accepted sockets that have not chosen a door yet. */
+  const undecided = new Set<Socket>();
+  const open = new Map<Socket, OpenDoor>();
+  const clearChannel: Channel = { serverKey: identity.spki };
+  let servesClearText = false;
+  let isDraining = false;
+  let turnedAway = 0;
+  let lastId = 0;
+  let onLastClosed: (() => void) | undefined;
+
+  // Half-open, so that `printf … | nc` gets its answers after it has ended its side.
+  const server = createServer({
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveMs,
+  });
+  server.on('connection', (socket) => guard(socket, () => accept(socket)));
+
+  /** One connection's exception never ends the process (ASVS 16.5.4). */
+  function guard(socket: Socket, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      onFailure(error);
+      socket.destroy();
+    }
+  }
+
+  function accept(socket: Socket): void {
+    socket.on('error', ignore);
+    sockets.add(socket);
+    undecided.add(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      undecided.delete(socket);
+      if (sockets.size === 0) onLastClosed?.();
+    });
+    // A peer that has gone already has no address.
+    if (socket.remoteAddress === undefined || isDraining) {
+      socket.destroy();
+      return;
+    }
+    const address = canonical(socket.remoteAddress);
+    const place = admission.enter(address);
+    if (typeof place === 'string') {
+      turnAway(socket, tooManyConnections(place));
+      return;
+    }
+    socket.once('close', () => place.leave());
+    readFirstBytes(socket, limits, (first) => guard(socket, () => onFirstBytes(socket, address, first)));
+  }
+
+  function onFirstBytes(socket: Socket, address: string, first: FirstArrival): void {
+    if (isDraining) socket.destroy();
+    else if (first.kind === 'tls') startTls(socket, address, first.bytes);
+    else if (servesClearText) enter({ accepted: socket, socket, address, channel: clearChannel }, first);
+    else if (first.kind === 'silent') socket.destroy();
+    else refuse(socket, first, clearTextRefused());
+  }
+
+  function startTls(socket: Socket, address: string, bytes: Buffer): void {
+    if (limits.maxHandshakes !== 0 && tls.pending >= limits.maxHandshakes) {
+      lastWords(socket, refusal('tls', tooManyConnections('server')));
+      return;
+    }
+    const { handshakeMs } = limits;
+    const timer = handshakeMs === 0 ? undefined : setTimeout(() => socket.destroy(), handshakeMs);
+    socket.unshift(bytes);
+    tls.shakeHands(socket, (secured) => {
+      clearTimeout(timer);
+      if (!secured) return;
+      secured.on('error', ignore);
+      readFirstBytes(secured, limits, (first) =>
+        guard(secured, () => {
+          if (isDraining) secured.destroy();
+          else {
+            const channel = secureChannel(secured, identity.spki);
+            enter({ accepted: socket, socket: secured, address, channel }, first);
+          }
+        }),
+      );
+    });
+  }
+
+  function enter(visitor: Visitor, first: FirstArrival): void {
+    const { accepted, socket, address, channel } = visitor;
+    undecided.delete(accepted);
+    if (first.kind === 'silent') {
+      socket.destroy();
+      return;
+    }
+    if (first.kind === 'slow') {
+      lastWords(socket, refusal('text', first.error));
+      return;
+    }
+    lastId += 1;
+    const door = doors[first.kind];
+    const opened = door(
+      { id: lastId, socket, bytes: first.bytes, hasEnded: first.hasEnded, address, channel },
+      options,
+    );
+    if (!opened || socket.destroyed) return;
+    open.set(socket, opened);
+    socket.once('close', () => open.delete(socket));
+  }
+
+  /** Waits a moment for the first bytes, so that even a refusal is in the language of its door. */
+  function turnAway(socket: Socket, error: ChatError): void {
+    if (turnedAway >= maxTurnedAway) {
+      socket.destroy();
+      return;
+    }
+    turnedAway += 1;
+    socket.once('close', () => {
+      turnedAway -= 1;
+    });
+    const waits = {
+      firstByteMs: turnedAwayMs,
+      startedLineMs: turnedAwayMs,
+      maxLineBytes: limits.maxLineBytes,
+    };
+    readFirstBytes(socket, waits, (first) => guard(socket, () => refuse(socket, first, error)));
+  }
+
+  function refuse(socket: Socket, first: FirstArrival, error: ChatError): void {
+    if (first.kind === 'silent') lastWords(socket, refusal('line', error));
+    else if (first.kind === 'slow') lastWords(socket, refusal('text', error));
+    else lastWords(socket, refusal(first.kind, error));
+  }
+
+  await bind(server, options);
+  server.on('error', onFailure);
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has an address and a port');
+  const isLoopback = isLoopbackAddress(bound.address);
+  servesClearText = options.clearText === 'everywhere' || (options.clearText === 'loopback' && isLoopback);
+
+  function allClosed(): Promise<void> {
+    if (sockets.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      onLastClosed = resolve;
+    });
+  }
+
+  function destroyAll(): void {
+    for (const socket of sockets) socket.destroy();
+  }
+
+  return {
+    address: bound.address,
+    port: bound.port,
+    servesClearText,
+    get connections() {
+      return sockets.size;
+    },
+    async drain(reason, graceMs) {
+      isDraining = true;
+      server.close();
+      for (const socket of undecided) socket.destroy();
+      const timer = setTimeout(destroyAll, graceMs);
+      await Promise.all([...open.values()].map((door) => door.quiesce()));
+      for (const door of open.values()) door.end(reason);
+      await allClosed();
+      clearTimeout(timer);
+    },
+    destroy() {
+      isDraining = true;
+      server.close();
+      destroyAll();
+    },
+  };
+}
+
+function bind(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: NodeJS.ErrnoException): void => reject(bindError(cause, host, port));
+    server.once('error', onError);
+    server.listen({ host, port, backlog: 1_024 }, () => {
+      server.off('error', onError);
+      resolve();
+    });
+  });
+}
+
+function bindError(cause: NodeJS.ErrnoException, host: string, port: number): ChatError {
+  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  switch (cause.code) {
+    case 'EADDRINUSE':
+      return new ChatError('unavailable', `cannot listen on ${where}: another program listens there`, {
+        cause,
+      });
+    case 'EADDRNOTAVAIL':
+      return new ChatError('unavailable', `cannot listen on ${where}: this machine has no such address`, {
+        cause,
+      });
+    case 'EACCES':
+      return new ChatError('forbidden', `cannot listen on ${where}: this user may not use that port`, {
+        cause,
+      });
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new ChatError('unavailable', `cannot listen on ${where}: the host is unknown`, { cause });
+    default:
+      return new ChatError('unavailable', `cannot listen on ${where}: ${cause.code ?? cause.message}`, {
+        cause,
+      });
+  }
+}
+
+function lastWords(socket: Socket, bytes: Uint8Array): void {
+  socket.write(bytes);
+  lingerAndClose(socket);
+}
+
+/** One spelling per address; IPv4 mapped into IPv6 is IPv4. */
+function canonical(address: string): string {
+  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
+}
+
+function isLoopbackAddress(address: string): boolean {
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback';
+}
+
+function ignore(): void {}
