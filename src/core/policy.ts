@@ -56,8 +56,8 @@ export const maxEnvelopeBytes = 65_536;
 export const maxLineBytes = 131_072;
 /** What may wait to be written to one reader before its live stream is cut (protocol). */
 export const maxQueuedBytes = 1_048_576;
-/** Rows read at once when a reader is fed from the store: bounds memory per reader. */
-export const historyPageRows = 500;
+/** Messages read at once when a reader is fed from the store: at most 1.6 MB of text, so memory per reader is bounded. */
+export const feedPageRows = 100;
 /** Answered rows in one listing or history page. */
 export const maxPageRows = 1_000;
 /** A name or label that a client gives (device label, idempotency key), in characters. */

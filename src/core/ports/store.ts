@@ -143,16 +143,17 @@ export type ConversationRefusal =
   | { readonly kind: 'not-member' };
 
 /** `stored`: now. `repeated`: (sender, key) was stored before; id, seq, time and conversation are the first one's. */
-export type AppendOutcome =
-  | {
-      readonly kind: 'stored' | 'repeated';
-      readonly conversation: ConversationId;
-      readonly audience: Audience;
-      readonly id: MessageId;
-      readonly seq: number;
-      readonly sentAt: number;
-    }
-  | ConversationRefusal;
+export type AppendOutcome = AppendedMessage | ConversationRefusal;
+
+/** Where a message came to stand. */
+export interface AppendedMessage {
+  readonly kind: 'stored' | 'repeated';
+  readonly conversation: ConversationId;
+  readonly audience: Audience;
+  readonly id: MessageId;
+  readonly seq: number;
+  readonly sentAt: number;
+}
 
 /** A page of a conversation. */
 export interface MessageQuery {

@@ -1,0 +1,114 @@
+import type { AuditTrail } from './audit.ts';
+import { type Digests, nobleDigests } from './crypto/digests.ts';
+import { parseSessionToken, tokenDigest } from './crypto/tokens.ts';
+import { createFeed, type Feed } from './feed.ts';
+import { createLimits, type Limits } from './limits.ts';
+import { createExchanges, type Exchanges } from './login/exchanges.ts';
+import type { Operation } from './operation.ts';
+import { operations } from './operations/index.ts';
+import type { Peer } from './peer.ts';
+import { serveCall } from './pipeline.ts';
+import type { Policy } from './policy.ts';
+import type { Bus } from './ports/bus.ts';
+import type { ServerSettings, Store } from './ports/store.ts';
+import { createPresence, type Presence } from './presence.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+import type { Turn } from './turn.ts';
+
+/** What chat is built on: everything outside of the rules. */
+export interface Ports {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly audit: AuditTrail;
+  readonly turn: Turn;
+  /** Takes errors that are nobody's answer, under the id that the caller was given. */
+  readonly onFailure: (error: unknown, errorId?: string) => void;
+  /** Faster primitives than core's own, where the platform has them. */
+  readonly digests?: Digests;
+}
+
+/** The parts of the rules that operations share. */
+export interface Services {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly audit: AuditTrail;
+  readonly onFailure: (error: unknown, errorId?: string) => void;
+  readonly digests: Digests;
+  readonly policy: Policy;
+  readonly settings: ServerSettings;
+  readonly sessions: Sessions;
+  readonly limits: Limits;
+  readonly presence: Presence;
+  readonly feed: Feed;
+  readonly exchanges: Exchanges;
+}
+
+/** The whole of chat as one object: every door asks it, none knows its rules. */
+export interface Chat {
+  /** Serves one call of one connection; throws nothing but `ChatError`. The result is ready for JSON. */
+  call(peer: Peer, name: string, params: unknown): Promise<unknown>;
+  /** True when calls of this name on one connection may overlap with each other. */
+  overlaps(name: string): boolean;
+  /** Ends every logged-in connection and stops the clocks. */
+  stop(): void;
+}
+
+const registry: ReadonlyMap<string, Operation> = new Map(
+  operations.map((operation) => [operation.name, operation as unknown as Operation]),
+);
+
+/** Builds chat over its ports; `settings` are the ones that `store.settings` answered. */
+export function createChat(ports: Ports, policy: Policy, settings: ServerSettings): Chat {
+  const { store, bus, audit, turn, onFailure, digests = nobleDigests } = ports;
+  const presence = createPresence(turn);
+  const feed = createFeed({ store, bus, turn, onFailure });
+  const sessions = createSessions({
+    store,
+    bus,
+    policy,
+    digest: (text) => {
+      const token = parseSessionToken(text);
+      return token && tokenDigest(token, digests);
+    },
+    onAttached: (peer, session) => {
+      if (peer.events) presence.arrived(session.username);
+    },
+    onDetached: (peer, session) => {
+      feed.unfollow(peer);
+      presence.unwatch(peer);
+      if (peer.events) presence.left(session.username);
+    },
+    onFailure,
+  });
+  const sweep = setInterval(() => {
+    store.sweepSessions({ now: Date.now(), idleMs: policy.sessionIdleMs }).catch(onFailure);
+  }, sweepIntervalMs);
+  const services: Services = {
+    store,
+    bus,
+    audit,
+    onFailure,
+    digests,
+    policy,
+    settings,
+    sessions,
+    limits: createLimits(policy),
+    presence,
+    feed,
+    exchanges: createExchanges(),
+  };
+
+  return {
+    call: (peer, name, params) => serveCall(services, registry, peer, name, params),
+    overlaps: (name) => registry.get(name)?.overlaps ?? true,
+    stop() {
+      clearInterval(sweep);
+      sessions.stop();
+      feed.stop();
+      services.exchanges.stop();
+    },
+  };
+}
+
+/** How often dead sessions are swept out of the store: they are refused anyway, this only frees their rows. */
+const sweepIntervalMs = 3_600_000;

@@ -1,0 +1,38 @@
+import type { ConversationName } from './model/conversation-name.ts';
+import type { MessageBody } from './model/message.ts';
+import type { Username } from './model/username.ts';
+
+/** Why a session or its connection was ended. */
+export type EndReason =
+  | 'logged-out'
+  | 'revoked'
+  | 'expired'
+  | 'replaced'
+  | 'refresh-reused'
+  | 'shutting-down'
+  | 'unavailable';
+
+/** What the server tells a connection unasked (protocol, "JSON-RPC 2.0 door"). */
+export type ChatEvent =
+  | {
+      readonly type: 'message';
+      /** The reader's name for the conversation. */
+      readonly to: ConversationName;
+      readonly seq: number;
+      readonly id: string;
+      readonly sender: Username;
+      /** UTC milliseconds. */
+      readonly sentAt: number;
+      readonly body: MessageBody;
+    }
+  | { readonly type: 'presence'; readonly user: Username; readonly online: boolean }
+  | { readonly type: 'session-ended'; readonly reason: EndReason }
+  | { readonly type: 'lagging'; readonly to: ConversationName }
+  | { readonly type: 'caught-up'; readonly to: ConversationName; readonly seq: number };
+
+/** How a door spells events; peers with the same codec object share the encoded bytes. */
+export interface EventCodec {
+  readonly name: string;
+  /** One buffer for all `events`, in order. */
+  encode(events: readonly ChatEvent[]): Uint8Array;
+}

@@ -1,0 +1,342 @@
+import type { ChatEvent, EventCodec } from './events.ts';
+import { type ConversationName, conversationName } from './model/conversation-name.ts';
+import type { ConversationId, UserId } from './model/ids.ts';
+import type { Audience, ConversationView, StoredMessage } from './model/message.ts';
+import type { Username } from './model/username.ts';
+import type { Peer } from './peer.ts';
+import { feedPageRows, maxQueuedBytes } from './policy.ts';
+import type { Bus, Notice } from './ports/bus.ts';
+import type { Store } from './ports/store.ts';
+import type { Turn } from './turn.ts';
+
+/**
+ * The live stream: what was stored after a reader's position, then what is stored from now on, in seq order,
+ * without gap or repeat (protocol, "conversation.follow").
+ *
+ * The rule that makes it so is local to a follower: `seq` is the last message that it was given. A batch that
+ * begins at `seq + 1` is handed over as it is, a shared buffer; anything else sends the follower to the store for
+ * what comes after `seq`. So a lost notice, a slow reader and a new reader all take the same road.
+ */
+export interface Feed {
+  /** Starts `peer` on one conversation after `after`, in place of what it followed there before. */
+  follow(peer: Peer, conversation: ConversationView, after: number): void;
+  /** Remembers what begins for `peer`'s user from now on, until `followAll` says where the rest starts. */
+  holdNew(peer: Peer): void;
+  /** Starts `peer` on these conversations, on what began since `holdNew`, and on each that begins later. */
+  followAll(peer: Peer, starts: readonly Start[]): void;
+  /** Stops one conversation, or all of them and the new ones. */
+  unfollow(peer: Peer, conversation?: ConversationId): void;
+  /** Stops listening to the bus. */
+  stop(): void;
+}
+
+/** A conversation and the seq after which its stream begins. */
+export interface Start {
+  readonly conversation: ConversationView;
+  readonly after: number;
+}
+
+/** What a feed needs from its surroundings. */
+export interface FeedParts {
+  readonly store: Pick<Store, 'messages'>;
+  readonly bus: Bus;
+  readonly turn: Turn;
+  /** Told of a reading that failed; the follower's connection has been ended by then. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Followers that get the very same bytes: one codec, one name for the conversation. */
+interface Group {
+  readonly codec: EventCodec;
+  readonly to: ConversationName;
+  readonly followers: Set<Follower>;
+}
+
+interface Channel {
+  readonly id: ConversationId;
+  /** The highest seq that a live batch has ended with; 0 before the first. */
+  lastSeq: number;
+  pending: StoredMessage[];
+  readonly groups: Group[];
+}
+
+interface Follower {
+  readonly peer: Peer;
+  readonly channel: Channel;
+  readonly group: Group;
+  /** The last message given to this follower. */
+  seq: number;
+  state: 'live' | 'reading' | 'stopped';
+}
+
+interface Reader {
+  readonly peer: Peer;
+  readonly userId: UserId;
+  readonly username: Username;
+  readonly codec: EventCodec;
+  readonly followers: Map<ConversationId, Follower>;
+  /** What to do with a conversation that begins: nothing, remember it, or follow it. */
+  newOnes: 'ignored' | 'held' | 'followed';
+  held: Start[];
+}
+
+/** Builds the feed of one node; it listens on the bus from now on. */
+export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
+  const channels = new Map<ConversationId, Channel>();
+  const readers = new Map<Peer, Reader>();
+  const readersByUser = new Map<Username, Set<Reader>>();
+  let dirty: Channel[] = [];
+
+  const unsubscribe = bus.subscribe((notice) => {
+    if (notice.type === 'message') onMessage(notice);
+    else if (notice.type === 'member-joined')
+      startNew(notice.user, notice.conversation, notice.conversation.lastSeq);
+    else if (notice.type === 'member-left') stopMember(notice.userId, notice.conversation);
+  });
+
+  function onMessage(notice: Extract<Notice, { type: 'message' }>): void {
+    const { conversation, message, audience } = notice;
+    if (audience.kind === 'direct') startDirect(conversation, audience, message.seq);
+    const channel = channels.get(conversation);
+    if (!channel) return;
+    channel.pending.push(message);
+    if (channel.pending.length > 1) return;
+    dirty.push(channel);
+    if (dirty.length === 1) turn.atEnd('encode', deliver);
+  }
+
+  function deliver(): void {
+    const now = dirty;
+    dirty = [];
+    for (const channel of now) deliverChannel(channel);
+  }
+
+  function deliverChannel(channel: Channel): void {
+    const batch = inOrder(channel.pending);
+    channel.pending = [];
+    const first = batch[0];
+    const last = batch.at(-1);
+    if (!first || !last) return;
+    const isContiguous = last.seq - first.seq === batch.length - 1;
+    channel.lastSeq = Math.max(channel.lastSeq, last.seq);
+    for (const group of channel.groups) {
+      let bytes: Uint8Array | undefined;
+      for (const follower of group.followers) {
+        if (follower.state !== 'live' || follower.seq >= last.seq) continue;
+        if (!isContiguous || follower.seq !== first.seq - 1) {
+          void read(follower);
+          continue;
+        }
+        bytes ??= encode(group, batch);
+        follower.peer.push(bytes);
+        follower.seq = last.seq;
+        if (follower.peer.queuedBytes > maxQueuedBytes) void lag(follower);
+      }
+    }
+  }
+
+  /** Feeds a follower from the store until nothing is stored that it has not been given. */
+  async function read(follower: Follower): Promise<void> {
+    follower.state = 'reading';
+    const { channel, group, peer } = follower;
+    try {
+      for (;;) {
+        if (peer.queuedBytes > 0) await peer.drained();
+        if (!isReading(follower)) return;
+        const rows = await store.messages({
+          conversation: channel.id,
+          after: follower.seq,
+          limit: feedPageRows,
+        });
+        if (!isReading(follower)) return;
+        const last = rows.at(-1);
+        if (last) {
+          peer.push(encode(group, rows));
+          follower.seq = last.seq;
+        }
+        // A live batch may have passed while the store was read: then there is more to read.
+        if (rows.length < feedPageRows && channel.lastSeq <= follower.seq) {
+          follower.state = 'live';
+          return;
+        }
+      }
+    } catch (error) {
+      if (!isReading(follower)) return;
+      // What this follower missed cannot be told: better no stream than one with a hole.
+      onFailure(error);
+      peer.end('unavailable');
+    }
+  }
+
+  async function lag(follower: Follower): Promise<void> {
+    const { peer, group } = follower;
+    peer.push(group.codec.encode([{ type: 'lagging', to: group.to }]));
+    await read(follower);
+    if (!isLive(follower)) return;
+    peer.push(group.codec.encode([{ type: 'caught-up', to: group.to, seq: follower.seq }]));
+  }
+
+  function startDirect(
+    id: ConversationId,
+    audience: Extract<Audience, { kind: 'direct' }>,
+    seq: number,
+  ): void {
+    const [one, other] = audience.users;
+    const view = (peer: Username): ConversationView => ({
+      id,
+      ref: { kind: 'direct', peer },
+      lastSeq: seq,
+      readSeq: 0,
+    });
+    if (readersByUser.has(one)) startNew(one, view(other), seq - 1);
+    if (one !== other && readersByUser.has(other)) startNew(other, view(one), seq - 1);
+  }
+
+  function startNew(user: Username, conversation: ConversationView, after: number): void {
+    for (const reader of readersByUser.get(user) ?? []) {
+      if (reader.newOnes === 'held') reader.held.push({ conversation, after });
+      else if (reader.newOnes === 'followed' && !reader.followers.has(conversation.id)) {
+        start(reader, conversation, after);
+      }
+    }
+  }
+
+  function stopMember(userId: UserId, conversation: ConversationId): void {
+    for (const reader of readers.values()) {
+      if (reader.userId === userId) stop(reader, conversation);
+    }
+  }
+
+  function start(reader: Reader, conversation: ConversationView, after: number): void {
+    stop(reader, conversation.id);
+    const channel = channelOf(conversation.id);
+    const group = groupOf(channel, reader.codec, conversationName(conversation.ref));
+    const follower: Follower = { peer: reader.peer, channel, group, seq: after, state: 'live' };
+    reader.followers.set(conversation.id, follower);
+    group.followers.add(follower);
+    // Also when there is nothing to read: only the store knows what was committed a moment ago.
+    void read(follower);
+  }
+
+  function stop(reader: Reader, conversation: ConversationId): void {
+    const follower = reader.followers.get(conversation);
+    if (!follower) return;
+    reader.followers.delete(conversation);
+    follower.state = 'stopped';
+    const { channel, group } = follower;
+    group.followers.delete(follower);
+    if (group.followers.size > 0) return;
+    channel.groups.splice(channel.groups.indexOf(group), 1);
+    if (channel.groups.length === 0) channels.delete(channel.id);
+  }
+
+  function channelOf(id: ConversationId): Channel {
+    let channel = channels.get(id);
+    if (!channel) {
+      channel = { id, lastSeq: 0, pending: [], groups: [] };
+      channels.set(id, channel);
+    }
+    return channel;
+  }
+
+  function readerOf(peer: Peer): Reader {
+    const known = readers.get(peer);
+    if (known) return known;
+    const { session, events } = peer;
+    if (!session || !events) throw new Error('only a logged-in connection that takes events can follow');
+    const reader: Reader = {
+      peer,
+      userId: session.userId,
+      username: session.username,
+      codec: events,
+      followers: new Map(),
+      newOnes: 'ignored',
+      held: [],
+    };
+    readers.set(peer, reader);
+    const ofUser = readersByUser.get(reader.username) ?? new Set();
+    readersByUser.set(reader.username, ofUser.add(reader));
+    return reader;
+  }
+
+  return {
+    follow(peer, conversation, after) {
+      start(readerOf(peer), conversation, after);
+    },
+    holdNew(peer) {
+      const reader = readerOf(peer);
+      reader.newOnes = 'held';
+      reader.held = [];
+    },
+    followAll(peer, starts) {
+      const reader = readerOf(peer);
+      for (const { conversation, after } of starts) start(reader, conversation, after);
+      const known = new Set(starts.map(({ conversation }) => conversation.id));
+      for (const { conversation, after } of reader.held) {
+        if (known.has(conversation.id)) continue;
+        known.add(conversation.id);
+        start(reader, conversation, after);
+      }
+      reader.held = [];
+      reader.newOnes = 'followed';
+    },
+    unfollow(peer, conversation) {
+      const reader = readers.get(peer);
+      if (!reader) return;
+      if (conversation !== undefined) {
+        stop(reader, conversation);
+        return;
+      }
+      for (const id of [...reader.followers.keys()]) stop(reader, id);
+      readers.delete(peer);
+      const ofUser = readersByUser.get(reader.username);
+      ofUser?.delete(reader);
+      if (ofUser?.size === 0) readersByUser.delete(reader.username);
+    },
+    stop: unsubscribe,
+  };
+}
+
+// Functions, so that the type checker does not believe that `state` stays what it was across an await.
+function isLive(follower: Follower): boolean {
+  return follower.state === 'live' && !follower.peer.isGone;
+}
+
+function isReading(follower: Follower): boolean {
+  return follower.state === 'reading' && !follower.peer.isGone;
+}
+
+function groupOf(channel: Channel, codec: EventCodec, to: ConversationName): Group {
+  const known = channel.groups.find((group) => group.codec === codec && group.to === to);
+  if (known) return known;
+  const group: Group = { codec, to, followers: new Set() };
+  channel.groups.push(group);
+  return group;
+}
+
+function encode(group: Group, messages: readonly StoredMessage[]): Uint8Array {
+  return group.codec.encode(
+    messages.map(
+      (message): ChatEvent => ({
+        type: 'message',
+        to: group.to,
+        seq: message.seq,
+        id: message.id,
+        sender: message.sender,
+        sentAt: message.sentAt,
+        body: message.body,
+      }),
+    ),
+  );
+}
+
+/** Sorted by seq, each once; notices of one node come sorted already. */
+function inOrder(messages: StoredMessage[]): StoredMessage[] {
+  const isSorted = messages.every((message, index) => {
+    const before = messages[index - 1];
+    return !before || before.seq < message.seq;
+  });
+  if (isSorted) return messages;
+  const bySeq = new Map(messages.map((message) => [message.seq, message]));
+  return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+}

@@ -1,0 +1,72 @@
+import { ChatError } from './errors.ts';
+import type { Policy } from './policy.ts';
+
+/** What is counted, each by its own key. */
+export type LimitKind = 'message' | 'login' | 'registration';
+
+/** How often things may be done (security 4). */
+export interface Limits {
+  /** Takes one; throws `rate-limited` with the time until the next one is free. */
+  take(kind: LimitKind, key: string, now: number): void;
+}
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+interface Rate {
+  readonly perMs: number;
+  readonly burst: number;
+  readonly what: string;
+}
+
+/** Buckets kept before the full ones are dropped: bounds memory under a flood of addresses. */
+const sweepAt = 10_000;
+
+/** Builds token buckets in this node's memory; a rate of 0 in the policy switches that limit off. */
+export function createLimits(policy: Policy): Limits {
+  const rates: Record<LimitKind, Rate> = {
+    message: rate(policy.messagesPerSecond, 1_000, 10, 'messages'),
+    login: rate(policy.loginsPerMinute, 60_000, 1, 'logins'),
+    registration: rate(policy.registrationsPerHour, 3_600_000, 1, 'registrations'),
+  };
+  const buckets: Record<LimitKind, Map<string, Bucket>> = {
+    message: new Map(),
+    login: new Map(),
+    registration: new Map(),
+  };
+
+  return {
+    take(kind, key, now) {
+      const { perMs, burst, what } = rates[kind];
+      if (perMs === 0) return;
+      const ofKind = buckets[kind];
+      let bucket = ofKind.get(key);
+      if (!bucket) {
+        if (ofKind.size >= sweepAt) sweep(ofKind, rates[kind], now);
+        bucket = { tokens: burst, at: now };
+        ofKind.set(key, bucket);
+      } else if (now > bucket.at) {
+        bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) * perMs);
+        bucket.at = now;
+      }
+      if (bucket.tokens < 1) {
+        const retryAfterMs = Math.max(1, Math.ceil((1 - bucket.tokens) / perMs));
+        throw new ChatError('rate-limited', `too many ${what}: wait before the next one`, { retryAfterMs });
+      }
+      bucket.tokens -= 1;
+    },
+  };
+}
+
+function rate(count: number, perMs: number, bursts: number, what: string): Rate {
+  return { perMs: count / perMs, burst: Math.max(1, count * bursts), what };
+}
+
+/** Drops the buckets that are full again: they say nothing that a new one would not. */
+function sweep(buckets: Map<string, Bucket>, { perMs, burst }: Rate, now: number): void {
+  for (const [key, bucket] of buckets) {
+    if (bucket.tokens + (now - bucket.at) * perMs >= burst) buckets.delete(key);
+  }
+}

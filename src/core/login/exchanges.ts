@@ -1,0 +1,72 @@
+import type { ServerExchange } from '../crypto/scram-server.ts';
+import { ChatError } from '../errors.ts';
+import { addressKey } from '../model/address.ts';
+import type { Peer } from '../peer.ts';
+import { exchangeMs, maxExchanges } from '../policy.ts';
+
+/** Logins between challenge and proof: one try each, bound to their connection, dead after 60 s (security 1.5). */
+export interface Exchanges {
+  /** Keeps an exchange; throws `rate-limited` when its address or the server has too many open. */
+  open(id: string, peer: Peer, exchange: ServerExchange, now: number): void;
+  /** Gives an exchange out once; undefined when it is unknown, used, too old or another connection's. */
+  take(id: string, peer: Peer, now: number): ServerExchange | undefined;
+  /** Forgets everything. */
+  stop(): void;
+}
+
+interface Entry {
+  readonly exchange: ServerExchange;
+  readonly peer: Peer;
+  readonly addressKey: string;
+  readonly endsAt: number;
+}
+
+/** Builds the exchanges of one node. */
+export function createExchanges(): Exchanges {
+  // A map keeps the order of insertion, which is the order of ending: old ones are dropped from its front.
+  const entries = new Map<string, Entry>();
+  const perAddress = new Map<string, number>();
+
+  function drop(id: string, entry: Entry): void {
+    entries.delete(id);
+    const left = (perAddress.get(entry.addressKey) ?? 1) - 1;
+    if (left > 0) perAddress.set(entry.addressKey, left);
+    else perAddress.delete(entry.addressKey);
+  }
+
+  function sweep(now: number): void {
+    for (const [id, entry] of entries) {
+      if (now < entry.endsAt) return;
+      drop(id, entry);
+    }
+  }
+
+  return {
+    open(id, peer, exchange, now) {
+      sweep(now);
+      const key = addressKey(peer.address);
+      const ofAddress = perAddress.get(key) ?? 0;
+      if (ofAddress >= maxExchanges.perAddress || entries.size >= maxExchanges.total) {
+        throw new ChatError('rate-limited', 'too many logins are under way: finish or wait', {
+          retryAfterMs: exchangeMs,
+        });
+      }
+      perAddress.set(key, ofAddress + 1);
+      const entry = { exchange, peer, addressKey: key, endsAt: now + exchangeMs };
+      entries.set(id, entry);
+      peer.onGone(() => {
+        if (entries.get(id) === entry) drop(id, entry);
+      });
+    },
+    take(id, peer, now) {
+      const entry = entries.get(id);
+      if (entry?.peer !== peer) return undefined;
+      drop(id, entry);
+      return now < entry.endsAt ? entry.exchange : undefined;
+    },
+    stop() {
+      entries.clear();
+      perAddress.clear();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { newTokens, type TokenPair, tokenDigest } from '../crypto/tokens.ts';
+import { badToken, ChatError } from '../errors.ts';
+import type { Account } from '../model/account.ts';
+import type { DeviceId, SessionId } from '../model/ids.ts';
+import type { Session } from '../model/session.ts';
+import type { CallContext } from '../operation.ts';
+import { uuidV7 } from '../random.ts';
+
+/** The device a client names at login: one it was given before, a label for a new one, or neither. */
+export interface DeviceClaim {
+  readonly id?: string | undefined;
+  readonly label?: string | undefined;
+}
+
+/** What every login answers: the session with its tokens, which are shown this once. */
+export type OpenedSessionAnswer = ReturnType<typeof sessionAnswer>;
+
+/**
+ * Ends every login mechanism: opens a session for an account that has proven itself and binds it to the connection.
+ * Replaces the device's session (security 3); a device of another account is replaced by a new one.
+ */
+export async function openSession(
+  { services, peer, now }: CallContext,
+  account: Account,
+  device: DeviceClaim | undefined,
+): Promise<OpenedSessionAnswer> {
+  const { store, policy, sessions, digests } = services;
+  if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+  const tokens = newTokens();
+  const familyExpiresAt = now + policy.refreshMs;
+  const session: Session = {
+    id: uuidV7() as SessionId,
+    userId: account.id,
+    username: account.username,
+    isAdmin: account.isAdmin,
+    deviceId: (device?.id ?? uuidV7()) as DeviceId,
+    deviceLabel: device?.label ?? '',
+    door: peer.door,
+    address: peer.address,
+    createdAt: now,
+    lastUsedAt: now,
+    absoluteExpiresAt: Math.min(now + policy.sessionAbsoluteMs, familyExpiresAt),
+    familyExpiresAt,
+  };
+  const open = (opening: Session, isNewDevice: boolean) =>
+    store.openSession({
+      session: opening,
+      isNewDevice,
+      tokenHash: tokenDigest(tokens.sessionToken, digests),
+      refreshHash: tokenDigest(tokens.refreshToken, digests),
+      maxPerAccount: policy.maxSessionsPerAccount,
+    });
+  let opened = session;
+  let outcome = await open(opened, device?.id === undefined);
+  if (outcome.kind === 'foreign-device') {
+    opened = { ...session, deviceId: uuidV7() as DeviceId };
+    outcome = await open(opened, true);
+  }
+  if (outcome.kind !== 'opened') throw badToken();
+  sessions.ended(outcome.ended, 'replaced');
+  sessions.attach(peer, opened);
+  return sessionAnswer(opened, tokens, sessions.expiresAt(opened));
+}
+
+/** Spells a session with its tokens. */
+export function sessionAnswer(session: Session, tokens: TokenPair, expiresAt: number) {
+  return {
+    user_id: session.userId as string,
+    username: session.username as string,
+    session_id: session.id as string,
+    session_token: tokens.sessionToken as string,
+    refresh_token: tokens.refreshToken as string,
+    expires_at: new Date(expiresAt).toISOString(),
+    device_id: session.deviceId as string,
+  };
+}

@@ -1,0 +1,12 @@
+import ipaddr from 'ipaddr.js';
+
+/** What limits count an IP address by: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64 (security 4). */
+export function addressKey(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  return `${parsed.parts
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':')}::/64`;
+}

@@ -1,0 +1,49 @@
+import type { z } from 'zod';
+import type { Services } from './chat.ts';
+import type { Session } from './model/session.ts';
+import type { Peer } from './peer.ts';
+
+/** Who may call an operation. */
+export type Access = 'anyone' | 'session' | 'admin';
+
+/** Which limit a call counts against; `none` is bounded by what is in flight on its connection alone. */
+export type Cost = 'none' | 'message' | 'login' | 'registration';
+
+/** What a handler gets besides its input; `session` is there exactly when the operation's access asks for one. */
+export interface CallContext<A extends Access = Access> {
+  readonly services: Services;
+  readonly peer: Peer;
+  readonly session: A extends 'anyone' ? Session | undefined : Session;
+  /** The time of the call, UTC milliseconds. */
+  readonly now: number;
+}
+
+/** One thing that can be asked of chat, as data: doors and codecs only spell it. */
+export interface Operation<
+  Name extends string = string,
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+  A extends Access = Access,
+> {
+  /** `noun.verb`, equal to the wire name. */
+  readonly name: Name;
+  readonly access: A;
+  readonly cost: Cost;
+  /** True when each call, whatever its outcome, belongs in the audit trail. */
+  readonly audited: boolean;
+  /** True when calls of one connection may overlap with each other; the others wait for all before them. */
+  readonly overlaps: boolean;
+  readonly input: Input;
+  readonly output: Output;
+  handle(input: z.output<Input>, context: CallContext<A>): Promise<z.input<Output>>;
+}
+
+/** Declares an operation and checks its handler against its schemas. */
+export function operation<
+  const Name extends string,
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+  const A extends Access,
+>(definition: Operation<Name, Input, Output, A>): Operation<Name, Input, Output, A> {
+  return definition;
+}

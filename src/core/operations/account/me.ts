@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { badToken } from '../../errors.ts';
+import { operation } from '../../operation.ts';
+import { instant } from '../shapes.ts';
+
+/** The caller's own account and session. */
+export const me = operation({
+  name: 'account.me',
+  access: 'session',
+  cost: 'none',
+  audited: false,
+  overlaps: true,
+  input: z.strictObject({}),
+  output: z.object({
+    user_id: z.string(),
+    username: z.string(),
+    email: z.string().nullable(),
+    privacy: z.enum(['private', 'open']),
+    admin: z.boolean(),
+    created_at: instant,
+    session: z.object({ id: z.string(), device_id: z.string(), device: z.string(), expires_at: instant }),
+  }),
+  async handle(_input, { services, session }) {
+    const account = await services.store.account(session.username);
+    if (!account) throw badToken();
+    return {
+      user_id: account.id,
+      username: account.username,
+      email: account.email,
+      privacy: account.privacy,
+      admin: account.isAdmin,
+      created_at: new Date(account.createdAt).toISOString(),
+      session: {
+        id: session.id,
+        device_id: session.deviceId,
+        device: session.deviceLabel,
+        expires_at: new Date(services.sessions.expiresAt(session)).toISOString(),
+      },
+    };
+  },
+});

@@ -1,0 +1,63 @@
+import type { z } from 'zod';
+import { beginRegister } from './account/begin-register.ts';
+import { me } from './account/me.ts';
+import { register } from './account/register.ts';
+import { follow } from './conversation/follow.ts';
+import { list as listConversations } from './conversation/list.ts';
+import { markRead } from './conversation/mark-read.ts';
+import { unfollow } from './conversation/unfollow.ts';
+import { begin } from './login/begin.ts';
+import { finish } from './login/finish.ts';
+import { reject } from './login/reject.ts';
+import { resume } from './login/resume.ts';
+import { history } from './message/history.ts';
+import { send } from './message/send.ts';
+import { ping } from './ping.ts';
+import { create } from './room/create.ts';
+import { join } from './room/join.ts';
+import { leave } from './room/leave.ts';
+import { list as listRooms } from './room/list.ts';
+import { members } from './room/members.ts';
+import { end } from './session/end.ts';
+import { list as listSessions } from './session/list.ts';
+import { refresh } from './session/refresh.ts';
+import { revoke } from './session/revoke.ts';
+import { list as listUsers } from './user/list.ts';
+
+/** Everything that can be asked of chat: THE registry. */
+export const operations = [
+  beginRegister,
+  register,
+  me,
+  begin,
+  finish,
+  reject,
+  resume,
+  refresh,
+  listSessions,
+  revoke,
+  end,
+  send,
+  history,
+  follow,
+  unfollow,
+  markRead,
+  listConversations,
+  create,
+  join,
+  leave,
+  listRooms,
+  members,
+  listUsers,
+  ping,
+] as const;
+
+type Listed = (typeof operations)[number];
+type Named<N extends OperationName> = Extract<Listed, { readonly name: N }>;
+
+/** The name of an operation, equal on every wire. */
+export type OperationName = Listed['name'];
+/** What an operation takes, as a caller writes it. */
+export type InputOf<N extends OperationName> = z.input<Named<N>['input']>;
+/** What an operation answers, as a caller reads it. */
+export type OutputOf<N extends OperationName> = z.output<Named<N>['output']>;

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { ChatError } from '../../errors.ts';
+import { operation } from '../../operation.ts';
+import { instant } from '../shapes.ts';
+
+/** Binds a connection to the session of a token; one text for every token that is not alive. */
+export const resume = operation({
+  name: 'login.resume',
+  access: 'anyone',
+  cost: 'login',
+  audited: true,
+  overlaps: false,
+  input: z.strictObject({ session_token: z.string().max(256) }),
+  output: z.object({
+    user_id: z.string(),
+    username: z.string(),
+    session_id: z.string(),
+    expires_at: instant,
+    device_id: z.string(),
+  }),
+  async handle({ session_token: token }, { services, peer, now }) {
+    if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+    const session = await services.sessions.verify(token, now);
+    services.sessions.attach(peer, session);
+    return {
+      user_id: session.userId,
+      username: session.username,
+      session_id: session.id,
+      expires_at: new Date(services.sessions.expiresAt(session)).toISOString(),
+      device_id: session.deviceId,
+    };
+  },
+});

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { conversationName } from '../../model/conversation-name.ts';
+import { instantText } from '../../model/instant.ts';
+import { operation } from '../../operation.ts';
+import { refused } from '../conversation/refused.ts';
+import { conversation, historyLimit, message, seq } from '../shapes.ts';
+
+/** A page of a conversation in order of seq, strictly between `after` and `before`: the first rows, or the newest ones. */
+export const history = operation({
+  name: 'message.history',
+  access: 'session',
+  cost: 'none',
+  audited: false,
+  overlaps: true,
+  input: z.strictObject({
+    to: conversation,
+    after: seq.optional(),
+    before: seq.optional(),
+    limit: historyLimit.default(100),
+    newest: z.boolean().default(false),
+  }),
+  output: z.object({ to: z.string(), messages: z.array(message), last_seq: z.number() }),
+  async handle({ to, after, before, limit, newest }, { services, session, now }) {
+    const view = await services.store.openConversation({ userId: session.userId, ref: to, now });
+    if ('kind' in view) throw refused(view);
+    const rows = await services.store.messages({
+      conversation: view.id,
+      limit,
+      newest,
+      ...(after === undefined ? {} : { after }),
+      ...(before === undefined ? {} : { before }),
+    });
+    const name = conversationName(to);
+    return {
+      to: name,
+      last_seq: view.lastSeq,
+      messages: rows.map((row) => ({
+        to: name,
+        seq: row.seq,
+        id: row.id,
+        sender: row.sender,
+        sent_at: instantText(row.sentAt),
+        ...row.body,
+      })),
+    };
+  },
+});

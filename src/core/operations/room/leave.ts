@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { ChatError } from '../../errors.ts';
+import { operation } from '../../operation.ts';
+import { roomName } from '../shapes.ts';
+
+/** Leaves a room; its stream ends on all of the caller's connections. Nobody leaves the lobby. */
+export const leave = operation({
+  name: 'room.leave',
+  access: 'session',
+  cost: 'none',
+  audited: true,
+  overlaps: false,
+  input: z.strictObject({ room: roomName }),
+  output: z.object({ room: z.string() }),
+  async handle({ room }, { services, session, now }) {
+    const { store, bus } = services;
+    const ref = { kind: 'room', room } as const;
+    const view = await store.openConversation({ userId: session.userId, ref, now });
+    const outcome = await store.leaveRoom({ room, userId: session.userId });
+    switch (outcome) {
+      case 'missing':
+        throw new ChatError('not-found', 'room: there is no such room', { field: 'room' });
+      case 'not-member':
+        throw new ChatError('conflict', `room: you are not in #${room}`, { field: 'room' });
+      case 'stays':
+        throw new ChatError('forbidden', 'room: everybody is in the lobby, always', { field: 'room' });
+      case 'left':
+        if (!('kind' in view))
+          bus.publish({ type: 'member-left', userId: session.userId, conversation: view.id });
+        return { room: `#${room}` };
+    }
+  },
+});

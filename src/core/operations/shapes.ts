@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { fromBase64 } from '../crypto/bytes.ts';
+import { maxScramCharacters } from '../crypto/scram-messages.ts';
+import { ChatError } from '../errors.ts';
+import { parseConversationName, parseRoomName } from '../model/conversation-name.ts';
+import type { MessageId, SessionId } from '../model/ids.ts';
+import { parseUsername } from '../model/username.ts';
+import { feedPageRows, maxEnvelopeBytes, maxLabelLength, maxPageRows, maxTextBytes } from '../policy.ts';
+
+/** Runs a model's parser inside a schema, so that its text becomes the issue's text. */
+function parsedBy<T>(parse: (input: string) => T) {
+  return z.string().transform((input, context): T => {
+    try {
+      return parse(input);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message.replace(/^[a-z]+: /, '') });
+      return z.NEVER;
+    }
+  });
+}
+
+const utf8Length = (text: string): number => {
+  let bytes = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) bytes += 1;
+    else if (unit < 0x800) bytes += 2;
+    else if (unit >= 0xd800 && unit < 0xdc00) {
+      bytes += 4;
+      i += 1;
+    } else bytes += 3;
+  }
+  return bytes;
+};
+
+/** A username, lower-cased. */
+export const username = parsedBy(parseUsername);
+/** A room's name, with or without its `#`. */
+export const roomName = parsedBy(parseRoomName);
+/** `#room` or `@user`. */
+export const conversation = parsedBy(parseConversationName);
+/** A message's text: 1 to 16,384 bytes of well-formed UTF-8. */
+export const text = z
+  .string()
+  .min(1, 'a message has at least one character')
+  .refine((value) => utf8Length(value) <= maxTextBytes, {
+    error: `a message has at most ${maxTextBytes} bytes`,
+    params: { tooLarge: true },
+  })
+  .refine((value) => value.isWellFormed(), 'a message is well-formed Unicode');
+/** A sealed message, base64 text that the server does not read. */
+export const envelope = z
+  .string()
+  .min(1)
+  .refine((value) => value.length <= maxEnvelopeBytes, {
+    error: `an envelope has at most ${maxEnvelopeBytes} bytes`,
+    params: { tooLarge: true },
+  })
+  .regex(/^[A-Za-z0-9+/_=-]+$/, 'an envelope is base64');
+/** A label that a client chooses: device name, idempotency key. */
+export const label = z
+  .string()
+  .min(1)
+  .max(maxLabelLength)
+  .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), 'no control characters');
+/** A position in a conversation; 0 is before its first message. */
+export const seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** How many rows an answer may have. */
+export const pageLimit = z.number().int().min(1).max(maxPageRows);
+/** How many messages a history page may have: at most 1.6 MB of text. */
+export const historyLimit = z.number().int().min(1).max(feedPageRows);
+/** The `after` of the next page, or null when this was the last. */
+export const nextName = z.string().nullable();
+/** A moment on the wire: RFC 3339, UTC, milliseconds. */
+export const instant = z.iso.datetime();
+/** A message's id. */
+export const messageId = z.uuid().transform((id) => id as MessageId);
+/** A session's public id. */
+export const sessionId = z.uuid().transform((id) => id as SessionId);
+
+/** A SCRAM message (RFC 5802); its grammar is checked by the login suite. */
+export const scramMessage = z.string().min(1).max(maxScramCharacters);
+/** The device a client names at login: one it was given before, a label for a new one, or both. */
+export const deviceClaim = z.strictObject({ id: z.uuid().optional(), label: label.optional() });
+/** Exactly `length` bytes in canonical base64. */
+export const base64Bytes = (length: number) =>
+  z.string().transform((input, context): Uint8Array => {
+    const bytes = fromBase64(input);
+    if (bytes?.length === length) return bytes;
+    context.addIssue({ code: 'custom', message: `${length} bytes in base64 are expected` });
+    return z.NEVER;
+  });
+/** The position after which a page begins, by name. */
+export const afterName = z.string().max(64).default('');
+
+/** What a login answers on every door: the tokens are shown this once. */
+export const openedSession = z.object({
+  user_id: z.string(),
+  username: z.string(),
+  session_id: z.string(),
+  session_token: z.string(),
+  refresh_token: z.string(),
+  expires_at: instant,
+  device_id: z.string(),
+});
+
+/** A message as its reader gets it, in history and in `message` events alike. */
+export const message = z.object({
+  to: z.string(),
+  seq: z.number(),
+  id: z.string(),
+  sender: z.string(),
+  sent_at: instant,
+  text: z.string().optional(),
+  envelope: z.string().optional(),
+});

@@ -1,0 +1,106 @@
+import type { z } from 'zod';
+import type { Services } from './chat.ts';
+import { ChatError } from './errors.ts';
+import { addressKey } from './model/address.ts';
+import type { Session } from './model/session.ts';
+import type { CallContext, Cost, Operation } from './operation.ts';
+import type { Peer } from './peer.ts';
+import { uuidV7 } from './random.ts';
+
+/**
+ * The one way a call is served: find, admit, limit, parse, handle, audit. Every throw leaves as one `ChatError`;
+ * what is none of ours becomes `internal` with an id, and goes to the log under that id.
+ */
+export async function serveCall(
+  services: Services,
+  operations: ReadonlyMap<string, Operation>,
+  peer: Peer,
+  name: string,
+  params: unknown,
+): Promise<unknown> {
+  const now = Date.now();
+  const operation = operations.get(name);
+  // An admission that fails never learns which operations exist beyond the documented ones: the list is public.
+  if (!operation) throw new ChatError('unsupported', `there is no operation of this name: ${shown(name)}`);
+  const caller = peer.session?.username ?? namedUser(params);
+  try {
+    const session = admit(services, operation, peer, now);
+    limit(services, operation.cost, peer, session, now);
+    const input = parse(operation, params);
+    const context: CallContext = { services, peer, session, now };
+    const result = await operation.handle(input, context);
+    if (operation.audited) audit(services, operation, peer, caller, now, 'ok');
+    return result;
+  } catch (error) {
+    const safe = toChatError(services, error);
+    if (operation.audited) audit(services, operation, peer, caller, now, safe.code);
+    throw safe;
+  }
+}
+
+function admit(services: Services, operation: Operation, peer: Peer, now: number): Session | undefined {
+  if (operation.access === 'anyone') return peer.session;
+  const session = services.sessions.admit(peer, now);
+  if (operation.access === 'admin' && !session.isAdmin) {
+    throw new ChatError('forbidden', 'only an administrator may do this');
+  }
+  return session;
+}
+
+function limit(services: Services, cost: Cost, peer: Peer, session: Session | undefined, now: number): void {
+  if (cost === 'none') return;
+  const key = cost === 'message' && session ? session.userId : addressKey(peer.address);
+  services.limits.take(cost, key, now);
+}
+
+function parse(operation: Operation, params: unknown): unknown {
+  const parsed = operation.input.safeParse(params);
+  if (parsed.success) return parsed.data;
+  throw inputError(parsed.error);
+}
+
+/** Turns the first thing a schema found into an error that names the field. */
+export function inputError(error: z.ZodError): ChatError {
+  const issue = error.issues[0];
+  if (!issue) return new ChatError('invalid', 'the input does not fit');
+  if (issue.code === 'unrecognized_keys') {
+    const field = issue.keys[0] ?? '';
+    return new ChatError('invalid', `${shown(field)}: there is no such field here`, { field: shown(field) });
+  }
+  const field = issue.path.map(String).join('.');
+  const isTooLarge = issue.code === 'custom' && issue.params?.tooLarge === true;
+  const message = field === '' ? issue.message : `${field}: ${issue.message}`;
+  return new ChatError(isTooLarge ? 'too-large' : 'invalid', message, field === '' ? {} : { field });
+}
+
+function toChatError(services: Services, error: unknown): ChatError {
+  if (error instanceof ChatError) return error;
+  const errorId = uuidV7();
+  services.onFailure(error, errorId);
+  return new ChatError('internal', `something went wrong on the server (${errorId})`, {
+    errorId,
+    cause: error,
+  });
+}
+
+function audit(
+  services: Services,
+  operation: Operation,
+  peer: Peer,
+  user: string | undefined,
+  at: number,
+  outcome: 'ok' | ChatError['code'],
+): void {
+  services.audit({ at, operation: operation.name, user, door: peer.door, address: peer.address, outcome });
+}
+
+/** The account a caller without a session speaks of, when it says so in plain; shortened, for the audit alone. */
+function namedUser(params: unknown): string | undefined {
+  const name = (params as { username?: unknown } | null | undefined)?.username;
+  return typeof name === 'string' ? shown(name) : undefined;
+}
+
+/** A stranger's text, safe in a line of ours. */
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 64)).slice(1, -1);
+}
