@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { run } from './main.ts';
 import { systemHost } from './system-host.ts';
 
 const argv = process.argv.slice(2);
 const host = systemHost();
+/** How long a process that is done tries to hand over what is left. */
+const lastFlushMs = 500;
 
 /** What nobody caught is a bug: one line, no stack unless asked for. */
 function endAfterBug(error: unknown): void {
@@ -15,12 +18,8 @@ function endAfterBug(error: unknown): void {
 process.on('uncaughtException', endAfterBug);
 process.on('unhandledRejection', endAfterBug);
 
-/** Resolves when what was written has left the process, or never can. */
-function flushed(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => stream.write('', () => resolve()));
-}
-
 process.exitCode = await run(argv, host);
+// stdout is flushed by now but for a signalled run, and neither that nor stderr may keep a process whose reader does not read.
+await Promise.race([Promise.allSettled([host.stdout.flush(), host.stderr.flush()]), delay(lastFlushMs)]);
 // Nothing may wait silently: a dropped command's socket, or a stdin whose writer lives on, would keep the process.
-await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 process.exit();

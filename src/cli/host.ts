@@ -13,6 +13,8 @@ export interface TextSink {
    * resolves when the reader has caught up and rejects with {@link BrokenPipe} when it has gone.
    */
   write(text: string): Promise<void> | undefined;
+  /** Resolves when everything has left this process; rejects, as `write` does, when it never will. */
+  flush(): Promise<void>;
   /** Aborts when the reader is known to have gone. */
   readonly gone: AbortSignal;
 }

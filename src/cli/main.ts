@@ -54,10 +54,12 @@ export async function run(
     const parsed = await parseCommandLine(argv, list, host.stdout.columns ?? 100);
     if (parsed.kind === 'help') {
       await host.stdout.write(`${parsed.text}\n`);
+      await host.stdout.flush();
       return exitOk;
     }
     if (parsed.kind === 'version') {
       await host.stdout.write(`${await host.version()}\n`);
+      await host.stdout.flush();
       return exitOk;
     }
     if (parsed.kind === 'nothing') {
@@ -81,7 +83,11 @@ export async function run(
         if (command.handlesSignals !== true) reject(reason);
       });
     });
-    return await Promise.race([command.run({ options, operands }, context), signalled]);
+    const finished = command.run({ options, operands }, context).then(async (code) => {
+      await host.stdout.flush();
+      return code;
+    });
+    return await Promise.race([finished, signalled]);
   } catch (error) {
     if (!isSilent(error)) await reportError(host, speaking, error);
     return exitCodeOf(error);

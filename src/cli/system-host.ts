@@ -10,11 +10,12 @@ type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 export function streamSink(stream: Stream): TextSink {
   let failed: Error | undefined;
   const gone = new AbortController();
-  stream.on('error', (error: Error) => {
+  const fail = (error: Error): void => {
     const isGone = 'code' in error && (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED');
     failed ??= isGone ? new BrokenPipe('nobody reads the output any more', { cause: error }) : error;
     gone.abort(failed);
-  });
+  };
+  stream.on('error', fail);
   const drained = () =>
     new Promise<void>((resolve, reject) => {
       const settle = () => {
@@ -39,6 +40,15 @@ export function streamSink(stream: Stream): TextSink {
     write(text) {
       if (failed !== undefined) return Promise.reject(failed);
       return stream.write(text) ? undefined : drained();
+    },
+    async flush() {
+      await new Promise<void>((resolve) =>
+        stream.write('', (error) => {
+          if (error) fail(error);
+          resolve();
+        }),
+      );
+      if (failed !== undefined) throw failed;
     },
   };
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -40,6 +40,9 @@ const event = (seq: number) => ({
   text: `message ${seq}`,
 });
 
+/** What following #lobby from its beginning answers. */
+const lobbyFrom0 = { following: [{ to: '#lobby', after: 0 }], at: '2026-11-21T06:00:00.000Z' };
+
 /** A room that has `stored` messages, and goes on as long as `live` says. */
 const roomOf = (stored: number) =>
   lineServer({
@@ -47,7 +50,7 @@ const roomOf = (stored: number) =>
       setImmediate(() => {
         for (let seq = 1; seq <= stored; seq++) push('message', event(seq));
       });
-      return { to: '#lobby', after: 0 };
+      return lobbyFrom0;
     },
   });
 
@@ -113,6 +116,30 @@ describe('the process', () => {
       });
     },
   );
+
+  it.runIf(process.platform === 'linux')(
+    'whose output does not fit on the disk says so, exit 1',
+    async () => {
+      const full = await open('/dev/full', 'w');
+      try {
+        const child = spawn(process.execPath, [entry, '--version'], { stdio: ['ignore', full.fd, 'pipe'] });
+        const { stderr } = child;
+        if (stderr === null) throw new Error('stderr is a pipe');
+        const [said, [code]] = await Promise.all([text(stderr), once(child, 'close')]);
+        expect({ code, said }).toEqual({ code: 1, said: 'chat: ENOSPC: no space left on device, write\n' });
+      } finally {
+        await full.close();
+      }
+    },
+  );
+
+  it('is ended by SIGTERM although its reader does not read', async () => {
+    const { url } = await roomOf(20_000);
+    const child = await start(['tail', '#lobby', '--verbose'], asAlice(url));
+    await once(child.stderr, 'data');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([143, null]);
+  });
 
   it('whose reader has gone ends quietly with exit 0', async () => {
     const { url } = await roomOf(20_000);
@@ -186,7 +213,7 @@ describe('what a client command loads', () => {
       'account.me': () => ({ username: 'alice' }),
       'conversation.follow': (_params, push) => {
         setImmediate(() => push('message', event(1)));
-        return { to: '#lobby', after: 0 };
+        return lobbyFrom0;
       },
     });
     for (const argv of [

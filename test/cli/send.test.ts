@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ClientLibrary } from '../../src/cli/client-library.ts';
+import { run } from '../../src/cli/main.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import { fakeClient, fakeServer } from './support/fake-client.ts';
 import { fakeHost, type Outside, runOn, temporaryDirectory } from './support/fake-host.ts';
@@ -271,6 +272,31 @@ describe('--lines', () => {
     });
     expect((await runOn(host, 'send', '--lines', '-o', 'json')).code).toBe(0);
     expect(texts).toEqual(['a', 'b', 'c']);
+  });
+
+  it('reads no further while what is told is not read', async () => {
+    const world = await loggedIn();
+    const log: string[] = [];
+    const host = await fakeHost({
+      stateHome: world.host.stateHome,
+      stdin: 'a\nb\n',
+      client: {
+        ...fakeClient(),
+        async sendMany({ lines, onAck }) {
+          for await (const { text } of lines) {
+            log.push(text);
+            onAck?.(1, answer);
+          }
+          return { sent: 2 };
+        },
+      },
+    });
+    const slow = {
+      ...host.stdout,
+      write: () => new Promise<void>((resolve) => setImmediate(() => resolve(void log.push('told')))),
+    };
+    expect(await run(['send', '--lines', '-o', 'json'], { ...host, stdout: slow })).toBe(0);
+    expect(log).toEqual(['a', 'told', 'b', 'told']);
   });
 
   it('reads a file, and shows a person how far it is', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClientLibrary } from '../../src/cli/client-library.ts';
+import { run } from '../../src/cli/main.ts';
 import type { WireMessage } from '../../src/client/connection.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import { message } from './support/fake-client.ts';
@@ -299,7 +300,6 @@ describe('the connection', () => {
       ...world.host.stdout,
       write: () => new Promise<void>((resolve) => setImmediate(() => resolve(void log.push('written')))),
     };
-    const { run } = await import('../../src/cli/main.ts');
     expect(await run(['tail'], { ...world.host, stdout: slow })).toBe(0);
     expect(log).toEqual(['asked 1', 'written', 'asked 2', 'written']);
   });
@@ -307,7 +307,6 @@ describe('the connection', () => {
   it('does not keep a blocked stdout from ending in time', async () => {
     const world = await loggedIn({}, { client: following(messages) });
     const blocked = { ...world.host.stdout, write: () => new Promise<void>(() => {}) };
-    const { run } = await import('../../src/cli/main.ts');
     expect(await run(['tail', '--timeout', '0.01', '--count', '2'], { ...world.host, stdout: blocked })).toBe(
       10,
     );

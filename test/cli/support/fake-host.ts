@@ -29,6 +29,9 @@ export function fakeSink(isTerminal = false): FakeSink {
       this.text += text;
       return undefined;
     },
+    async flush() {
+      if (gone.signal.aborted) throw new BrokenPipe('gone');
+    },
     break() {
       gone.abort();
     },

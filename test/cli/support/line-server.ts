@@ -32,7 +32,10 @@ export async function lineServer(
     socket.on('close', () => sockets.delete(socket));
     const push = (method: string, params: object) =>
       socket.write(`${JSON.stringify({ jsonrpc: '2.0', method, params })}\n`);
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    // It hands on what breaks the socket.
+    lines.on('error', () => {});
+    lines.on('line', (line) => {
       const { id, method, params } = JSON.parse(line);
       calls.push({ method, params });
       const answer = scripted[method];
