@@ -72,6 +72,16 @@ describe('exit codes', () => {
     expect(await outcomeOf(async () => 7)).toEqual({ code: 7, stdout: '', stderr: '' });
   });
 
+  it.each([
+    [new BrokenPipe('gone'), 0, ''],
+    [new Error('write ENOSPC'), 1, 'chat: write ENOSPC\n'],
+  ])('is that of what went wrong when the last of the output leaves: %s', async (failure, exit, stderr) => {
+    const host = await fakeHost();
+    const stdout = { ...host.stdout, flush: () => Promise.reject(failure) };
+    const list = commandThat(async () => 0);
+    expect([await run(['act'], { ...host, stdout }, list), host.stderr.text]).toEqual([exit, stderr]);
+  });
+
   it('is 0 and silent when nobody reads stdout any more', async () => {
     expect(await outcomeOf(throwing(new BrokenPipe('gone')))).toEqual({ code: 0, stdout: '', stderr: '' });
   });

@@ -141,6 +141,16 @@ describe('the process', () => {
     expect(await once(child, 'exit')).toEqual([143, null]);
   });
 
+  it('does not wait for an answer that never comes, beyond --timeout', async () => {
+    const { url } = await lineServer({ 'message.history': () => undefined });
+    const child = await start(['tail', '#lobby', '--once', '--timeout', '0.5'], asAlice(url));
+    expect(await outcomeOf(child)).toMatchObject({
+      code: 10,
+      stdout: '',
+      stderr: 'chat: time is over after 0.5 s: 0 messages printed\n',
+    });
+  });
+
   it('whose reader has gone ends quietly with exit 0', async () => {
     const { url } = await roomOf(20_000);
     const child = await start(['tail', '#lobby'], asAlice(url));

@@ -8,7 +8,8 @@ export interface SeenCall {
   readonly params: unknown;
 }
 
-type Answer = (params: unknown, push: (method: string, params: object) => void) => object;
+/** Undefined: the call is never answered. */
+type Answer = (params: unknown, push: (method: string, params: object) => void) => object | undefined;
 
 /** The JSON-RPC line door in clear text on loopback, as far as a test scripts it; alice's token is `cs1_alice`. */
 export async function lineServer(
@@ -39,10 +40,12 @@ export async function lineServer(
       const { id, method, params } = JSON.parse(line);
       calls.push({ method, params });
       const answer = scripted[method];
+      const result = answer?.(params, push);
+      if (answer !== undefined && result === undefined) return;
       const outcome =
         answer === undefined
           ? { error: { code: -32601, message: `no ${method}`, data: { code: 'unsupported' } } }
-          : { result: answer(params, push) };
+          : { result };
       socket.write(`${JSON.stringify({ jsonrpc: '2.0', id, ...outcome })}\n`);
     });
   });
