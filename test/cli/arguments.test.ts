@@ -3,6 +3,8 @@ import { parseCommandLine } from '../../src/cli/arguments.ts';
 import { type CommandArguments, type CommandEntry, command } from '../../src/cli/command.ts';
 import { commands } from '../../src/cli/commands/index.ts';
 import { run } from '../../src/cli/main.ts';
+import { readOptions } from '../../src/cli/options.ts';
+import { settings } from '../../src/server/settings.ts';
 import { chat, fakeHost } from './support/fake-host.ts';
 
 /** A command that captures what it was given. */
@@ -217,6 +219,21 @@ describe('commands', () => {
     }));
     await parseCommandLine(['whoami'], watched, 100);
     expect(loaded).toEqual(['whoami']);
+  });
+});
+
+describe('chat serve', () => {
+  it('takes the flags of the server’s own table', async () => {
+    const parsed = await parseCommandLine(['serve', '--listen', '127.0.0.1:0', '--tls-only'], commands, 100);
+    const options =
+      parsed.kind === 'command' ? readOptions(parsed.line.command.options, parsed.line.raw, {}) : {};
+    expect(options).toMatchObject({
+      listen: '127.0.0.1:0',
+      'tls-only': true,
+      'insecure-clear-text': false,
+      data: undefined,
+    });
+    expect(Object.keys(options)).toEqual(Object.values(settings).map(({ flag }) => flag));
   });
 });
 

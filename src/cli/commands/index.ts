@@ -2,7 +2,11 @@ import type { CommandEntry } from '../command.ts';
 
 /** Every subcommand, in the order of the help; a file is loaded when its command is the one that was typed. */
 export const commands: readonly CommandEntry[] = [
-  { name: 'serve', summary: 'run the server', load: async () => (await import('./serve.ts')).serve },
+  {
+    name: 'serve',
+    summary: 'run the server',
+    load: async () => await (await import('./serve.ts')).loadServe(),
+  },
   {
     name: 'register',
     summary: 'create an account and log in',
