@@ -159,7 +159,9 @@ export class Connection implements Peer {
     this.#socket.uncork();
   }
 
-  readonly #onWritten = (): void => {
+  readonly #onWritten = (error?: Error | null): void => {
+    // What failed was not taken; `close` follows and releases who waits.
+    if (error) return;
     const waiting = this.queuedBytes;
     if (waiting === 0) this.#releaseWaiters();
     if (this.#wasCongested && waiting <= this.#maxQueuedBytes / 2) {

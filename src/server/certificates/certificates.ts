@@ -10,8 +10,15 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ChatError } from '../../core/errors.ts';
-import type { ServerIdentity } from '../doors/tls.ts';
 import { closeToOthers, makePrivateDirectory, readIfPresent, replaceFile } from './files.ts';
+
+/** What TLS shows to clients: PEM, and the key of the leaf as DER SPKI. */
+export interface ServerIdentity {
+  readonly key: string;
+  /** The leaf, then the authority that signed it. */
+  readonly chain: string;
+  readonly spki: Uint8Array;
+}
 
 /** The server's long-lived identity and what was done for it at this start. */
 export interface Certificates extends ServerIdentity {

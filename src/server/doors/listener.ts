@@ -3,13 +3,14 @@ import ipaddr from 'ipaddr.js';
 import { ChatError } from '../../core/errors.ts';
 import type { EndReason } from '../../core/events.ts';
 import type { Channel } from '../../core/peer.ts';
+import type { ServerIdentity } from '../certificates/certificates.ts';
 import { lingerAndClose } from '../linger.ts';
 import { createAdmission } from './admission.ts';
 import type { DoorParts, OpenDoor } from './door.ts';
 import { doors } from './doors.ts';
 import { type FirstArrival, readFirstBytes } from './first-arrival.ts';
 import { clearTextRefused, refusal, tooManyConnections } from './refusals.ts';
-import { type ServerIdentity, secureChannel, tlsDoor } from './tls.ts';
+import { secureChannel, tlsDoor } from './tls.ts';
 
 /** Where and how to listen. */
 export interface ListenerOptions extends DoorParts {

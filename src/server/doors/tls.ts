@@ -2,14 +2,7 @@ import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Channel } from '../../core/peer.ts';
-
-/** What TLS shows to clients: PEM, and the key of the leaf as DER SPKI. */
-export interface ServerIdentity {
-  readonly key: string;
-  /** The leaf, then the authority that signed it. */
-  readonly chain: string;
-  readonly spki: Uint8Array;
-}
+import type { ServerIdentity } from '../certificates/certificates.ts';
 
 /** How one TLS handshake over an accepted socket ended. */
 export type HandshakeEnd = (secured: TLSSocket | undefined) => void;
@@ -41,6 +34,7 @@ export function tlsDoor({ key, chain }: Pick<ServerIdentity, 'key' | 'chain'>): 
   const pending = new Map<string, HandshakeEnd>();
 
   server.on('secureConnection', (secured) => {
+    secured.allowHalfOpen = true;
     pending.get(endpoint(secured))?.(secured);
   });
   server.on('tlsClientError', (_error, secured) => {
@@ -62,6 +56,8 @@ export function tlsDoor({ key, chain }: Pick<ServerIdentity, 'key' | 'chain'>): 
       const onClose = (): void => settle(undefined);
       pending.set(name, settle);
       socket.once('close', onClose);
+      // TLS takes this over: a peer that ends amid its handshake is gone, one that ends later may still be answered.
+      socket.allowHalfOpen = false;
       server.emit('connection', socket);
     },
   };

@@ -1,0 +1,58 @@
+import { onTestFinished } from 'vitest';
+import { createTurn } from '../../../src/core/turn.ts';
+import type { Calls, DoorLimits } from '../../../src/server/doors/door.ts';
+import { type Listener, type ListenerOptions, listen } from '../../../src/server/doors/listener.ts';
+import { FakeCalls } from './calls.ts';
+import { testIdentity } from './identity.ts';
+
+/** The defaults of the settings, in the units of doors. */
+export const defaultLimits: DoorLimits = {
+  maxConnections: 20_000,
+  maxConnectionsPerAddress: 1_000,
+  maxHandshakes: 2_000,
+  firstByteMs: 10_000,
+  handshakeMs: 10_000,
+  startedLineMs: 10_000,
+  startedLineAfterLoginMs: 120_000,
+  idleBeforeLoginMs: 120_000,
+  maxLineBytes: 131_072,
+  maxPipelined: 1_024,
+  maxQueuedBytes: 1_048_576,
+};
+
+/** A listener on a free port that closes with the test. */
+export interface Listening {
+  readonly listener: Listener;
+  readonly port: number;
+  readonly calls: FakeCalls;
+  /** What was reported as nobody's answer. */
+  readonly failures: unknown[];
+}
+
+export async function listening(
+  options: {
+    limits?: Partial<DoorLimits>;
+    clearText?: ListenerOptions['clearText'];
+    host?: string;
+    port?: number;
+    calls?: Calls;
+  } = {},
+): Promise<Listening> {
+  const calls = new FakeCalls();
+  const failures: unknown[] = [];
+  const listener = await listen({
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 0,
+    identity: await testIdentity(),
+    clearText: options.clearText ?? 'loopback',
+    limits: { ...defaultLimits, ...options.limits },
+    calls: options.calls ?? calls,
+    turn: createTurn(setImmediate),
+    onFailure: (error) => {
+      failures.push(error);
+      return 'error-id';
+    },
+  });
+  onTestFinished(() => listener.destroy());
+  return { listener, port: listener.port, calls, failures };
+}
