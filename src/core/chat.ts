@@ -81,7 +81,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     onFailure,
   });
   const sweep = setInterval(() => {
-    store.sweepSessions({ now: Date.now(), idleMs: policy.sessionIdleMs }).catch(onFailure);
+    store.sweepSessions({ now: Date.now() }).catch(onFailure);
   }, sweepIntervalMs);
   const services: Services = {
     store,

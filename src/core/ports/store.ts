@@ -36,8 +36,8 @@ export interface Store {
   endSession(end: { id: SessionId; userId: UserId }): Promise<boolean>;
   /** Ends all sessions of an account but `except`; answers the ids that ended. */
   endSessions(end: { userId: UserId; except?: SessionId }): Promise<SessionId[]>;
-  /** Deletes sessions and refresh tokens that ended before `now` (idle sessions by `idleMs`); answers how many sessions went. */
-  sweepSessions(sweep: { now: number; idleMs: number }): Promise<number>;
+  /** Deletes sessions whose family of refresh tokens has ended at `now`, at most 1,000 a call; answers how many. */
+  sweepSessions(sweep: { now: number }): Promise<number>;
 
   createRoom(room: { room: RoomName; by: UserId; now: number }): Promise<'created' | 'taken'>;
   joinRoom(join: { room: RoomName; userId: UserId; now: number }): Promise<'joined' | 'already' | 'missing'>;

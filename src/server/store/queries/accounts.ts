@@ -1,0 +1,150 @@
+import type { Account, Verifier } from '../../../core/model/account.ts';
+import { lobby } from '../../../core/model/conversation-name.ts';
+import type { UserId } from '../../../core/model/ids.ts';
+import type { Username } from '../../../core/model/username.ts';
+import type { NewAccount, ServerSettings } from '../../../core/ports/store.ts';
+import { first, type Query, rows, statement } from '../statement.ts';
+
+const setting = statement((db, p: { name: string }) =>
+  db.selectFrom('settings').select('value').where('name', '=', p.name),
+);
+const insertSetting = statement((db, p: { name: string; value: string | Uint8Array }) =>
+  db.insertInto('settings').values({ name: p.name, value: p.value }),
+);
+const accountColumns = ['users.id', 'username', 'email', 'privacy', 'is_admin', 'created_at'] as const;
+const byName = statement((db, p: { username: string }) =>
+  db.selectFrom('users').select(accountColumns).where('username', '=', p.username),
+);
+const byEmail = statement((db, p: { emailKey: string }) =>
+  db.selectFrom('users').select('id').where('email_key', '=', p.emailKey),
+);
+const withCredential = statement((db, p: { username: string }) =>
+  db
+    .selectFrom('users')
+    .innerJoin('credentials', 'credentials.user_id', 'users.id')
+    .select([...accountColumns, 'suite', 'salt', 'cost', 'stored_key', 'server_key'])
+    .where('username', '=', p.username),
+);
+const insertUser = statement(
+  (
+    db,
+    p: {
+      id: string;
+      username: string;
+      email: string | null;
+      emailKey: string | null;
+      privacy: Account['privacy'];
+      isAdmin: 0 | 1;
+      now: number;
+    },
+  ) =>
+    db.insertInto('users').values({
+      id: p.id,
+      username: p.username,
+      email: p.email,
+      email_key: p.emailKey,
+      privacy: p.privacy,
+      is_admin: p.isAdmin,
+      created_at: p.now,
+    }),
+);
+const insertCredential = statement((db, p: Verifier & { userId: string }) =>
+  db.insertInto('credentials').values({
+    user_id: p.userId,
+    suite: p.suite,
+    salt: p.salt,
+    cost: p.cost,
+    stored_key: p.storedKey,
+    server_key: p.serverKey,
+  }),
+);
+const enterRoom = statement((db, p: { userId: string; room: string; now: number }) =>
+  db
+    .insertInto('members')
+    .columns(['conversation_id', 'user_id', 'read_seq', 'joined_at'])
+    .expression(
+      db
+        .selectFrom('conversations')
+        .select((e) => ['id', e.val(p.userId).as('user_id'), 'last_seq', e.val(p.now).as('joined_at')])
+        .where('room', '=', p.room),
+    ),
+);
+const names = statement((db, p: { after: string; limit: number }) =>
+  db
+    .selectFrom('users')
+    .select('username')
+    .where('username', '>', p.after)
+    .orderBy('username')
+    .limit(p.limit),
+);
+
+/** Store.settings */
+export function* settings(fresh: ServerSettings): Query<ServerSettings> {
+  const realm = yield* first(setting, { name: 'realm' });
+  const secret = yield* first(setting, { name: 'server_secret' });
+  if (realm && secret) {
+    return { realm: realm.value as string, serverSecret: secret.value as Uint8Array };
+  }
+  yield* rows(insertSetting, { name: 'realm', value: fresh.realm });
+  yield* rows(insertSetting, { name: 'server_secret', value: fresh.serverSecret });
+  return fresh;
+}
+
+/** Store.createAccount */
+export function* createAccount({
+  account,
+  verifier,
+}: NewAccount): Query<{ kind: 'created' } | { kind: 'taken'; field: 'username' | 'email' }> {
+  const emailKey = account.email?.toLowerCase() ?? null;
+  if (yield* first(byName, { username: account.username })) return { kind: 'taken', field: 'username' };
+  if (emailKey !== null && (yield* first(byEmail, { emailKey }))) return { kind: 'taken', field: 'email' };
+  yield* rows(insertUser, {
+    id: account.id,
+    username: account.username,
+    email: account.email,
+    emailKey,
+    privacy: account.privacy,
+    isAdmin: account.isAdmin ? 1 : 0,
+    now: account.createdAt,
+  });
+  yield* rows(insertCredential, { ...verifier, userId: account.id });
+  yield* rows(enterRoom, { userId: account.id, room: lobby, now: account.createdAt });
+  return { kind: 'created' };
+}
+
+/** Store.account */
+export function* account(username: Username): Query<Account | undefined> {
+  const row = yield* first(byName, { username });
+  return row && accountOf(row);
+}
+
+/** Store.credential */
+export function* credential(username: Username): Query<{ account: Account; verifier: Verifier } | undefined> {
+  const row = yield* first(withCredential, { username });
+  if (!row) return undefined;
+  const { suite, salt, cost, stored_key: storedKey, server_key: serverKey } = row;
+  return { account: accountOf(row), verifier: { suite, salt, cost, storedKey, serverKey } };
+}
+
+/** Store.usernames */
+export function* usernames(page: { after: string; limit: number }): Query<Username[]> {
+  return (yield* rows(names, page)).map((row) => row.username as Username);
+}
+
+function accountOf(row: {
+  id: string;
+  username: string;
+  email: string | null;
+  privacy: Account['privacy'];
+  is_admin: 0 | 1;
+  created_at: number;
+}): Account {
+  return {
+    id: row.id as UserId,
+    username: row.username as Username,
+    email: row.email,
+    privacy: row.privacy,
+    isAdmin: row.is_admin === 1,
+    createdAt: row.created_at,
+  };
+}

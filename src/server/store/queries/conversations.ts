@@ -1,0 +1,175 @@
+import type { ConversationRef, RoomName } from '../../../core/model/conversation-name.ts';
+import type { ConversationId, UserId } from '../../../core/model/ids.ts';
+import type { Audience, ConversationView } from '../../../core/model/message.ts';
+import type { Username } from '../../../core/model/username.ts';
+import type { ConversationRefusal, StartingPoint } from '../../../core/ports/store.ts';
+import { first, type Query, rows, statement } from '../statement.ts';
+
+const roomOfMember = statement((db, p: { room: string; userId: string }) =>
+  db
+    .selectFrom('conversations')
+    .leftJoin('members', (join) =>
+      join.onRef('members.conversation_id', '=', 'conversations.id').on('members.user_id', '=', p.userId),
+    )
+    .select(['id', 'last_seq', 'read_seq'])
+    .where('room', '=', p.room),
+);
+const userByName = statement((db, p: { username: string }) =>
+  db.selectFrom('users').select('id').where('username', '=', p.username),
+);
+const directOf = statement((db, p: { low: string; high: string; userId: string }) =>
+  db
+    .selectFrom('conversations')
+    .innerJoin('members', 'members.conversation_id', 'conversations.id')
+    .select(['id', 'last_seq', 'read_seq'])
+    .where('low_user_id', '=', p.low)
+    .where('high_user_id', '=', p.high)
+    .where('members.user_id', '=', p.userId),
+);
+const insertDirect = statement((db, p: { low: string; high: string; now: number }) =>
+  db
+    .insertInto('conversations')
+    .values({ low_user_id: p.low, high_user_id: p.high, last_seq: 0, created_at: p.now } as never)
+    .returning('id'),
+);
+const insertMember = statement((db, p: { id: number; userId: string; now: number }) =>
+  db
+    .insertInto('members')
+    .values({ conversation_id: p.id, user_id: p.userId, read_seq: 0, joined_at: p.now }),
+);
+const ofUser = statement((db, p: { userId: string }) =>
+  db
+    .selectFrom('members')
+    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+    .leftJoin('users as low', 'low.id', 'low_user_id')
+    .leftJoin('users as high', 'high.id', 'high_user_id')
+    .select([
+      'conversations.id',
+      'room',
+      'last_seq',
+      'read_seq',
+      'low_user_id',
+      'low.username as low_name',
+      'high.username as high_name',
+    ])
+    .where('members.user_id', '=', p.userId)
+    .orderBy('conversations.id'),
+);
+const markerOf = statement((db, p: { id: number; userId: string }) =>
+  db
+    .selectFrom('members')
+    .select('read_seq')
+    .where('conversation_id', '=', p.id)
+    .where('user_id', '=', p.userId),
+);
+const moveMarker = statement((db, p: { id: number; userId: string; seq: number }) =>
+  db
+    .updateTable('members')
+    .set({ read_seq: p.seq })
+    .where('conversation_id', '=', p.id)
+    .where('user_id', '=', p.userId)
+    .where('read_seq', '<', p.seq),
+);
+const lastSeqOf = statement((db, p: { id: number }) =>
+  db.selectFrom('conversations').select('last_seq').where('id', '=', p.id),
+);
+const seqOfId = statement((db, p: { id: number; message: string }) =>
+  db
+    .selectFrom('messages')
+    .select('seq')
+    .where('messages.id', '=', p.message)
+    .where('conversation_id', '=', p.id),
+);
+const firstSince = statement((db, p: { id: number; since: number }) =>
+  db
+    .selectFrom('messages')
+    .select((e) => e.fn.min('seq').as('seq'))
+    .where('conversation_id', '=', p.id)
+    .where('sent_at', '>=', p.since),
+);
+
+/** A conversation that somebody may use, with who hears of it. */
+export interface Usable {
+  readonly id: number;
+  readonly lastSeq: number;
+  readonly readSeq: number;
+  readonly audience: Audience;
+}
+
+/** Finds the conversation that `user` means by `ref`; a direct one is made when it is not there yet. */
+export function* usable(
+  user: { readonly id: UserId; readonly name: Username | undefined },
+  ref: ConversationRef,
+  now: number,
+): Query<Usable | ConversationRefusal> {
+  if (ref.kind === 'room') {
+    const row = yield* first(roomOfMember, { room: ref.room, userId: user.id });
+    if (!row) return { kind: 'no-room' };
+    if (row.read_seq === null) return { kind: 'not-member' };
+    const audience: Audience = { kind: 'room', room: ref.room };
+    return { id: row.id, lastSeq: row.last_seq, readSeq: row.read_seq, audience };
+  }
+  const peer = yield* first(userByName, { username: ref.peer });
+  if (!peer) return { kind: 'no-user' };
+  const [low, high] = user.id < peer.id ? [user.id, peer.id] : [peer.id, user.id];
+  const audience: Audience = { kind: 'direct', users: [user.name ?? ref.peer, ref.peer] };
+  const known = yield* first(directOf, { low, high, userId: user.id });
+  if (known) return { id: known.id, lastSeq: known.last_seq, readSeq: known.read_seq, audience };
+  const made = yield* first(insertDirect, { low, high, now });
+  if (!made) throw new Error('the database answered an insertion without its row');
+  for (const userId of new Set([low, high])) yield* rows(insertMember, { id: made.id, userId, now });
+  return { id: made.id, lastSeq: 0, readSeq: 0, audience };
+}
+
+/** Store.openConversation */
+export function* openConversation(query: {
+  userId: UserId;
+  ref: ConversationRef;
+  now: number;
+}): Query<ConversationView | ConversationRefusal> {
+  const found = yield* usable({ id: query.userId, name: undefined }, query.ref, query.now);
+  if ('kind' in found) return found;
+  return { id: found.id as ConversationId, ref: query.ref, lastSeq: found.lastSeq, readSeq: found.readSeq };
+}
+
+/** Store.conversations */
+export function* conversations({ userId }: { userId: UserId }): Query<ConversationView[]> {
+  return (yield* rows(ofUser, { userId })).map((row) => ({
+    id: row.id as ConversationId,
+    ref:
+      row.room === null
+        ? { kind: 'direct', peer: (row.low_user_id === userId ? row.high_name : row.low_name) as Username }
+        : { kind: 'room', room: row.room as RoomName },
+    lastSeq: row.last_seq,
+    readSeq: row.read_seq,
+  }));
+}
+
+/** Store.startingSeq */
+export function* startingSeq({
+  conversation,
+  from,
+}: {
+  conversation: ConversationId;
+  from: StartingPoint;
+}): Query<number | undefined> {
+  if ('id' in from) return (yield* first(seqOfId, { id: conversation, message: from.id }))?.seq;
+  const lastSeq = (yield* first(lastSeqOf, { id: conversation }))?.last_seq ?? 0;
+  if ('last' in from) return Math.max(0, lastSeq - from.last);
+  const row = yield* first(firstSince, { id: conversation, since: from.since });
+  return row?.seq ? row.seq - 1 : lastSeq;
+}
+
+/** Store.markRead */
+export function* markRead({
+  conversation,
+  userId,
+  seq,
+}: {
+  conversation: ConversationId;
+  userId: UserId;
+  seq: number;
+}): Query<number> {
+  yield* rows(moveMarker, { id: conversation, userId, seq });
+  return (yield* first(markerOf, { id: conversation, userId }))?.read_seq ?? 0;
+}

@@ -1,0 +1,70 @@
+import type { Store } from '../../../core/ports/store.ts';
+import type { Query } from '../statement.ts';
+import { account, createAccount, credential, settings, usernames } from './accounts.ts';
+import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
+import { appendMessage, messages } from './messages.ts';
+import { createRoom, joinRoom, leaveRoom, roomMembers, rooms } from './rooms.ts';
+import {
+  endSession,
+  endSessions,
+  existingSessions,
+  openSession,
+  refreshSession,
+  sessionByToken,
+  sessions,
+  sweepSessions,
+  touchSession,
+} from './sessions.ts';
+
+/** The names of the port's calls. */
+export type StoreCall = Exclude<keyof Store, 'close'>;
+
+type Queries = {
+  readonly [Name in StoreCall]: (
+    input: Parameters<Store[Name]>[0],
+  ) => Query<Awaited<ReturnType<Store[Name]>>>;
+};
+
+/** The port's calls as queries, written once for every database. */
+export const queries: Queries = {
+  settings,
+  createAccount,
+  account,
+  credential,
+  usernames,
+  openSession,
+  sessionByToken,
+  sessions,
+  existingSessions,
+  touchSession,
+  refreshSession,
+  endSession,
+  endSessions,
+  sweepSessions,
+  createRoom,
+  joinRoom,
+  leaveRoom,
+  rooms,
+  roomMembers,
+  appendMessage,
+  openConversation,
+  conversations,
+  messages,
+  startingSeq,
+  markRead,
+};
+
+/** Calls that never write: they are answered also when the disk is full. (`openConversation` may make one.) */
+export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
+  'account',
+  'credential',
+  'usernames',
+  'sessionByToken',
+  'sessions',
+  'existingSessions',
+  'rooms',
+  'roomMembers',
+  'conversations',
+  'messages',
+  'startingSeq',
+]);

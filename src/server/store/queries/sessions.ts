@@ -1,0 +1,273 @@
+import type { DeviceId, SessionId, UserId } from '../../../core/model/ids.ts';
+import type { DoorName, Session } from '../../../core/model/session.ts';
+import type { Username } from '../../../core/model/username.ts';
+import type { NewSession, OpenedSession, RefreshOutcome, RefreshRequest } from '../../../core/ports/store.ts';
+import { first, type Query, rows, statement } from '../statement.ts';
+
+const sessionColumns = [
+  'sessions.id',
+  'sessions.user_id',
+  'username',
+  'is_admin',
+  'device_id',
+  'label',
+  'door',
+  'address',
+  'sessions.created_at',
+  'last_used_at',
+  'absolute_expires_at',
+  'family_expires_at',
+] as const;
+
+const byToken = statement((db, p: { hash: Uint8Array }) =>
+  db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .innerJoin('devices', 'devices.id', 'sessions.device_id')
+    .select(sessionColumns)
+    .where('token_hash', '=', p.hash),
+);
+const byId = statement((db, p: { id: string }) =>
+  db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .innerJoin('devices', 'devices.id', 'sessions.device_id')
+    .select(sessionColumns)
+    .where('sessions.id', '=', p.id),
+);
+const ofUser = statement((db, p: { userId: string }) =>
+  db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .innerJoin('devices', 'devices.id', 'sessions.device_id')
+    .select(sessionColumns)
+    .where('sessions.user_id', '=', p.userId)
+    .orderBy('last_used_at', 'desc')
+    .orderBy('sessions.id', 'desc'),
+);
+const userExists = statement((db, p: { id: string }) =>
+  db.selectFrom('users').select('id').where('id', '=', p.id),
+);
+const deviceOwner = statement((db, p: { id: string }) =>
+  db.selectFrom('devices').select('user_id').where('id', '=', p.id),
+);
+const insertDevice = statement((db, p: { id: string; userId: string; label: string; now: number }) =>
+  db.insertInto('devices').values({ id: p.id, user_id: p.userId, label: p.label, created_at: p.now }),
+);
+const relabelDevice = statement((db, p: { id: string; label: string }) =>
+  db.updateTable('devices').set({ label: p.label }).where('id', '=', p.id),
+);
+const idOnDevice = statement((db, p: { deviceId: string }) =>
+  db.selectFrom('sessions').select('id').where('device_id', '=', p.deviceId),
+);
+const insertSession = statement(
+  (
+    db,
+    p: {
+      id: string;
+      userId: string;
+      deviceId: string;
+      hash: Uint8Array;
+      door: string;
+      address: string;
+      createdAt: number;
+      lastUsedAt: number;
+      absolute: number;
+      family: number;
+    },
+  ) =>
+    db.insertInto('sessions').values({
+      id: p.id,
+      user_id: p.userId,
+      device_id: p.deviceId,
+      token_hash: p.hash,
+      door: p.door,
+      address: p.address,
+      created_at: p.createdAt,
+      last_used_at: p.lastUsedAt,
+      absolute_expires_at: p.absolute,
+      family_expires_at: p.family,
+    }),
+);
+const insertRefresh = statement((db, p: { hash: Uint8Array; sessionId: string }) =>
+  db
+    .insertInto('refresh_tokens')
+    .values({ hash: p.hash, session_id: p.sessionId, used_at: null, next_hash: null }),
+);
+const refreshByHash = statement((db, p: { hash: Uint8Array }) =>
+  db.selectFrom('refresh_tokens').select(['session_id', 'used_at', 'next_hash']).where('hash', '=', p.hash),
+);
+const useRefresh = statement((db, p: { hash: Uint8Array; now: number; next: Uint8Array }) =>
+  db.updateTable('refresh_tokens').set({ used_at: p.now, next_hash: p.next }).where('hash', '=', p.hash),
+);
+const renew = statement((db, p: { id: string; hash: Uint8Array; now: number; absolute: number }) =>
+  db
+    .updateTable('sessions')
+    .set({ token_hash: p.hash, last_used_at: p.now, absolute_expires_at: p.absolute })
+    .where('id', '=', p.id),
+);
+const touch = statement((db, p: { id: string; lastUsedAt: number }) =>
+  db
+    .updateTable('sessions')
+    .set({ last_used_at: p.lastUsedAt })
+    .where('id', '=', p.id)
+    .where('last_used_at', '<', p.lastUsedAt),
+);
+const deleteRefreshOf = statement((db, p: { id: string }) =>
+  db.deleteFrom('refresh_tokens').where('session_id', '=', p.id),
+);
+const deleteSession = statement((db, p: { id: string }) => db.deleteFrom('sessions').where('id', '=', p.id));
+const ended = statement((db, p: { now: number; limit: number }) =>
+  db.selectFrom('sessions').select('id').where('family_expires_at', '<=', p.now).limit(p.limit),
+);
+
+/** Sessions that one sweep takes at most: the next one takes the rest, and nobody waits long for either. */
+const sweptAtOnce = 1_000;
+
+/** Store.openSession */
+export function* openSession(input: NewSession): Query<OpenedSession> {
+  const { session } = input;
+  if (!(yield* first(userExists, { id: session.userId }))) return { kind: 'no-account' };
+  const owner = yield* first(deviceOwner, { id: session.deviceId });
+  if (input.isNewDevice ? owner : owner?.user_id !== session.userId) return { kind: 'foreign-device' };
+  const gone: SessionId[] = [];
+  if (input.isNewDevice) {
+    yield* rows(insertDevice, {
+      id: session.deviceId,
+      userId: session.userId,
+      label: session.deviceLabel,
+      now: session.createdAt,
+    });
+  } else {
+    if (session.deviceLabel !== '') {
+      yield* rows(relabelDevice, { id: session.deviceId, label: session.deviceLabel });
+    }
+    const replaced = yield* first(idOnDevice, { deviceId: session.deviceId });
+    if (replaced) gone.push(yield* remove(replaced.id));
+  }
+  const others = yield* rows(ofUser, { userId: session.userId });
+  // The longest idle ones stand last.
+  for (const { id } of others.slice(input.maxPerAccount - 1)) gone.push(yield* remove(id));
+  yield* rows(insertSession, {
+    id: session.id,
+    userId: session.userId,
+    deviceId: session.deviceId,
+    hash: input.tokenHash,
+    door: session.door,
+    address: session.address,
+    createdAt: session.createdAt,
+    lastUsedAt: session.lastUsedAt,
+    absolute: session.absoluteExpiresAt,
+    family: session.familyExpiresAt,
+  });
+  yield* rows(insertRefresh, { hash: input.refreshHash, sessionId: session.id });
+  return { kind: 'opened', ended: gone };
+}
+
+/** Store.sessionByToken */
+export function* sessionByToken(tokenHash: Uint8Array): Query<Session | undefined> {
+  const row = yield* first(byToken, { hash: tokenHash });
+  return row && sessionOf(row);
+}
+
+/** Store.sessions */
+export function* sessions(query: { userId: UserId; now: number; idleMs: number }): Query<Session[]> {
+  const found = yield* rows(ofUser, { userId: query.userId });
+  return found
+    .map(sessionOf)
+    .filter(
+      ({ lastUsedAt, absoluteExpiresAt }) =>
+        query.now < Math.min(lastUsedAt + query.idleMs, absoluteExpiresAt),
+    );
+}
+
+/** Store.existingSessions */
+export function* existingSessions(ids: readonly SessionId[]): Query<SessionId[]> {
+  const existing: SessionId[] = [];
+  for (const id of ids) if (yield* first(byId, { id })) existing.push(id);
+  return existing;
+}
+
+/** Store.touchSession */
+export function* touchSession({ id, lastUsedAt }: { id: SessionId; lastUsedAt: number }): Query<void> {
+  yield* rows(touch, { id, lastUsedAt });
+}
+
+/** Store.refreshSession */
+export function* refreshSession(request: RefreshRequest): Query<RefreshOutcome> {
+  const { now } = request;
+  const token = yield* first(refreshByHash, { hash: request.refreshHash });
+  const row = token && (yield* first(byId, { id: token.session_id }));
+  if (!token || !row || now >= row.family_expires_at) return { kind: 'unknown' };
+  const session = sessionOf(row);
+  if (token.used_at !== null) {
+    const next = token.next_hash && (yield* first(refreshByHash, { hash: token.next_hash }));
+    if (next && next.used_at === null && now < token.used_at + request.graceMs)
+      return { kind: 'rotated', session };
+    yield* remove(session.id);
+    return { kind: 'reused', session };
+  }
+  const absoluteExpiresAt = Math.min(now + request.absoluteMs, session.familyExpiresAt);
+  yield* rows(useRefresh, { hash: request.refreshHash, now, next: request.nextRefreshHash });
+  yield* rows(insertRefresh, { hash: request.nextRefreshHash, sessionId: session.id });
+  yield* rows(renew, { id: session.id, hash: request.nextTokenHash, now, absolute: absoluteExpiresAt });
+  return { kind: 'rotated', session: { ...session, lastUsedAt: now, absoluteExpiresAt } };
+}
+
+/** Store.endSession */
+export function* endSession({ id, userId }: { id: SessionId; userId: UserId }): Query<boolean> {
+  const row = yield* first(byId, { id });
+  if (row?.user_id !== userId) return false;
+  yield* remove(id);
+  return true;
+}
+
+/** Store.endSessions */
+export function* endSessions({ userId, except }: { userId: UserId; except?: SessionId }): Query<SessionId[]> {
+  const gone: SessionId[] = [];
+  for (const { id } of yield* rows(ofUser, { userId })) if (id !== except) gone.push(yield* remove(id));
+  return gone;
+}
+
+/** Store.sweepSessions */
+export function* sweepSessions({ now }: { now: number }): Query<number> {
+  const dead = yield* rows(ended, { now, limit: sweptAtOnce });
+  for (const { id } of dead) yield* remove(id);
+  return dead.length;
+}
+
+function* remove(id: string): Query<SessionId> {
+  yield* rows(deleteRefreshOf, { id });
+  yield* rows(deleteSession, { id });
+  return id as SessionId;
+}
+
+function sessionOf(row: {
+  id: string;
+  user_id: string;
+  username: string;
+  is_admin: 0 | 1;
+  device_id: string;
+  label: string;
+  door: string;
+  address: string;
+  created_at: number;
+  last_used_at: number;
+  absolute_expires_at: number;
+  family_expires_at: number;
+}): Session {
+  return {
+    id: row.id as SessionId,
+    userId: row.user_id as UserId,
+    username: row.username as Username,
+    isAdmin: row.is_admin === 1,
+    deviceId: row.device_id as DeviceId,
+    deviceLabel: row.label,
+    door: row.door as DoorName,
+    address: row.address,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+    absoluteExpiresAt: row.absolute_expires_at,
+    familyExpiresAt: row.family_expires_at,
+  };
+}

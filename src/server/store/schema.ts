@@ -1,0 +1,96 @@
+/** A number that stands for true or false in both databases. */
+type Flag = 0 | 1;
+
+interface UserRow {
+  id: string;
+  username: string;
+  email: string | null;
+  /** The address in lower case, unique. */
+  email_key: string | null;
+  privacy: 'private' | 'open';
+  is_admin: Flag;
+  created_at: number;
+}
+
+interface CredentialRow {
+  user_id: string;
+  suite: string;
+  salt: Uint8Array;
+  cost: number;
+  stored_key: Uint8Array;
+  server_key: Uint8Array;
+}
+
+interface DeviceRow {
+  id: string;
+  user_id: string;
+  label: string;
+  created_at: number;
+}
+
+interface SessionRow {
+  id: string;
+  user_id: string;
+  device_id: string;
+  token_hash: Uint8Array;
+  door: string;
+  address: string;
+  created_at: number;
+  last_used_at: number;
+  absolute_expires_at: number;
+  family_expires_at: number;
+}
+
+interface RefreshTokenRow {
+  hash: Uint8Array;
+  session_id: string;
+  used_at: number | null;
+  next_hash: Uint8Array | null;
+}
+
+interface ConversationRow {
+  id: number;
+  /** A room's name, or null for a direct conversation. */
+  room: string | null;
+  /** A direct conversation's two accounts, the lower id first; null for a room. */
+  low_user_id: string | null;
+  high_user_id: string | null;
+  last_seq: number;
+  created_at: number;
+}
+
+interface MemberRow {
+  conversation_id: number;
+  user_id: string;
+  read_seq: number;
+  joined_at: number;
+}
+
+interface MessageRow {
+  conversation_id: number;
+  seq: number;
+  id: string;
+  sender_id: string;
+  sent_at: number;
+  body: string | null;
+  envelope: string | null;
+  idempotency_key: string | null;
+}
+
+interface SettingRow {
+  name: string;
+  value: string | Uint8Array;
+}
+
+/** The tables (storage, "Schema"); times are UTC milliseconds, digests and keys are bytes. */
+export interface Schema {
+  users: UserRow;
+  credentials: CredentialRow;
+  devices: DeviceRow;
+  sessions: SessionRow;
+  refresh_tokens: RefreshTokenRow;
+  conversations: ConversationRow;
+  members: MemberRow;
+  messages: MessageRow;
+  settings: SettingRow;
+}

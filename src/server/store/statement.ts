@@ -1,0 +1,75 @@
+import type { Compilable, CompiledQuery, Kysely } from 'kysely';
+import type { Schema } from './schema.ts';
+
+/** What a column takes. */
+export type SqlValue = string | number | Uint8Array | null;
+
+/** A query with named parameters, built by Kysely once per database and run many times. */
+export interface Statement<Params extends object, Row> {
+  readonly build: (db: Kysely<Schema>, params: Params) => Compilable<Row>;
+}
+
+/** Declares a statement: `build` gets placeholders typed as the values that will stand in their place. */
+export function statement<Params extends object, Row>(
+  build: (db: Kysely<Schema>, params: Params) => Compilable<Row>,
+): Statement<Params, Row> {
+  return { build };
+}
+
+/** One statement to be run with its parameters. */
+export interface Command {
+  readonly statement: Statement<object, unknown>;
+  readonly params: object;
+}
+
+/**
+ * What a query function is: it yields commands and gets their rows, so that the same text runs at once on the embedded database
+ * and asynchronously on a remote one.
+ */
+export type Query<Result> = Generator<Command, Result, readonly unknown[]>;
+
+/** Runs one statement within a query; answers its rows. */
+export function* rows<Params extends object, Row>(
+  of: Statement<Params, Row>,
+  params: Params,
+): Generator<Command, readonly Row[], readonly unknown[]> {
+  return (yield { statement: of as unknown as Command['statement'], params }) as readonly Row[];
+}
+
+/** Runs one statement within a query; answers its first row. */
+export function* first<Params extends object, Row>(
+  of: Statement<Params, Row>,
+  params: Params,
+): Generator<Command, Row | undefined, readonly unknown[]> {
+  return (yield* rows(of, params))[0];
+}
+
+/** Stands for a parameter while a statement is compiled. */
+class Placeholder {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** SQL with the order in which it takes its parameters. */
+export interface Compiled {
+  readonly sql: string;
+  bind(params: object): SqlValue[];
+}
+
+/** Compiles a statement for one dialect. */
+export function compile(db: Kysely<Schema>, of: Statement<object, unknown>): Compiled {
+  const placeholders = new Proxy({}, { get: (_target, name) => new Placeholder(String(name)) });
+  const compiled: CompiledQuery = of.build(db, placeholders).compile();
+  const { sql, parameters } = compiled;
+  return {
+    sql,
+    bind: (params) =>
+      parameters.map((parameter) =>
+        parameter instanceof Placeholder
+          ? ((params as Record<string, SqlValue>)[parameter.name] ?? null)
+          : (parameter as SqlValue),
+      ),
+  };
+}
