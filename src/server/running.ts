@@ -1,0 +1,73 @@
+import { createChat } from '../core/chat.ts';
+import type { Store } from '../core/ports/store.ts';
+import { randomBytes } from '../core/random.ts';
+import { createTurn } from '../core/turn.ts';
+import { localBus } from './bus/local.ts';
+import type { Certificates } from './certificates/certificates.ts';
+import type { ServerConfig } from './config.ts';
+import { platformDigests } from './digests.ts';
+import { type Listener, listen } from './doors/listener.ts';
+import type { Log } from './log.ts';
+
+/** What a server runs on; both are opened and closed by the caller. */
+export interface ServerParts {
+  readonly config: ServerConfig;
+  readonly store: Store;
+  readonly certificates: Certificates;
+  readonly log: Log;
+}
+
+/** A server that listens. */
+export interface OpenServer {
+  readonly listener: Listener;
+  /** Stops accepting, lets calls under way be answered, closes every connection and stops the clocks. */
+  drain(): Promise<void>;
+  /** Drops everything at once. */
+  destroy(): void;
+}
+
+/** Builds chat over its ports and opens the port; throws what {@link listen} throws. */
+export async function openServer({ config, store, certificates, log }: ServerParts): Promise<OpenServer> {
+  const turn = createTurn(setImmediate);
+  const onFailure = (error: unknown, errorId?: string): string => log.failure('failure', error, errorId);
+  const settings = await store.settings({
+    realm: Buffer.from(randomBytes(16)).toString('hex'),
+    serverSecret: randomBytes(32),
+  });
+  const chat = createChat(
+    {
+      store,
+      bus: localBus(onFailure),
+      audit: ({ at: _at, ...entry }) => log.info('audit', entry),
+      turn,
+      onFailure,
+      digests: platformDigests,
+    },
+    config.policy,
+    settings,
+  );
+  const listener = await listen({
+    host: config.host,
+    port: config.port,
+    identity: certificates,
+    clearText: config.clearText,
+    calls: chat,
+    turn,
+    limits: config.limits,
+    onFailure,
+  }).catch((error: unknown) => {
+    chat.stop();
+    throw error;
+  });
+  return {
+    listener,
+    async drain() {
+      await listener.drain('shutting-down', config.drainMs);
+      chat.stop();
+    },
+    destroy() {
+      listener.destroy();
+      chat.stop();
+    },
+  };
+}

@@ -1,0 +1,236 @@
+import { describe, expect, it } from 'vitest';
+import { ChatError } from '../../src/core/errors.ts';
+import { type ConfigSources, readConfig, type ServerConfig } from '../../src/server/config.ts';
+import { type SettingName, serveOptions, settings } from '../../src/server/settings.ts';
+
+const nothing: ConfigSources = { flags: {}, env: {}, platform: 'linux', homeDirectory: '/home/sam' };
+const withFlag = (flag: string, value: unknown): ConfigSources => ({ ...nothing, flags: { [flag]: value } });
+const withEnv = (name: string, value: string): ConfigSources => ({ ...nothing, env: { [name]: value } });
+
+const defaults: ServerConfig = {
+  host: '127.0.0.1',
+  port: 8080,
+  dataDirectory: '/home/sam/.local/share/chat',
+  clearText: 'loopback',
+  logFormat: 'text',
+  policy: {
+    bcryptCost: 12,
+    sessionIdleMs: 86_400_000,
+    sessionAbsoluteMs: 604_800_000,
+    refreshMs: 2_592_000_000,
+    maxSessionsPerAccount: 50,
+    messagesPerSecond: 100,
+    registrationsPerHour: 100,
+    loginsPerMinute: 600,
+  },
+  limits: {
+    maxConnections: 20_000,
+    maxConnectionsPerAddress: 1_000,
+    maxHandshakes: 2_000,
+    firstByteMs: 10_000,
+    handshakeMs: 10_000,
+    startedLineMs: 10_000,
+    startedLineAfterLoginMs: 120_000,
+    idleBeforeLoginMs: 120_000,
+    maxLineBytes: 131_072,
+    maxPipelined: 1_024,
+    maxQueuedBytes: 1_048_576,
+  },
+  drainMs: 5_000,
+};
+
+const limits = (change: Partial<ServerConfig['limits']>): Partial<ServerConfig> => ({
+  limits: { ...defaults.limits, ...change },
+});
+const policy = (change: Partial<ServerConfig['policy']>): Partial<ServerConfig> => ({
+  policy: { ...defaults.policy, ...change },
+});
+
+/** Each setting: a value, what it changes, and values that are refused. */
+const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, refused: readonly string[]]> =
+  {
+    listen: [
+      '[::1]:0',
+      { host: '::1', port: 0 },
+      [
+        '',
+        '127.0.0.1',
+        ':8080',
+        '127.0.0.1:65536',
+        '127.0.0.1:x',
+        '::1:80',
+        '[::1]',
+        '[127.0.0.1]:1',
+        '1.2.3:80',
+        'a b:80',
+        '300.1.1.1:80',
+      ],
+    ],
+    dataDirectory: ['/srv/chat', { dataDirectory: '/srv/chat' }, ['', 'a\0b']],
+    insecureClearText: ['1', { clearText: 'everywhere' }, ['yes', '', 'TRUE']],
+    tlsOnly: ['true', { clearText: 'never' }, ['on']],
+    logFormat: ['json', { logFormat: 'json' }, ['xml', '']],
+    bcryptCost: ['14', policy({ bcryptCost: 14 }), ['9', '15', '0', 'x', '1e1', '10.5', '-10']],
+    sessionIdle: ['60', policy({ sessionIdleMs: 60_000 }), ['0', '315360001']],
+    sessionAbsolute: ['61', policy({ sessionAbsoluteMs: 61_000 }), ['0', '1.5']],
+    refresh: ['62', policy({ refreshMs: 62_000 }), ['0', '']],
+    maxSessions: ['1', policy({ maxSessionsPerAccount: 1 }), ['0', '1000001']],
+    messagesPerSecond: ['0', policy({ messagesPerSecond: 0 }), ['-1', '1000001']],
+    registrationsPerHour: ['0', policy({ registrationsPerHour: 0 }), ['-1']],
+    loginsPerMinute: ['0', policy({ loginsPerMinute: 0 }), ['-1']],
+    maxConnections: ['0', limits({ maxConnections: 0 }), ['-1', 'many']],
+    maxConnectionsPerAddress: ['0', limits({ maxConnectionsPerAddress: 0 }), ['-1']],
+    maxHandshakes: ['0', limits({ maxHandshakes: 0 }), ['-1']],
+    firstByteWait: ['0', limits({ firstByteMs: 0 }), ['-1', '86401']],
+    handshakeWait: ['0', limits({ handshakeMs: 0 }), ['-1', '86401']],
+    lineWait: ['0', limits({ startedLineMs: 0 }), ['-1', '86401']],
+    lineWaitLoggedIn: ['0', limits({ startedLineAfterLoginMs: 0 }), ['-1', '86401']],
+    loginWait: ['0', limits({ idleBeforeLoginMs: 0 }), ['-1', '86401']],
+    maxLine: ['0', limits({ maxLineBytes: 0 }), ['-1', '16777217']],
+    maxPipelined: ['0', limits({ maxPipelined: 0 }), ['-1']],
+    maxQueued: ['0', limits({ maxQueuedBytes: 0 }), ['-1']],
+    drainWait: ['1', { drainMs: 1_000 }, ['0', '601']],
+  };
+const names = Object.keys(cases) as SettingName[];
+
+describe('the configuration', () => {
+  it('has a default for everything, and is frozen', () => {
+    const config = readConfig(nothing);
+    expect(config).toEqual(defaults);
+    expect([config, config.policy, config.limits].every(Object.isFrozen)).toBe(true);
+  });
+
+  it.each(names)('takes %s from its flag', (name) => {
+    const [value, change] = cases[name];
+    const setting = settings[name];
+    const typed = setting.kind === 'switch' ? true : value;
+    expect(readConfig(withFlag(setting.flag, typed))).toEqual({ ...defaults, ...change });
+  });
+
+  it.each(names)('takes %s from the environment', (name) => {
+    const [value, change] = cases[name];
+    expect(readConfig(withEnv(settings[name].variable, value))).toEqual({ ...defaults, ...change });
+  });
+
+  it.each(names)('prefers the flag of %s to the environment', (name) => {
+    const [value, change, refused] = cases[name];
+    const { flag, variable, kind } = settings[name];
+    const typed = kind === 'switch' ? true : value;
+    expect(readConfig({ ...nothing, flags: { [flag]: typed }, env: { [variable]: refused[0] } })).toEqual({
+      ...defaults,
+      ...change,
+    });
+  });
+
+  const wrong = names.flatMap((name) => cases[name][2].map((value) => [name, value] as const));
+
+  it.each(wrong)('refuses %s = %j in the environment, naming the variable', (name, value) => {
+    const { variable } = settings[name];
+    expect(() => readConfig(withEnv(variable, value))).toThrowError(
+      expect.objectContaining({
+        code: 'invalid',
+        details: { field: variable },
+        message: expect.stringContaining(`${variable} takes `),
+      }),
+    );
+  });
+
+  it.each(wrong.filter(([name]) => settings[name].kind !== 'switch'))(
+    'refuses --%s %j, naming the flag',
+    (name, value) => {
+      const label = `--${settings[name].flag}`;
+      expect(() => readConfig(withFlag(settings[name].flag, value))).toThrowError(
+        expect.objectContaining({
+          code: 'invalid',
+          details: { field: label },
+          message: expect.stringContaining(`${label} takes `),
+        }),
+      );
+    },
+  );
+
+  it('says what is allowed', () => {
+    const text = (sources: ConfigSources): string => {
+      try {
+        readConfig(sources);
+        return 'accepted';
+      } catch (error) {
+        return error instanceof ChatError ? error.message : String(error);
+      }
+    };
+    expect([
+      text(withFlag('bcrypt-cost', '9')),
+      text(withEnv('CHAT_MAX_CONNECTIONS', '-1')),
+      text(withFlag('session-idle', '0')),
+      text(withFlag('listen', 'x')),
+      text(withFlag('log-format', 'xml')),
+      text(withEnv('CHAT_TLS_ONLY', 'on')),
+    ]).toEqual([
+      '--bcrypt-cost takes a whole number from 10 to 14, not "9"',
+      'CHAT_MAX_CONNECTIONS takes a whole number from 0 to 1000000 (0 is off), not "-1"',
+      '--session-idle takes whole seconds from 1 to 315360000, not "0"',
+      '--listen takes HOST:PORT, like 127.0.0.1:8080 or [::1]:8080, not "x"',
+      '--log-format takes text or json, not "xml"',
+      'CHAT_TLS_ONLY takes 1 or 0, not "on"',
+    ]);
+  });
+
+  it.each(['0', 'false'])('leaves a switch off at %s', (value) => {
+    expect(readConfig(withEnv('CHAT_TLS_ONLY', value)).clearText).toBe('loopback');
+    expect(readConfig(withFlag('tls-only', false)).clearText).toBe('loopback');
+  });
+
+  it('refuses two switches that contradict each other', () => {
+    expect(() =>
+      readConfig({ ...nothing, flags: { 'tls-only': true, 'insecure-clear-text': true } }),
+    ).toThrowError('--tls-only and --insecure-clear-text contradict each other: give one of them');
+  });
+
+  it.each([
+    ['localhost:1', 'localhost', 1],
+    ['0.0.0.0:8080', '0.0.0.0', 8080],
+    ['[::]:8080', '::', 8080],
+    ['chat.example.org:65535', 'chat.example.org', 65_535],
+  ])('listens on %s', (text, host, port) => {
+    const config = readConfig(withFlag('listen', text));
+    expect([config.host, config.port]).toEqual([host, port]);
+  });
+
+  it('keeps data where each platform keeps it', () => {
+    const directory = (change: Partial<ConfigSources>): string =>
+      readConfig({ ...nothing, ...change }).dataDirectory;
+    expect([
+      directory({ env: { XDG_DATA_HOME: '/data' } }),
+      directory({ env: { XDG_DATA_HOME: 'relative' } }),
+      directory({ platform: 'darwin', homeDirectory: '/Users/sam' }),
+    ]).toEqual([
+      '/data/chat',
+      '/home/sam/.local/share/chat',
+      '/Users/sam/Library/Application Support/chat/data',
+    ]);
+    expect(directory({ flags: { data: 'here' } })).toBe(`${process.cwd()}/here`);
+  });
+
+  it('declares each setting once as a flag, with its default, its variable, and how it is switched off', () => {
+    expect(Object.keys(serveOptions)).toEqual(Object.values(settings).map(({ flag }) => flag));
+    expect([
+      serveOptions.listen,
+      serveOptions['tls-only'],
+      serveOptions['max-line'],
+      serveOptions['log-format'],
+    ]).toEqual([
+      {
+        type: 'text',
+        value: 'HOST:PORT',
+        describe: 'where to listen; port 0 is any free port (default 127.0.0.1:8080; CHAT_LISTEN)',
+      },
+      { type: 'flag', describe: 'refuse clear text on loopback too (CHAT_TLS_ONLY)' },
+      { type: 'text', value: 'N', describe: 'bytes in one line (default 131072; 0 is off; CHAT_MAX_LINE)' },
+      {
+        type: 'text',
+        value: 'text|json',
+        describe: 'how the log on stderr is spelled (default text; CHAT_LOG_FORMAT)',
+      },
+    ]);
+  });
+});
