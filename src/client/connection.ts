@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { ChatError } from '../core/errors.ts';
+import type { InputOf, OperationName, OutputOf } from '../core/operations/index.ts';
 import { maxLineBytes } from '../core/policy.ts';
 import { formatServerAddress, type ServerAddress } from './address.ts';
 import { PendingCalls } from './calls.ts';
@@ -7,7 +8,6 @@ import { BadFrame, readServerFrame, type ServerFrame, type WireEvent } from './f
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import type { ServerIdentity } from './identity.ts';
 import { BadLine, LineCutter } from './lines.ts';
-import type { InputOf, OperationName, OutputOf } from './operation-types.ts';
 import { shown } from './shown.ts';
 import { type OpenedSocket, openSocket, type SocketOptions, socketError, stopped } from './socket.ts';
 

@@ -2,7 +2,7 @@ import { ChatError } from '../core/errors.ts';
 import { believed } from './answers.ts';
 import { backoffMs, backoffRange, passes, pause } from './backoff.ts';
 import type { Connection, WireMessage } from './connection.ts';
-import { instantIn, listIn, objectIn, readPosition } from './frames.ts';
+import { readFollowed, readFollowing } from './frames.ts';
 import { Inbox } from './inbox.ts';
 import type { Open } from './outbox.ts';
 import { canonicalName, type StartingPoint, startParams, startParamsForAll } from './starting-point.ts';
@@ -30,6 +30,8 @@ export interface FollowOptions {
   readonly onState?: ((state: FollowState) => void) | undefined;
 }
 
+/** A message may be older than the list in which its new conversation was still missing: its commit took so long, in milliseconds. */
+const unlistedMarginMs = 60_000;
 /** A message that never comes, however often it is asked for, is the server's loss: it is said, not hidden. */
 const maxGapTries = 5;
 
@@ -85,8 +87,8 @@ interface Progress {
   readonly start: object;
   /** The last seq that was handed out, or where reading began. */
   readonly cursors: Map<string, number>;
-  /** When all own conversations were listed first: those without a cursor have begun since. */
-  listedAt: string | undefined;
+  /** Where conversations begin that were not there when all own ones were listed first. */
+  unlistedSince: string | undefined;
   gap: { readonly to: string; readonly after: number; readonly tries: number } | undefined;
 }
 
@@ -95,7 +97,7 @@ function startProgress({ targets, from }: FollowOptions): Progress {
     targets: [...new Set(targets.map(canonicalName))],
     start: targets.length === 0 ? startParamsForAll(from) : startParams(from),
     cursors: new Map(),
-    listedAt: undefined,
+    unlistedSince: undefined,
     gap: undefined,
   };
 }
@@ -136,30 +138,23 @@ function startEach(connection: Connection, progress: Progress): Starts {
   const { targets, start, cursors } = progress;
   const startOne = async (to: string): Promise<void> => {
     const after = cursors.get(to);
-    const answer = await connection.call(
-      'conversation.follow',
-      after === undefined ? { to, ...start } : { to, after },
-    );
-    const position = believed(connection, answer, (value) => readPosition(value, 'after'));
-    if (after === undefined) cursors.set(to, position.seq);
+    const params = after === undefined ? { to, ...start } : { to, after };
+    const answer = await connection.call('conversation.follow', params);
+    const begins = believed(connection, answer, (value) => readFollowed(value, to));
+    if (after === undefined) cursors.set(to, begins);
   };
   return new Map(targets.map((to) => [to, startOne(to)]));
 }
 
 function startAll(connection: Connection, progress: Progress): Starts {
-  const { start, cursors, listedAt } = progress;
+  const { start, cursors, unlistedSince } = progress;
   const startThem = async (): Promise<void> => {
-    const params = listedAt === undefined ? start : { cursors: Object.fromEntries(cursors), since: listedAt };
+    const params =
+      unlistedSince === undefined ? start : { cursors: Object.fromEntries(cursors), since: unlistedSince };
     const answer = await connection.call('conversation.follow', params);
-    const { at, following } = believed(connection, answer, (value) => {
-      const fields = objectIn(value, 'an answer');
-      return {
-        at: instantIn(fields, 'at'),
-        following: listIn(fields, 'following').map((one) => readPosition(one, 'after')),
-      };
-    });
-    progress.listedAt ??= at;
-    for (const { to, seq } of following) if (!cursors.has(to)) cursors.set(to, seq);
+    const { at, starts } = believed(connection, answer, readFollowing);
+    progress.unlistedSince ??= new Date(Date.parse(at) - unlistedMarginMs).toISOString();
+    for (const [to, after] of starts) if (!cursors.has(to)) cursors.set(to, after);
   };
   return new Map([[everything, startThem()]]);
 }

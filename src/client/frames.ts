@@ -91,6 +91,20 @@ export function readPosition(value: unknown, field: string): { to: string; seq: 
   return { to: textIn(fields, 'to', conversationShape), seq: seqIn(fields, 0, field) };
 }
 
+/** Checks where followed conversations begin, the answer of `conversation.follow`; throws {@link BadFrame}. */
+export function readFollowing(value: unknown): { at: string; starts: ReadonlyMap<string, number> } {
+  const fields = objectIn(value, 'an answer');
+  const positions = listIn(fields, 'following').map((one) => readPosition(one, 'after'));
+  return { at: instantIn(fields, 'at'), starts: new Map(positions.map(({ to, seq }) => [to, seq])) };
+}
+
+/** The same for one conversation, which must be among them. */
+export function readFollowed(value: unknown, to: string): number {
+  const after = readFollowing(value).starts.get(to);
+  if (after === undefined) throw new BadFrame(`no position for ${to}`);
+  return after;
+}
+
 /** An object that is not an array; throws {@link BadFrame} naming `what`. */
 export function objectIn(value: unknown, what: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -1,6 +1,15 @@
+import { feedPageRows } from '../core/policy.ts';
 import { believed } from './answers.ts';
 import type { Connection, WireMessage } from './connection.ts';
-import { BadFrame, type Fields, listIn, objectIn, readMessage, readPosition } from './frames.ts';
+import {
+  BadFrame,
+  type Fields,
+  listIn,
+  objectIn,
+  readFollowed,
+  readMessage,
+  readPosition,
+} from './frames.ts';
 import { canonicalName, type StartingPoint, startParams } from './starting-point.ts';
 
 /** What to read. */
@@ -14,9 +23,6 @@ export interface HistoryOptions {
   readonly limit?: number | undefined;
 }
 
-/** Messages in one call: with the largest envelopes 6.5 MB. */
-const pageRows = 100;
-
 /**
  * Reads what is stored from `from` to the end as it was at the first call, in seq order without gap; throws
  * `unavailable` when the server leaves one out. The connection must not be following `to`, for `since` and `after_id` stop that.
@@ -28,7 +34,7 @@ export async function* history(options: HistoryOptions): AsyncGenerator<WireMess
   const start = await startOf(connection, to, options.from, end);
   const last = Math.min(end, start + limit);
   const read = (after: number): Promise<readonly WireMessage[]> => {
-    const page = readPage(connection, to, after, Math.min(pageRows, last - after));
+    const page = readPage(connection, to, after, Math.min(feedPageRows, last - after));
     // Read ahead: its failure belongs to whoever comes for the page, if anybody does.
     page.catch(() => {});
     return page;
@@ -58,9 +64,9 @@ async function startOf(
   if ('last' in from) return Math.max(0, end - from.last);
   // Only following knows moments and ids; it answers with the position and need not go on.
   const answer = await connection.call('conversation.follow', { to, ...startParams(from) });
-  const { seq } = believed(connection, answer, (value) => readPosition(value, 'after'));
+  const after = believed(connection, answer, (value) => readFollowed(value, to));
   await connection.call('conversation.unfollow', { to });
-  return seq;
+  return after;
 }
 
 async function readPage(connection: Connection, to: string, after: number, limit: number) {

@@ -57,3 +57,10 @@ export function whole(error: ChatError): object {
 export async function turns(count = 5): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
+
+/** Moves the stopped time on by `ms`, as soon as everything that is due now has happened. */
+export function skip(ms: number): void {
+  setImmediate(() => {
+    if (vi.isFakeTimers()) vi.advanceTimersByTime(ms);
+  });
+}

@@ -54,6 +54,7 @@ export class Peer {
 
   constructor(socket: Socket, onRequest?: (request: Request, peer: Peer) => void) {
     this.socket = socket;
+    socket.setNoDelay(true);
     socket.setEncoding('utf8');
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
@@ -62,6 +63,8 @@ export class Peer {
       const lines = (this.#rest + chunk).split('\n');
       this.#rest = lines.pop() ?? '';
       for (const line of lines) {
+        // A server that has cut the connection does not serve what was still on its way.
+        if (socket.destroyed) return;
         const frame = JSON.parse(line);
         if (frame.method === undefined) this.#answers.push(frame);
         else if (onRequest) onRequest(frame, this);
