@@ -72,7 +72,14 @@ function runNpm(root) {
   const [command, before] = npmCommand();
   // No package here needs its install script, so none may run one. `--include` wins over NODE_ENV=production.
   const flags = ['--include=dev', '--include=optional', '--ignore-scripts', '--prefer-offline'];
-  const quiet = ['--no-audit', '--no-fund', '--no-progress', '--loglevel=error', '--fetch-retries=1'];
+  const quiet = [
+    '--no-audit',
+    '--no-fund',
+    '--no-progress',
+    '--loglevel=error',
+    '--fetch-retries=1',
+    '--fetch-retry-mintimeout=1000',
+  ];
   const result = spawnSync(command, [...before, 'ci', ...flags, ...quiet], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -84,15 +91,16 @@ function runNpm(root) {
   say(`packages installed in ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
-/** npm's failure as one sentence about what to do, with the end of npm's own words. */
+/** npm's failure as what to do about it, with npm's own first line, or its last ones when the cause is a new one. */
 function explain(root, stderr) {
-  const words = stderr.trim().split('\n').slice(-8).join('\n');
+  const lines = stderr.trim().split('\n');
+  const cause = lines.find((line) => line.includes(' code ')) ?? lines[0];
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|SOCKET_TIMEOUT/.test(stderr)) {
-    return `the package registry cannot be reached, and npm's cache does not hold every package.\nConnect this machine, or bring node_modules from another ${platform} machine with the same package-lock.json.\n${words}`;
+    return `the package registry cannot be reached, and npm's cache does not hold every package (${cause}).\nConnect this machine, or bring node_modules from another ${platform} machine with the same package-lock.json.`;
   }
-  if (/ENOSPC/.test(stderr)) return `the disk is full: about 500 MB are needed.\n${words}`;
+  if (/ENOSPC/.test(stderr)) return `the disk is full: about 500 MB are needed (${cause}).`;
   if (/EACCES|EPERM|EROFS/.test(stderr)) {
-    return `cannot write in ${root}: run this as the user who owns it.\n${words}`;
+    return `cannot write in ${root}: run this as the user who owns it (${cause}).`;
   }
-  return `npm ci failed:\n${words}`;
+  return `npm ci failed:\n${lines.slice(-8).join('\n')}`;
 }
