@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ClientLibrary } from '../../src/cli/client-library.ts';
 import { run } from '../../src/cli/main.ts';
 import type { WireMessage } from '../../src/client/connection.ts';
@@ -163,29 +163,66 @@ describe('where it ends', () => {
     expect([code, stdout.split('\n').length - 1]).toEqual([0, 3]);
   });
 
-  it('with exit 10 when --timeout is over before --count', async () => {
-    const { code, stdout, stderr } = await tail(['--count', '5', '--timeout', '0.01']);
-    expect([code, stdout.split('\n').length - 1]).toEqual([10, 4]);
-    expect(stderr).toBe('chat: time is over after 0.01 s: 4 messages printed\n');
-  });
+  describe('by --timeout', () => {
+    beforeEach(() => {
+      vi.useFakeTimers();
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
 
-  it('with exit 0 when --timeout is over and no number was asked for', async () => {
-    const { code, stderr } = await tail(['--timeout', '0.01']);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  });
-
-  it('with exit 10 when --timeout is over before the end of --once', async () => {
-    const client: Partial<ClientLibrary> = {
-      async *history() {
-        yield message(1);
-        await new Promise((resolve) => setTimeout(resolve, 30));
-        yield message(2);
+    /** Yields what there is, then lets five seconds pass, and sees that they end exactly at the last millisecond. */
+    const endingAfter5s = (there: readonly WireMessage[]): Partial<ClientLibrary> => ({
+      async *follow({ open, signal }) {
+        await open();
+        yield* there;
+        vi.advanceTimersByTime(4_999);
+        expect(signal?.aborted).toBe(false);
+        vi.advanceTimersByTime(1);
+        expect(signal?.aborted).toBe(true);
       },
-    };
-    const { code, stderr } = await tail(['#lobby', '--once', '--timeout', '0.01'], client);
-    expect({ code, stderr }).toEqual({
-      code: 10,
-      stderr: 'chat: time is over after 0.01 s: 1 message printed\n',
+    });
+
+    it('with exit 10 when it is over before --count', async () => {
+      const { code, stdout, stderr } = await tail(
+        ['--count', '5', '--timeout', '5'],
+        endingAfter5s(messages),
+      );
+      expect([code, stdout.split('\n').length - 1]).toEqual([10, 4]);
+      expect(stderr).toBe('chat: time is over after 5 s: 4 messages printed\n');
+    });
+
+    it('with exit 0 when no number was asked for', async () => {
+      const { code, stdout, stderr } = await tail(['--timeout', '5'], endingAfter5s(messages));
+      expect([code, stdout.split('\n').length - 1, stderr]).toEqual([0, 4, '']);
+    });
+
+    it('with exit 10 when it is over before the end of --once', async () => {
+      const client: Partial<ClientLibrary> = {
+        async *history() {
+          yield message(1);
+          vi.advanceTimersByTime(5_000);
+          yield message(2);
+        },
+      };
+      const { code, stdout, stderr } = await tail(['#lobby', '--once', '--timeout', '5'], client);
+      expect({ code, lines: stdout.split('\n').length - 1, stderr }).toEqual({
+        code: 10,
+        lines: 1,
+        stderr: 'chat: time is over after 5 s: 1 message printed\n',
+      });
+    });
+
+    it('with exit 10 although stdout is blocked', async () => {
+      const world = await loggedIn({}, { client: following(messages) });
+      const write = () => {
+        setImmediate(() => vi.advanceTimersByTime(5_000));
+        return new Promise<void>(() => {});
+      };
+      const blocked = { ...world.host.stdout, write };
+      expect(await run(['tail', '--timeout', '5', '--count', '2'], { ...world.host, stdout: blocked })).toBe(
+        10,
+      );
     });
   });
 
@@ -302,14 +339,6 @@ describe('the connection', () => {
     };
     expect(await run(['tail'], { ...world.host, stdout: slow })).toBe(0);
     expect(log).toEqual(['asked 1', 'written', 'asked 2', 'written']);
-  });
-
-  it('does not keep a blocked stdout from ending in time', async () => {
-    const world = await loggedIn({}, { client: following(messages) });
-    const blocked = { ...world.host.stdout, write: () => new Promise<void>(() => {}) };
-    expect(await run(['tail', '--timeout', '0.01', '--count', '2'], { ...world.host, stdout: blocked })).toBe(
-      10,
-    );
   });
 });
 
