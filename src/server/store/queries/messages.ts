@@ -1,5 +1,5 @@
 import type { ConversationId, MessageId } from '../../../core/model/ids.ts';
-import type { MessageBody, StoredMessage } from '../../../core/model/message.ts';
+import type { Audience, MessageBody, StoredMessage } from '../../../core/model/message.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { AppendOutcome, MessageQuery, NewMessage } from '../../../core/ports/store.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
@@ -8,20 +8,17 @@ import { usable } from './conversations.ts';
 const byKey = statement((db, p: { senderId: string; key: string }) =>
   db
     .selectFrom('messages')
-    .innerJoin('conversations', 'conversations.id', 'messages.conversation_id')
-    .leftJoin('users as low', 'low.id', 'low_user_id')
-    .leftJoin('users as high', 'high.id', 'high_user_id')
-    .select([
-      'messages.id',
-      'messages.conversation_id',
-      'seq',
-      'sent_at',
-      'room',
-      'low.username as low_name',
-      'high.username as high_name',
-    ])
+    .select(['id', 'conversation_id', 'seq', 'sent_at'])
     .where('sender_id', '=', p.senderId)
     .where('idempotency_key', '=', p.key),
+);
+const audienceOf = statement((db, p: { id: number }) =>
+  db
+    .selectFrom('conversations')
+    .leftJoin('users as low', 'low.id', 'low_user_id')
+    .leftJoin('users as high', 'high.id', 'high_user_id')
+    .select(['room', 'low.username as low_name', 'high.username as high_name'])
+    .where('conversations.id', '=', p.id),
 );
 const nextSeq = statement((db, p: { id: number }) =>
   db
@@ -78,10 +75,7 @@ export function* appendMessage(message: NewMessage): Query<AppendOutcome> {
     return {
       kind: 'repeated',
       conversation: known.conversation_id as ConversationId,
-      audience:
-        known.room === null
-          ? { kind: 'direct', users: [known.low_name as Username, known.high_name as Username] }
-          : { kind: 'room', room: known.room },
+      audience: yield* audience(known.conversation_id),
       id: known.id as MessageId,
       seq: known.seq,
       sentAt: known.sent_at,
@@ -89,7 +83,7 @@ export function* appendMessage(message: NewMessage): Query<AppendOutcome> {
   }
   const conversation = yield* usable({ id: senderId, name: message.sender }, message.to, message.sentAt);
   if ('kind' in conversation) return conversation;
-  const { id: conversationId, audience } = conversation;
+  const conversationId = conversation.id;
   const seq = (yield* first(nextSeq, { id: conversationId }))?.last_seq;
   if (seq === undefined) throw new Error(`conversation ${conversationId} was there a statement ago`);
   const { id, sentAt, body } = message;
@@ -103,7 +97,14 @@ export function* appendMessage(message: NewMessage): Query<AppendOutcome> {
     envelope: 'envelope' in body ? body.envelope : null,
     key: key ?? null,
   });
-  return { kind: 'stored', conversation: conversationId as ConversationId, audience, id, seq, sentAt };
+  return {
+    kind: 'stored',
+    conversation: conversationId as ConversationId,
+    audience: conversation.audience,
+    id,
+    seq,
+    sentAt,
+  };
 }
 
 /** Store.messages */
@@ -118,6 +119,14 @@ export function* messages(query: MessageQuery): Query<StoredMessage[]> {
     body: bodyOf(row),
   }));
   return newest ? page.reverse() : page;
+}
+
+function* audience(id: number): Query<Audience> {
+  const row = yield* first(audienceOf, { id });
+  if (!row) throw new Error(`conversation ${id} has messages but no row`);
+  return row.room === null
+    ? { kind: 'direct', users: [row.low_name as Username, row.high_name as Username] }
+    : { kind: 'room', room: row.room };
 }
 
 function bodyOf({ body, envelope }: { body: string | null; envelope: string | null }): MessageBody {

@@ -53,6 +53,9 @@ export async function openDatabase({ path, wasmPath, host }: DatabaseOptions): P
   }
   const files = hostFiles(path, dirname(path), host);
   const sqlJs = await initSqlJs({
+    // The debug build tells how its memory grows; nobody here wants to read that.
+    print: () => {},
+    printErr: () => {},
     instantiateWasm: (imports, receive) => {
       const instance = files.instantiate(module, imports);
       receive(instance, module);
@@ -84,28 +87,40 @@ const pragmas = [
   'PRAGMA cache_size = -65536',
 ];
 
+/** A statement that stays compiled as long as its database is open. */
+interface Prepared {
+  readonly statement: PreparedStatement;
+  readonly bind: Compiled['bind'];
+  readonly columns: readonly string[];
+}
+
 function wrap(database: Database, files: { trouble: HostTrouble; close(): void }): SqliteDatabase {
-  const compiledStatements = new Map<Command['statement'], Compiled & { prepared: PreparedStatement }>();
+  const compiledStatements = new Map<Command['statement'], Prepared>();
   const preparedSql = new Map<string, PreparedStatement>();
 
-  function prepared(of: Command['statement']): Compiled & { prepared: PreparedStatement } {
+  function prepared(of: Command['statement']): Prepared {
     let known = compiledStatements.get(of);
     if (!known) {
-      const compiled = compile(compiler, of);
-      known = { ...compiled, prepared: database.prepare(compiled.sql) };
+      const { sql, bind } = compile(compiler, of);
+      const statement = database.prepare(sql);
+      known = { statement, bind, columns: statement.getColumnNames() };
       compiledStatements.set(of, known);
     }
     return known;
   }
 
-  function all({ statement, params }: Command): unknown[] {
-    const { bind, prepared: sql } = prepared(statement);
+  function all(command: Command): unknown[] {
+    const { statement, bind, columns } = prepared(command.statement);
     const found: unknown[] = [];
     try {
-      sql.bind(bind(params));
-      while (sql.step()) found.push(sql.getAsObject());
+      statement.bind(bind(command.params));
+      while (statement.step()) {
+        const row: Record<string, SqlValue> = {};
+        for (const [index, value] of statement.get().entries()) row[columns[index] ?? ''] = value;
+        found.push(row);
+      }
     } finally {
-      sql.reset();
+      statement.reset();
     }
     return found;
   }

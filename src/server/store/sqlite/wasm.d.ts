@@ -19,6 +19,8 @@ declare module 'sql.js/dist/sql-wasm-debug.js' {
   import type { SqlJsStatic } from 'sql.js';
 
   interface Options {
+    readonly print: (text: string) => void;
+    readonly printErr: (text: string) => void;
     /** Emscripten's hook: answers the exports after handing the instance over. */
     readonly instantiateWasm: (
       imports: WebAssembly.Imports,
