@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { parsePassword } from '../core/model/password.ts';
 import type { CommandContext } from './command.ts';
 import { canPrompt, type Host } from './host.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from './options.ts';
@@ -73,7 +74,7 @@ export function checkPasswordSource(values: PasswordValues, host: Host): void {
 
 /**
  * Answers the password from the first of: `--password-stdin`, `--password-file`, CHAT_PASSWORD, a prompt (asked `twice`
- * for a new one). Throws `invalid` (exit 2) when there is none and nobody to ask, or when it is empty.
+ * for a new one). Throws `invalid` (exit 2) when there is none and nobody to ask, and for one that no account can have.
  */
 export async function readPassword(
   context: CommandContext,
@@ -88,6 +89,8 @@ export async function readPassword(
   else if (source.kind === 'environment') password = source.password;
   else password = await ask(context, twice);
   if (password === '') throw usageError('the password is empty');
+  // One that no account can have is not worth a connection.
+  parsePassword(password);
   return password;
 }
 

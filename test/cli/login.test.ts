@@ -95,7 +95,7 @@ describe('chat login', () => {
   it.each([
     ['--password-stdin', 'secret\n', ['--password-stdin']],
     ['--password-stdin with a space at the end and no newline', 'secret ', ['--password-stdin']],
-    ['--password-stdin with two lines', 'one\ntwo\r\n', ['--password-stdin']],
+    ['--password-stdin with a carriage return too', 'secret\r\n', ['--password-stdin']],
   ])('takes the password from %s, less one newline', async (_title, stdin, flags) => {
     const { client, logins } = recording({
       login: async () => ({ session: openedSession('alice'), pin: testPin }),
@@ -243,20 +243,25 @@ describe('chat register', () => {
     expect(await run({ CHAT_PASSWORD: 'wrong!' })).toMatchObject({ code: 4, stdout: '' });
   });
 
-  it('passes on what the library says of a password of five characters, exit 2', async () => {
-    const { client } = recording({
-      register: async () => {
-        throw new ChatError('invalid', 'password: a password has at least 6 characters', {
-          field: 'password',
+  it.each([
+    ['of five characters', '12345', 'it has at least 6 characters'],
+    ['of two lines', 'one\ntwo\n', 'control characters are not allowed'],
+    ['of 1,025 bytes', 'x'.repeat(1_025), 'it has at most 1024 bytes'],
+  ])(
+    'and login refuse a password %s with exit 2 before anything is connected',
+    async (_title, stdin, rule) => {
+      for (const name of ['register', 'login']) {
+        const { client, server } = recording();
+        const outcome = await chat([name, 'alice', '--password-stdin'], { client, stdin });
+        expect({ ...outcome, opened: server.opened }).toEqual({
+          code: 2,
+          stdout: '',
+          stderr: `chat: password: ${rule}\n`,
+          opened: 0,
         });
-      },
-    });
-    expect(await chat(['register', 'alice', '-q'], { client, env: { CHAT_PASSWORD: '12345' } })).toEqual({
-      code: 2,
-      stdout: '',
-      stderr: 'chat: password: a password has at least 6 characters\n',
-    });
-  });
+      }
+    },
+  );
 });
 
 describe('chat logout', () => {
