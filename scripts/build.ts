@@ -125,10 +125,14 @@ function placeAll(files: readonly OutputFile[], metafile: object): void {
 }
 
 const missing = Object.values(entryPoints).filter((path) => !existsSync(path));
-if (missing.length > 0) throw new Error(`no such entry point: ${missing.join(', ')}`);
+if (missing.length > 0) {
+  console.error(`no such entry point: ${missing.join(', ')}`);
+  process.exit(1);
+}
 
 const started = performance.now();
-const { outputFiles, metafile } = await build(options);
+// esbuild has said what is wrong, and where, before it throws.
+const { outputFiles, metafile } = await build(options).catch(() => process.exit(1));
 placeAll(outputFiles, metafile);
 const bytes = outputFiles
   .filter(({ path }) => path.endsWith('.mjs'))

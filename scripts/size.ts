@@ -45,14 +45,14 @@ const loads: readonly Load[] = [
   {
     name: 'chat serve',
     entries: ['src/cli/chat.ts', 'src/cli/commands/serve.ts', 'src/server/serve.ts'],
-    minKb: 400,
-    maxKb: 1_600,
-    never: /^src\/client\/(?!address)|node_modules\/(@inquirer|sql\.js)\//,
+    minKb: 600,
+    maxKb: 1_200,
+    never: /^src\/client\/(?!address)|node_modules\/(@inquirer|@peculiar|sql\.js)\//,
   },
   {
     name: 'the store worker',
     entries: ['src/server/store/sqlite/worker.ts'],
-    minKb: 100,
+    minKb: 250,
     maxKb: 500,
     never: /^src\/(cli|client|server\/doors|core\/operations)\/|node_modules\/(yargs|@inquirer|@peculiar)\//,
   },
