@@ -53,6 +53,8 @@ interface Visitor {
 const maxTurnedAway = 256;
 /** … and how long each may wait, in milliseconds. */
 const turnedAwayMs = 1_000;
+/** Failed tries to accept are reported once in this time, in milliseconds. */
+const acceptFailureQuietMs = 1_000;
 /** Idle time after which the system asks whether a silent peer is still there, in milliseconds. */
 const keepAliveMs = 60_000;
 
@@ -70,6 +72,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   let isDraining = false;
   let turnedAway = 0;
   let lastId = 0;
+  let lastAcceptFailureAt = 0;
   let onLastClosed: (() => void) | undefined;
 
   // Half-open, so that `printf … | nc` gets its answers after it has ended its side.
@@ -80,6 +83,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     keepAliveInitialDelay: keepAliveMs,
   });
   server.on('connection', (socket) => guard(socket, () => accept(socket)));
+
+  /** Out of file descriptors, say: every try to accept fails then, and once a second is enough to know. */
+  function onAcceptFailed(error: Error): void {
+    const now = Date.now();
+    if (now - lastAcceptFailureAt < acceptFailureQuietMs) return;
+    lastAcceptFailureAt = now;
+    onFailure(error);
+  }
 
   /** One connection's exception never ends the process (ASVS 16.5.4). */
   function guard(socket: Socket, action: () => void): void {
@@ -194,7 +205,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   }
 
   await bind(server, options);
-  server.on('error', onFailure);
+  server.on('error', onAcceptFailed);
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has an address and a port');
   const isLoopback = isLoopbackAddress(bound.address);

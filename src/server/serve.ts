@@ -1,0 +1,135 @@
+import type { ChatError } from '../core/errors.ts';
+import type { Store } from '../core/ports/store.ts';
+import { openCertificates } from './certificates/certificates.ts';
+import { type ConfigSources, readConfig } from './config.ts';
+import { type CrashSource, guardProcess } from './crash-guard.ts';
+import { openDataDirectory } from './data-directory/data-directory.ts';
+import { createLog } from './log.ts';
+import { type OpenServer, openServer } from './running.ts';
+import { sqliteStore } from './store/sqlite/store.ts';
+
+/** Where a server's words go, line by line without their ends. */
+export interface ServeOutput {
+  /** Called once, when the server is ready: address, fingerprint and data directory, with a space between. */
+  ready(line: string): void;
+  log(line: string): void;
+}
+
+/** What a test puts in the place of the process and of the disk. */
+export interface ServeSurroundings {
+  readonly process: CrashSource;
+  openStore(options: {
+    readonly directory: string;
+    readonly onFatal: (error: ChatError) => void;
+  }): Promise<Store>;
+}
+
+/** A server that was started. */
+export interface RunningServer {
+  readonly address: string;
+  readonly port: number;
+  /** `SHA256:…` of the server's identity key. */
+  readonly fingerprint: string;
+  /** Asks the server to end: the first time in order, the second time at once. */
+  stop(signal: 'SIGINT' | 'SIGTERM'): void;
+  /** The process's exit code, when the server has ended: 0 in order, 1 by a failure, 128 + signal at once. */
+  readonly closed: Promise<number>;
+}
+
+/** Exit codes of a server that ended otherwise than in order; a signal counts as shells count it. */
+const exitCodes = { failed: 1, SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Starts a server: data directory and its lock, store, certificates, chat, port. Throws the `ChatError` of the first
+ * that does not open, with everything before it closed again.
+ */
+export async function serve(
+  sources: ConfigSources,
+  out: ServeOutput,
+  { process: crashSource, openStore }: ServeSurroundings = { process, openStore: sqliteStore },
+): Promise<RunningServer> {
+  const config = readConfig(sources);
+  const log = createLog(config.logFormat, (line) => out.log(line));
+  const ended = Promise.withResolvers<number>();
+  /** What was opened, in order; closed in reverse. */
+  const closers: Array<() => Promise<void>> = [];
+  let server: OpenServer | undefined;
+  let isEnding = false;
+  let fatal: ChatError | undefined;
+
+  async function closeAll(): Promise<void> {
+    for (const close of closers.splice(0).reverse()) await close();
+  }
+
+  /** Ends in order. Nothing may keep an exit code from being told. */
+  async function drain(exitCode: number): Promise<void> {
+    isEnding = true;
+    try {
+      await server?.drain();
+      await closeAll();
+      log.info('stopped');
+      ended.resolve(exitCode);
+    } catch (error) {
+      log.failure('the end failed', error);
+      ended.resolve(exitCodes.failed);
+    }
+  }
+
+  /** After a failed sync nothing may be acknowledged: whoever is waiting is cut off (storage, "A failed `fdatasync`"). */
+  function onFatal(error: ChatError): void {
+    if (fatal) return;
+    fatal = error;
+    log.failure('the store has failed: the server ends at once', error);
+    if (!server) return;
+    isEnding = true;
+    server.destroy();
+    closeAll().then(
+      () => ended.resolve(exitCodes.failed),
+      () => ended.resolve(exitCodes.failed),
+    );
+  }
+
+  try {
+    const directory = await openDataDirectory(config.dataDirectory);
+    closers.push(() => directory.close());
+    const store = await openStore({ directory: directory.path, onFatal });
+    closers.push(() => store.close());
+    const certificates = await openCertificates({
+      dataDirectory: directory.path,
+      listenHost: config.host,
+      now: Date.now(),
+    });
+    for (const note of certificates.notes) log.info('certificates', { note });
+    server = await openServer({ config, store, certificates, log });
+    if (fatal) throw fatal;
+    const release = guardProcess(crashSource, log, () => void drain(exitCodes.failed));
+    closers.push(async () => release());
+    const { address, port, servesClearText } = server.listener;
+    const place = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    if (servesClearText && config.clearText === 'everywhere') {
+      log.warn('clear text is served off loopback: anybody on the way can read and change everything');
+    }
+    log.info('started', { address: place, clear_text: servesClearText, data: directory.path });
+    out.ready(`${place} ${certificates.fingerprint} ${directory.path}`);
+    return {
+      address,
+      port,
+      fingerprint: certificates.fingerprint,
+      closed: ended.promise,
+      stop(signal) {
+        if (isEnding) {
+          log.warn('ending at once', { signal });
+          server?.destroy();
+          ended.resolve(exitCodes[signal]);
+          return;
+        }
+        log.info('ending: calls under way are answered first', { signal });
+        void drain(0);
+      },
+    };
+  } catch (error) {
+    server?.destroy();
+    await closeAll().catch((closing: unknown) => log.failure('the end failed', closing));
+    throw error;
+  }
+}

@@ -1,0 +1,181 @@
+import { EventEmitter } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ChatError } from '../../src/core/errors.ts';
+import type { Store } from '../../src/core/ports/store.ts';
+import type { CrashSource } from '../../src/server/crash-guard.ts';
+import { type RunningServer, type ServeSurroundings, serve } from '../../src/server/serve.ts';
+import { sqliteStore } from '../../src/server/store/sqlite/store.ts';
+import { connectClear, connectSecure } from './support/client.ts';
+import { until } from './support/until.ts';
+
+async function scratch(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'chat-serve-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+interface Serving {
+  readonly running: RunningServer;
+  readonly ready: readonly string[];
+  readonly log: readonly string[];
+  readonly process: EventEmitter;
+}
+
+async function serving(
+  flags: Record<string, unknown>,
+  openStore: ServeSurroundings['openStore'] = sqliteStore,
+): Promise<Serving> {
+  const ready: string[] = [];
+  const log: string[] = [];
+  const process = new EventEmitter();
+  const running = await serve(
+    { flags: { listen: '127.0.0.1:0', ...flags }, env: {}, platform: 'linux', homeDirectory: '/nowhere' },
+    { ready: (line) => ready.push(line), log: (line) => log.push(line) },
+    { process: process as unknown as CrashSource, openStore },
+  );
+  onTestFinished(async () => {
+    running.stop('SIGTERM');
+    await running.closed;
+  });
+  return { running, ready, log, process };
+}
+
+async function realmOf(port: number): Promise<unknown> {
+  const client = await connectSecure(port);
+  client.call(1, 'account.begin-register');
+  await client.lineCount(1);
+  client.socket.destroy();
+  return (client.frames[0] as { result: { realm: string } }).result.realm;
+}
+
+/** A store that answers everything but `name`, which never ends. */
+function stuck(name: keyof Store): ServeSurroundings['openStore'] {
+  return async (options) => ({ ...(await sqliteStore(options)), [name]: () => new Promise(() => {}) });
+}
+
+describe('serve', () => {
+  it('prints one line when it is ready, and serves', async () => {
+    const data = await scratch();
+    const { running, ready } = await serving({ data });
+    expect(ready).toEqual([`127.0.0.1:${running.port} ${running.fingerprint} ${data}`]);
+    expect(await realmOf(running.port)).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('ends in order at the first signal, and is the same server when it starts again', async () => {
+    const data = await scratch();
+    const first = await serving({ data });
+    const realm = await realmOf(first.running.port);
+    const client = await connectClear(first.running.port);
+    client.call(1, 'ping');
+    await client.lineCount(1);
+    first.running.stop('SIGTERM');
+    expect(await first.running.closed).toBe(0);
+    await client.ended();
+    expect(client.text).toContain('"shutting-down"');
+    const second = await serving({ data });
+    expect([second.running.fingerprint, await realmOf(second.running.port)]).toEqual([
+      first.running.fingerprint,
+      realm,
+    ]);
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends at once at the second signal (%s)', async (signal, exitCode) => {
+    const data = await scratch();
+    const { running } = await serving({ data }, stuck('credential'));
+    const client = await connectClear(running.port);
+    client.call(1, 'login.begin', { message: 'n,,n=alice,r=fyko+d2lbbFgONRv9qkxdawL' });
+    client.call(2, 'ping');
+    await client.lineCount(1);
+    running.stop('SIGTERM');
+    running.stop(signal);
+    expect(await running.closed).toBe(exitCode);
+    await client.ended();
+  });
+
+  it('says that the port is taken, and lets go of the data directory', async () => {
+    const { running } = await serving({ data: await scratch() });
+    const data = await scratch();
+    await expect(serving({ data, listen: `127.0.0.1:${running.port}` })).rejects.toEqual(
+      new ChatError(
+        'unavailable',
+        `cannot listen on 127.0.0.1:${running.port}: another program listens there`,
+      ),
+    );
+    await serving({ data });
+  });
+
+  it('refuses a second server on its directory', async () => {
+    const data = await scratch();
+    await serving({ data });
+    await expect(serving({ data })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining(String(process.pid)),
+    });
+  });
+
+  it('refuses a wrong setting before it touches anything', async () => {
+    await expect(serving({ data: '/nowhere', 'bcrypt-cost': '9' })).rejects.toMatchObject({
+      code: 'invalid',
+    });
+  });
+
+  it('names a data directory that cannot be one', async () => {
+    const file = join(await scratch(), 'file');
+    await writeFile(file, '');
+    await expect(serving({ data: file })).rejects.toMatchObject({
+      code: expect.stringMatching(/^(unavailable|invalid)$/),
+      message: expect.stringContaining(file),
+    });
+  });
+
+  it('names a key that is damaged, and lets go of the data directory', async () => {
+    const data = await scratch();
+    const { running } = await serving({ data });
+    running.stop('SIGTERM');
+    await running.closed;
+    const key = join(data, 'serverkeys', 'server.key');
+    await writeFile(key, 'damaged');
+    for (let i = 0; i < 2; i++) {
+      await expect(serving({ data })).rejects.toThrowError(
+        `${key} is damaged: it is no private key; restore it from a backup`,
+      );
+    }
+  });
+
+  it('ends at once when the store has failed, and acknowledges nothing more', async () => {
+    const data = await scratch();
+    let fail: (() => void) | undefined;
+    const { running, log } = await serving({ data }, async (options) => {
+      fail = () => options.onFatal(new ChatError('unavailable', 'the disk is gone'));
+      return sqliteStore(options);
+    });
+    const client = await connectClear(running.port);
+    client.call(1, 'ping');
+    await client.lineCount(1);
+    fail?.();
+    expect(await running.closed).toBe(1);
+    await until(() => client.isClosed);
+    expect(log.some((line) => line.includes('unavailable: the disk is gone'))).toBe(true);
+  });
+
+  it('ends in order with exit code 1 after ten uncaught exceptions', async () => {
+    const { running, process } = await serving({ data: await scratch() });
+    for (let i = 0; i < 10; i++) process.emit('uncaughtException', new Error('a bug'));
+    expect(await running.closed).toBe(1);
+  });
+
+  it('warns when clear text is served off loopback', async () => {
+    const { log } = await serving({
+      data: await scratch(),
+      listen: '0.0.0.0:0',
+      'insecure-clear-text': true,
+    });
+    expect(log.some((line) => line.includes('anybody on the way can read'))).toBe(true);
+  });
+});
