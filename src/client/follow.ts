@@ -58,6 +58,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<WireMessag
         yield message;
       }
     } catch (error) {
+      await connection?.close();
       if (signal?.aborted) return;
       if (openedAt > 0 && Date.now() - openedAt >= backoffRange.maxMs) {
         failures = 0;
