@@ -5,7 +5,8 @@ import { parsePassword } from '../../src/core/model/password.ts';
 import { parseUsername } from '../../src/core/model/username.ts';
 import { type Figure, type Lab, open } from './lab.ts';
 
-const lanes = 32;
+/** Fewer than the exchanges one address may have open. */
+const lanes = 16;
 const seconds = 3;
 
 /** Challenge–response logins per second, the session stored; the password is stretched once, as a client would that logs in often. */

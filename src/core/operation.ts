@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Services } from './chat.ts';
 import type { Session } from './model/session.ts';
+import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
 
 /** Who may call an operation. */
@@ -16,6 +17,8 @@ export interface CallContext<A extends Access = Access> {
   readonly session: A extends 'anyone' ? Session | undefined : Session;
   /** The time of the call, UTC milliseconds. */
   readonly now: number;
+  /** Says whom the call turned out to be about, for the audit trail: a caller without a session has no name before. */
+  concerns(user: Username): void;
 }
 
 /** One thing that can be asked of chat, as data: doors and codecs only spell it. */

@@ -22,12 +22,20 @@ export async function serveCall(
   const operation = operations.get(name);
   // An admission that fails never learns which operations exist beyond the documented ones: the list is public.
   if (!operation) throw new ChatError('unsupported', `there is no operation of this name: ${shown(name)}`);
-  const caller = peer.session?.username ?? namedUser(params);
+  let caller = peer.session?.username ?? namedUser(params);
   try {
     const session = admit(services, operation, peer, now);
     limit(services, operation.cost, peer, session, now);
     const input = parse(operation, params);
-    const context: CallContext = { services, peer, session, now };
+    const context: CallContext = {
+      services,
+      peer,
+      session,
+      now,
+      concerns: (user) => {
+        caller = user;
+      },
+    };
     const result = await operation.handle(input, context);
     if (operation.audited) audit(services, operation, peer, caller, now, 'ok');
     return result;

@@ -17,8 +17,8 @@ export interface Sessions {
   admit(peer: Peer, now: number): Session;
   /** When the token dies if it is not used again: the nearer of idle and absolute, UTC milliseconds. */
   expiresAt(session: Session): number;
-  /** The session behind a token that is alive at `now`; `unauthenticated` with one text for every other token. */
-  verify(token: string, now: number): Promise<Session>;
+  /** Binds the session behind a token that is alive at `now`; `unauthenticated` with one text for every other token. */
+  resume(peer: Peer, token: string, now: number): Promise<Session>;
   /** Takes over what a refresh or login changed in a session that is open here. */
   renew(session: Session): void;
   /** Tells every node that sessions have ended; their connections are closed, but for `survivor`'s, which is logged out. */
@@ -55,9 +55,15 @@ const longestTimerMs = 2_147_483_647;
 export function createSessions(parts: SessionsParts): Sessions {
   const { store, bus, policy } = parts;
   const open = new Map<SessionId, Entry>();
+  /** What has ended since each resume that is under way asked the store: its answer may be older than that. */
+  const underWay = new Set<Set<SessionId>>();
 
   const unsubscribe = bus.subscribe((notice) => {
-    if (notice.type === 'sessions-ended') for (const id of notice.ids) close(id, notice.reason);
+    if (notice.type !== 'sessions-ended') return;
+    for (const id of notice.ids) {
+      for (const ended of underWay) ended.add(id);
+      close(id, notice.reason);
+    }
   });
   // Alone, a node hears of every revocation; among others a notice may be lost.
   const recheck = bus.isShared ? setInterval(() => void checkAll(), sessionRecheckMs) : undefined;
@@ -134,18 +140,20 @@ export function createSessions(parts: SessionsParts): Sessions {
     if (entry) release(entry, peer);
   }
 
+  function attach(peer: Peer, session: Session): void {
+    if (peer.session) {
+      throw new ChatError('conflict', 'this connection is logged in already');
+    }
+    if (peer.isGone) return;
+    const entry = entryOf(session);
+    entry.peers.add(peer);
+    peer.session = entry.session;
+    parts.onAttached(peer, entry.session);
+    peer.onGone(() => detach(peer));
+  }
+
   return {
-    attach(peer, session) {
-      if (peer.session) {
-        throw new ChatError('conflict', 'this connection is logged in already');
-      }
-      if (peer.isGone) return;
-      const entry = entryOf(session);
-      entry.peers.add(peer);
-      peer.session = entry.session;
-      parts.onAttached(peer, entry.session);
-      peer.onGone(() => detach(peer));
-    },
+    attach,
     detach,
     admit(peer, now) {
       const entry = peer.session && open.get(peer.session.id);
@@ -161,19 +169,25 @@ export function createSessions(parts: SessionsParts): Sessions {
       const lastUsedAt = open.get(session.id)?.lastUsedAt ?? session.lastUsedAt;
       return Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt);
     },
-    async verify(token, now) {
+    async resume(peer, token, now) {
       const digest = parts.digest(token);
-      const session = digest && (await store.sessionByToken(digest));
-      if (!session) throw badToken();
-      // What is open here was used later than the store has heard.
-      const lastUsedAt = Math.max(session.lastUsedAt, open.get(session.id)?.lastUsedAt ?? 0);
-      if (now >= Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt)) throw badToken();
-      const entry = open.get(session.id);
-      if (entry) use(entry, now);
-      else if (now - session.lastUsedAt >= touchIntervalMs) {
-        await store.touchSession({ id: session.id, lastUsedAt: now });
+      if (!digest) throw badToken();
+      const ended = new Set<SessionId>();
+      underWay.add(ended);
+      try {
+        const session = await store.sessionByToken(digest);
+        if (!session || ended.has(session.id)) throw badToken();
+        // What is open here was used later than the store has heard.
+        const lastUsedAt = Math.max(session.lastUsedAt, open.get(session.id)?.lastUsedAt ?? 0);
+        if (now >= Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt)) throw badToken();
+        // Nothing is awaited from here on: a session that ends after this finds its connection.
+        attach(peer, session);
+        const entry = open.get(session.id);
+        if (entry) use(entry, now);
+        return { ...session, lastUsedAt: now };
+      } finally {
+        underWay.delete(ended);
       }
-      return { ...session, lastUsedAt: now };
     },
     renew(session) {
       const entry = open.get(session.id);

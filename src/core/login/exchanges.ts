@@ -48,7 +48,8 @@ export function createExchanges(): Exchanges {
       const ofAddress = perAddress.get(key) ?? 0;
       if (ofAddress >= maxExchanges.perAddress || entries.size >= maxExchanges.total) {
         throw new ChatError('rate-limited', 'too many logins are under way: finish or wait', {
-          retryAfterMs: exchangeMs,
+          // A place comes free as soon as any of them finishes.
+          retryAfterMs: 1_000,
         });
       }
       perAddress.set(key, ofAddress + 1);

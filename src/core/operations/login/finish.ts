@@ -23,10 +23,11 @@ export const finish = operation({
   }),
   output: openedSession.extend({ message: z.string() }),
   async handle({ exchange: id, message, device }, context) {
-    const { services, peer, now } = context;
+    const { services, peer, now, concerns } = context;
     if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
     const exchange = services.exchanges.take(id, peer, now);
     if (!exchange) throw new ChatError('unauthenticated', 'this login has ended: begin again');
+    concerns(exchange.username);
     const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
     if (!proof.ok) throw loginRefusal(proof.reason);
     // Read again: between challenge and proof the password may have been changed or the account removed.

@@ -18,10 +18,10 @@ export const resume = operation({
     expires_at: instant,
     device_id: z.string(),
   }),
-  async handle({ session_token: token }, { services, peer, now }) {
+  async handle({ session_token: token }, { services, peer, now, concerns }) {
     if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
-    const session = await services.sessions.verify(token, now);
-    services.sessions.attach(peer, session);
+    const session = await services.sessions.resume(peer, token, now);
+    concerns(session.username);
     return {
       user_id: session.userId,
       username: session.username,

@@ -18,7 +18,7 @@ export const refresh = operation({
   overlaps: false,
   input: z.strictObject({ refresh_token: z.string().max(256) }),
   output: openedSession,
-  async handle({ refresh_token: text }, { services, now }) {
+  async handle({ refresh_token: text }, { services, now, concerns }) {
     const { store, settings, digests, policy, sessions } = services;
     const token = parseRefreshToken(text);
     if (!token) throw badToken();
@@ -31,6 +31,7 @@ export const refresh = operation({
       graceMs: refreshGraceMs,
       absoluteMs: policy.sessionAbsoluteMs,
     });
+    if (outcome.kind !== 'unknown') concerns(outcome.session.username);
     if (outcome.kind === 'reused') sessions.ended([outcome.session.id], 'refresh-reused');
     if (outcome.kind !== 'rotated') throw badToken();
     sessions.renew(outcome.session);
