@@ -18,12 +18,20 @@ import type { Turn } from './turn.ts';
  * what comes after `seq`. So a lost notice, a slow reader and a new reader all take the same road.
  */
 export interface Feed {
-  /** Starts `peer` on one conversation after `after`, in place of what it followed there before. */
-  follow(peer: Peer, conversation: ConversationView, after: number): void;
+  /** Remembers what `peer`'s user leaves from now on: a question to the store may be answered after that. */
+  noteLeaving(peer: Peer): void;
+  /**
+   * Starts `peer` on one conversation after `after`, in place of what it followed there before.
+   * False, and not started, when its user has left that since `noteLeaving`.
+   */
+  follow(peer: Peer, conversation: ConversationView, after: number): boolean;
   /** Remembers what begins for `peer`'s user from now on, until `followAll` says where the rest starts. */
   holdNew(peer: Peer): void;
-  /** Starts `peer` on these conversations, on what began since `holdNew`, and on each that begins later. */
-  followAll(peer: Peer, starts: readonly Start[]): void;
+  /**
+   * Starts `peer` on these conversations, on what began since `holdNew`, and on each that begins later.
+   * Answers those of `starts` that its user has not left since `noteLeaving`.
+   */
+  followAll(peer: Peer, starts: readonly Start[]): Start[];
   /** Stops one conversation, or all of them and the new ones. */
   unfollow(peer: Peer, conversation?: ConversationId): void;
   /** Stops listening to the bus. */
@@ -78,6 +86,10 @@ interface Reader {
   /** What to do with a conversation that begins: nothing, remember it, or follow it. */
   newOnes: 'ignored' | 'held' | 'followed';
   held: Start[];
+  /** What its user has left since `noteLeaving`. */
+  readonly left: Set<ConversationId>;
+  /** What this connection does not want to follow, though it follows what begins. */
+  readonly unwanted: Set<ConversationId>;
 }
 
 /** Builds the feed of one node; it listens on the bus from now on. */
@@ -89,8 +101,9 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
 
   const unsubscribe = bus.subscribe((notice) => {
     if (notice.type === 'message') onMessage(notice);
+    // The marker stands where the room stood at the entry; more may have been said since.
     else if (notice.type === 'member-joined')
-      startNew(notice.user, notice.conversation, notice.conversation.lastSeq);
+      startNew(notice.user, notice.conversation, notice.conversation.readSeq);
     else if (notice.type === 'member-left') stopMember(notice.userId, notice.conversation);
   });
 
@@ -188,14 +201,20 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       lastSeq: seq,
       readSeq: 0,
     });
-    if (readersByUser.has(one)) startNew(one, view(other), seq - 1);
-    if (one !== other && readersByUser.has(other)) startNew(other, view(one), seq - 1);
+    // After 0: what a reader of everything does not follow yet has begun since, and its first notices may be lost or late.
+    if (readersByUser.has(one)) startNew(one, view(other), 0);
+    if (one !== other && readersByUser.has(other)) startNew(other, view(one), 0);
   }
 
   function startNew(user: Username, conversation: ConversationView, after: number): void {
     for (const reader of readersByUser.get(user) ?? []) {
+      if (conversation.ref.kind === 'room') entered(reader, conversation.id);
       if (reader.newOnes === 'held') reader.held.push({ conversation, after });
-      else if (reader.newOnes === 'followed' && !reader.followers.has(conversation.id)) {
+      else if (
+        reader.newOnes === 'followed' &&
+        !reader.followers.has(conversation.id) &&
+        !reader.unwanted.has(conversation.id)
+      ) {
         start(reader, conversation, after);
       }
     }
@@ -203,8 +222,15 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
 
   function stopMember(userId: UserId, conversation: ConversationId): void {
     for (const reader of readers.values()) {
-      if (reader.userId === userId) stop(reader, conversation);
+      if (reader.userId !== userId) continue;
+      stop(reader, conversation);
+      reader.left.add(conversation);
     }
+  }
+
+  function entered(reader: Reader, conversation: ConversationId): void {
+    reader.left.delete(conversation);
+    reader.unwanted.delete(conversation);
   }
 
   function start(reader: Reader, conversation: ConversationView, after: number): void {
@@ -252,6 +278,8 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       followers: new Map(),
       newOnes: 'ignored',
       held: [],
+      left: new Set(),
+      unwanted: new Set(),
     };
     readers.set(peer, reader);
     const ofUser = readersByUser.get(reader.username) ?? new Set();
@@ -260,8 +288,15 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
   }
 
   return {
+    noteLeaving(peer) {
+      readerOf(peer).left.clear();
+    },
     follow(peer, conversation, after) {
-      start(readerOf(peer), conversation, after);
+      const reader = readerOf(peer);
+      if (reader.left.has(conversation.id)) return false;
+      reader.unwanted.delete(conversation.id);
+      start(reader, conversation, after);
+      return true;
     },
     holdNew(peer) {
       const reader = readerOf(peer);
@@ -270,21 +305,25 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     },
     followAll(peer, starts) {
       const reader = readerOf(peer);
-      for (const { conversation, after } of starts) start(reader, conversation, after);
+      reader.unwanted.clear();
+      const begun = starts.filter(({ conversation }) => !reader.left.has(conversation.id));
+      for (const { conversation, after } of begun) start(reader, conversation, after);
       const known = new Set(starts.map(({ conversation }) => conversation.id));
       for (const { conversation, after } of reader.held) {
-        if (known.has(conversation.id)) continue;
+        if (known.has(conversation.id) || reader.left.has(conversation.id)) continue;
         known.add(conversation.id);
         start(reader, conversation, after);
       }
       reader.held = [];
       reader.newOnes = 'followed';
+      return begun;
     },
     unfollow(peer, conversation) {
       const reader = readers.get(peer);
       if (!reader) return;
       if (conversation !== undefined) {
         stop(reader, conversation);
+        if (reader.newOnes !== 'ignored') reader.unwanted.add(conversation);
         return;
       }
       for (const id of [...reader.followers.keys()]) stop(reader, id);

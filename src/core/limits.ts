@@ -13,6 +13,8 @@ export interface Limits {
 interface Bucket {
   tokens: number;
   at: number;
+  /** Set when it ran dry: nothing is let through before. */
+  closedUntil: number;
 }
 
 interface Rate {
@@ -20,6 +22,12 @@ interface Rate {
   readonly burst: number;
   readonly what: string;
 }
+
+/**
+ * How long an empty bucket refuses at least, in milliseconds. A token that came back in the middle of a pipelined batch would let a
+ * later line through after an earlier one was refused, and so change their order.
+ */
+const leastWaitMs = 100;
 
 /** Buckets kept before the full ones are dropped: bounds memory under a flood of addresses. */
 const sweepAt = 10_000;
@@ -45,14 +53,17 @@ export function createLimits(policy: Policy): Limits {
       let bucket = ofKind.get(key);
       if (!bucket) {
         if (ofKind.size >= sweepAt) sweep(ofKind, rates[kind], now);
-        bucket = { tokens: burst, at: now };
+        bucket = { tokens: burst, at: now, closedUntil: 0 };
         ofKind.set(key, bucket);
       } else if (now > bucket.at) {
         bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) * perMs);
         bucket.at = now;
       }
-      if (bucket.tokens < 1) {
-        const retryAfterMs = Math.max(1, Math.ceil((1 - bucket.tokens) / perMs));
+      if (bucket.tokens < 1 && now >= bucket.closedUntil) {
+        bucket.closedUntil = now + Math.max(leastWaitMs, Math.ceil((1 - bucket.tokens) / perMs));
+      }
+      if (now < bucket.closedUntil) {
+        const retryAfterMs = bucket.closedUntil - now;
         throw new ChatError('rate-limited', `too many ${what}: wait before the next one`, { retryAfterMs });
       }
       bucket.tokens -= 1;

@@ -1,4 +1,4 @@
-import './reflect-metadata.ts';
+import 'reflect-metadata';
 import type { KeyObject } from 'node:crypto';
 import { createPublicKey, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';

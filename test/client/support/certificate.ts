@@ -1,3 +1,10 @@
+import 'reflect-metadata';
+import {
+  BasicConstraintsExtension,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+
 /** A self-made certificate with its key, PEM. */
 export interface TestCertificate {
   readonly cert: string;
@@ -6,38 +13,10 @@ export interface TestCertificate {
   readonly spki: Uint8Array;
 }
 
-type Metadata = Map<unknown, unknown>;
-
-/** The few reflection functions that @peculiar/x509's container asks for, put in place before it is loaded. */
-function installReflection(): void {
-  const known = new WeakMap<object, Metadata>();
-  const own = (key: unknown, target: object): unknown => known.get(target)?.get(key);
-  const define = (key: unknown, value: unknown, target: object): void => {
-    const metadata = known.get(target) ?? new Map();
-    known.set(target, metadata.set(key, value));
-  };
-  const inherited = (key: unknown, target: object | null): unknown => {
-    if (target === null) return undefined;
-    return own(key, target) ?? inherited(key, Object.getPrototypeOf(target));
-  };
-  const has = (key: unknown, target: object): boolean => known.get(target)?.has(key) ?? false;
-  const decorate = (key: unknown, value: unknown) => (target: object) => define(key, value, target);
-  Object.assign(Reflect, {
-    defineMetadata: define,
-    getOwnMetadata: own,
-    hasOwnMetadata: has,
-    getMetadata: inherited,
-    metadata: decorate,
-  });
-}
-
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /** Makes a certificate for these hosts and 127.0.0.1 that signs itself, good for an hour. */
 export async function makeCertificate(hosts: readonly string[] = ['localhost']): Promise<TestCertificate> {
-  if (!('getMetadata' in Reflect)) installReflection();
-  const { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } =
-    await import('@peculiar/x509');
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: 'CN=chat test',

@@ -55,7 +55,8 @@ export const follow = operation({
     const { services, session, peer, now } = context;
     if (!peer.events) throw new ChatError('unsupported', 'this connection cannot be pushed to');
     const point = startingPoint(given);
-    const starts: Start[] = [];
+    let starts: Start[] = [];
+    services.feed.noteLeaving(peer);
     if (given.to) {
       const conversation = await services.store.openConversation({
         userId: session.userId,
@@ -65,7 +66,9 @@ export const follow = operation({
       if ('kind' in conversation) throw refused(conversation);
       starts.push({ conversation, after: given.after ?? (await resolve(context, conversation, point)) });
       if (!peer.session) throw badToken();
-      for (const { after } of starts) services.feed.follow(peer, conversation, after);
+      for (const { after } of starts) {
+        if (!services.feed.follow(peer, conversation, after)) throw refused({ kind: 'not-member' });
+      }
     } else {
       const cursors = new Map(Object.entries(given.cursors ?? {}));
       // Before the list is read, so that nothing begins unseen between the two.
@@ -75,7 +78,7 @@ export const follow = operation({
         starts.push({ conversation, after: cursor ?? (await resolve(context, conversation, point)) });
       }
       if (!peer.session) throw badToken();
-      services.feed.followAll(peer, starts);
+      starts = services.feed.followAll(peer, starts);
     }
     return {
       following: starts.map(({ conversation, after }) => ({ to: conversationName(conversation.ref), after })),

@@ -28,6 +28,7 @@ export const finish = operation({
     const exchange = services.exchanges.take(id, peer, now);
     if (!exchange) throw new ChatError('unauthenticated', 'this login has ended: begin again');
     concerns(exchange.username);
+    context.concerns(exchange.username);
     const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
     if (!proof.ok) throw loginRefusal(proof.reason);
     // Read again: between challenge and proof the password may have been changed or the account removed.
