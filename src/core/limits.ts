@@ -11,14 +11,17 @@ export interface Limits {
 }
 
 interface Bucket {
+  /** In parts of one, as its rate has them. */
   tokens: number;
   at: number;
   /** Set when it ran dry: nothing is let through before. */
   closedUntil: number;
 }
 
+/** All in whole parts of one, so that nothing is rounded: a millisecond brings `perMs` parts, one costs `cost`. */
 interface Rate {
   readonly perMs: number;
+  readonly cost: number;
   readonly burst: number;
   readonly what: string;
 }
@@ -47,7 +50,7 @@ export function createLimits(policy: Policy): Limits {
 
   return {
     take(kind, key, now) {
-      const { perMs, burst, what } = rates[kind];
+      const { perMs, cost, burst, what } = rates[kind];
       if (perMs === 0) return;
       const ofKind = buckets[kind];
       let bucket = ofKind.get(key);
@@ -55,24 +58,27 @@ export function createLimits(policy: Policy): Limits {
         if (ofKind.size >= sweepAt) sweep(ofKind, rates[kind], now);
         bucket = { tokens: burst, at: now, closedUntil: 0 };
         ofKind.set(key, bucket);
-      } else if (now > bucket.at) {
-        bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) * perMs);
+      } else {
+        const elapsed = now - bucket.at;
+        if (elapsed >= 0) bucket.tokens = Math.min(burst, bucket.tokens + elapsed * perMs);
+        // The clock was set back: nobody waits for it to come round again.
+        else bucket.closedUntil += elapsed;
         bucket.at = now;
       }
-      if (bucket.tokens < 1 && now >= bucket.closedUntil) {
-        bucket.closedUntil = now + Math.max(leastWaitMs, Math.ceil((1 - bucket.tokens) / perMs));
+      if (bucket.tokens < cost && now >= bucket.closedUntil) {
+        bucket.closedUntil = now + Math.max(leastWaitMs, Math.ceil((cost - bucket.tokens) / perMs));
       }
       if (now < bucket.closedUntil) {
         const retryAfterMs = bucket.closedUntil - now;
         throw new ChatError('rate-limited', `too many ${what}: wait before the next one`, { retryAfterMs });
       }
-      bucket.tokens -= 1;
+      bucket.tokens -= cost;
     },
   };
 }
 
-function rate(count: number, perMs: number, bursts: number, what: string): Rate {
-  return { perMs: count / perMs, burst: Math.max(1, count * bursts), what };
+function rate(count: number, periodMs: number, bursts: number, what: string): Rate {
+  return { perMs: count, cost: periodMs, burst: Math.max(1, count * bursts) * periodMs, what };
 }
 
 /** Drops the buckets that are full again: they say nothing that a new one would not. */

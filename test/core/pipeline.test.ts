@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeError } from '../../src/core/codecs/json-rpc.ts';
+import { ChatError } from '../../src/core/errors.ts';
+import { operations } from '../../src/core/operations/index.ts';
+import { loggedIn, logInFirst, openChat, peer, refusal, register, registration } from './support/chat.ts';
+
+const start = Date.parse('2026-03-01T12:00:00.000Z');
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: start });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('a call', () => {
+  it('of an unknown name is unsupported, and the name comes back harmless', async () => {
+    const t = await openChat();
+    const table = [
+      ['nothing.like-it', 'nothing.like-it'],
+      ['', ''],
+      ['__proto__', '__proto__'],
+      ['constructor', 'constructor'],
+      ['a\r\nb\u001b', 'a\\r\\nb\\u001b'],
+      ['x'.repeat(1_000), 'x'.repeat(64)],
+    ] as const;
+    for (const [name, shown] of table) {
+      expect(await refusal(t.send(peer(), name, {}))).toEqual({
+        code: 'unsupported',
+        message: `there is no operation of this name: ${shown}`,
+      });
+    }
+    expect(t.audit).toEqual([]);
+    expect(t.failures).toEqual([]);
+  });
+
+  it('that needs a session is refused without one, before its input is looked at', async () => {
+    const t = await openChat();
+    const open = operations.filter(({ access }) => access === 'anyone').map(({ name }) => name);
+    expect(open).toEqual([
+      'account.begin-register',
+      'account.register',
+      'login.begin',
+      'login.finish',
+      'login.resume',
+      'session.refresh',
+      'ping',
+    ]);
+    for (const { name, access } of operations) {
+      if (access === 'anyone') continue;
+      expect([name, await refusal(t.send(peer(), name, { nonsense: true }))]).toEqual([name, logInFirst]);
+    }
+  });
+
+  it('with a field too many, too few or of a wrong type is invalid and names the field', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const table: Array<[string, unknown, string | undefined]> = [
+      ['ping', { extra: 1 }, 'extra'],
+      ['account.me', { 'a\nb': 1 }, 'a\\nb'],
+      ['message.send', { to: '#lobby', text: 'x', sender: 'bob' }, 'sender'],
+      ['message.send', { text: 'x' }, 'to'],
+      ['message.send', { to: 7, text: 'x' }, 'to'],
+      ['message.send', { to: 'lobby', text: 'x' }, 'to'],
+      ['message.send', { to: '#lobby' }, 'text'],
+      ['message.send', { to: '#lobby', text: 'x', envelope: 'AAAA' }, 'text'],
+      ['message.send', { to: '#lobby', text: ['x'] }, 'text'],
+      ['message.send', { to: '#lobby', text: 'x', key: '' }, 'key'],
+      ['message.send', { to: '#lobby', text: 'x', key: 'k'.repeat(129) }, 'key'],
+      ['message.send', { to: '#lobby', text: 'x', key: 'a\nb' }, 'key'],
+      ['message.history', { to: '#lobby', limit: 0 }, 'limit'],
+      ['message.history', { to: '#lobby', limit: 101 }, 'limit'],
+      ['message.history', { to: '#lobby', after: 0.5 }, 'after'],
+      ['message.history', { to: '#lobby', after: 2 ** 53 }, 'after'],
+      ['message.history', { to: '#lobby', newest: 'yes' }, 'newest'],
+      ['room.create', { room: '#' }, 'room'],
+      ['room.create', { room: 'Ä' }, 'room'],
+      ['user.list', { limit: 1_001 }, 'limit'],
+      ['login.begin', {}, 'message'],
+      ['login.finish', { exchange: 'x', message: 'x', device: { id: 'x' } }, 'device.id'],
+      ['ping', null, undefined],
+      ['ping', [], undefined],
+      ['ping', 'x', undefined],
+    ];
+    for (const [name, input, field] of table) {
+      const refused = await refusal(t.send(alice, name, input));
+      expect([name, input, refused.code, refused.field]).toEqual([name, input, 'invalid', field]);
+      if (field) expect(refused.message).toMatch(new RegExp(`^${field.replaceAll('\\', '\\\\')}: `));
+    }
+    expect(t.failures).toEqual([]);
+  });
+
+  it('15.3.6: with __proto__ in its input changes nothing', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const params: unknown = JSON.parse('{"to":"#lobby","text":"x","__proto__":{"key":"k","isAdmin":true}}');
+    const first = await t.send(alice, 'message.send', params).catch((error: ChatError) => error.code);
+    if (first === 'invalid') await t.call(alice, 'message.send', { to: '#lobby', text: 'x' });
+    expect(({} as Record<string, unknown>).isAdmin).toBeUndefined();
+    // The key within was nobody's: the same message is stored again.
+    const { seq } = await t.call(alice, 'message.send', { to: '#lobby', text: 'x', key: 'k' });
+    expect(seq).toBe(2);
+    expect((await t.call(alice, 'account.me', {})).admin).toBe(false);
+  });
+
+  it('16.5.1: that runs into a bug is internal with an id, which the log has once, and nothing of the bug', async () => {
+    const bug = new Error('SELECT secret FROM /home/chat/store.ts:7');
+    const t = await openChat({ store: (store) => ({ ...store, account: () => Promise.reject(bug) }) });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const error = await t.call(alice, 'account.me', {}).catch((thrown: unknown) => thrown);
+    if (!(error instanceof ChatError)) throw new Error('no ChatError');
+    const { errorId } = error.details;
+    expect(errorId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(JSON.parse(writeError(1, error))).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      error: {
+        code: -32_603,
+        message: `something went wrong on the server (${errorId})`,
+        data: { code: 'internal', error_id: errorId },
+      },
+    });
+    expect(t.failures).toEqual([{ error: bug, errorId }]);
+    // The connection and its session go on.
+    await t.call(alice, 'session.list', {});
+  });
+
+  it('16.5.1: is internal also when what was thrown is no error', async () => {
+    const t = await openChat({ store: (store) => ({ ...store, account: () => Promise.reject(undefined) }) });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    expect(await refusal(t.call(alice, 'account.me', {}))).toMatchObject({ code: 'internal' });
+    expect(t.failures).toHaveLength(1);
+  });
+
+  it('is audited with its outcome when it is one that belongs there, and only then', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    t.audit.length = 0;
+    await t.call(alice, 'message.send', { to: '#lobby', text: 'a secret' });
+    await t.call(alice, 'message.history', { to: '#lobby' });
+    expect(t.audit).toEqual([]);
+    await t.call(alice, 'room.create', { room: 'tea' });
+    await refusal(t.call(alice, 'room.create', { room: 'tea' }));
+    await refusal(t.send(peer(), 'account.register', { username: 'x\r\nforged'.padEnd(100, 'y') }));
+    await refusal(t.send(peer(), 'room.join', { room: 'tea' }));
+    expect(t.audit.map(({ operation, user, outcome }) => [operation, user, outcome])).toEqual([
+      ['room.create', 'alice', 'ok'],
+      ['room.create', 'alice', 'conflict'],
+      ['account.register', `x\\r\\nforged${'y'.repeat(55)}`, 'invalid'],
+      ['room.join', undefined, 'unauthenticated'],
+    ]);
+  });
+});
+
+describe('the limits on calls', () => {
+  it('count messages by user over all connections: a burst of ten seconds, then the rate', async () => {
+    const t = await openChat({ policy: { messagesPerSecond: 2 } });
+    await register(t, 'alice', 'bob');
+    const alice = await loggedIn(t, 'alice');
+    const phone = await loggedIn(t, 'alice', { address: '198.51.100.1' });
+    const bob = await loggedIn(t, 'bob');
+    const send = (connection: typeof alice) =>
+      t.call(connection, 'message.send', { to: '#lobby', text: 'x' });
+    for (let one = 0; one < 10; one++) await Promise.all([send(alice), send(phone)]);
+    const tooMany = { code: 'rate-limited', message: 'too many messages: wait before the next one' };
+    expect(await refusal(send(alice))).toEqual({ ...tooMany, retryAfterMs: 500 });
+    vi.setSystemTime(start + 499);
+    expect(await refusal(send(phone))).toEqual({ ...tooMany, retryAfterMs: 1 });
+    vi.setSystemTime(start + 500);
+    expect((await send(phone)).seq).toBe(21);
+    expect(await refusal(send(alice))).toEqual({ ...tooMany, retryAfterMs: 500 });
+    expect((await send(bob)).seq).toBe(22);
+  });
+
+  it('count registrations by address and hour, IPv6 by its /64', async () => {
+    const t = await openChat({ policy: { registrationsPerHour: 2 } });
+    const model = await registration('anybody');
+    let names = 0;
+    const make = (address: string) =>
+      t.call(peer({ address }), 'account.register', { ...model, username: `u${names++}` });
+    const tooMany = { code: 'rate-limited', message: 'too many registrations: wait before the next one' };
+    await make('2001:db8:0:1::1');
+    await make('2001:db8:0:1:2:3:4:5');
+    expect(await refusal(make('2001:db8:0:1::9'))).toEqual({ ...tooMany, retryAfterMs: 1_800_000 });
+    await make('2001:db8:0:2::1');
+    await make('192.0.2.7');
+    await make('::ffff:192.0.2.7');
+    expect(await refusal(make('192.0.2.7'))).toEqual({ ...tooMany, retryAfterMs: 1_800_000 });
+    await make('192.0.2.8');
+    vi.setSystemTime(start + 1_800_000);
+    await make('2001:db8:0:1::9');
+  });
+
+  it('count login, resume and refresh together by address', async () => {
+    const t = await openChat({ policy: { loginsPerMinute: 3 } });
+    const from = () => peer({ address: '192.0.2.7' });
+    await t.call(from(), 'login.begin', { message: 'n,,n=nobody,r=fyko+d2lbbFgONRv9qkxdawL' });
+    await refusal(t.call(from(), 'login.resume', { session_token: 'x' }));
+    await refusal(t.call(from(), 'session.refresh', { refresh_token: 'x' }));
+    expect(await refusal(t.call(from(), 'login.resume', { session_token: 'x' }))).toEqual({
+      code: 'rate-limited',
+      message: 'too many logins: wait before the next one',
+      retryAfterMs: 20_000,
+    });
+  });
+});
