@@ -56,6 +56,8 @@ interface ConversationRow {
   low_user_id: string | null;
   high_user_id: string | null;
   last_seq: number;
+  /** The greatest `sent_at` of its messages; 0 before the first. */
+  latest_at: number;
   created_at: number;
 }
 
@@ -72,6 +74,8 @@ interface MessageRow {
   id: string;
   sender_id: string;
   sent_at: number;
+  /** The greatest `sent_at` up to this message. Clocks step back; this never does, so that a time is found by bisection. */
+  latest_at: number;
   body: string | null;
   envelope: string | null;
   idempotency_key: string | null;

@@ -16,10 +16,11 @@ export function statement<Params extends object, Row>(
   return { build };
 }
 
-/** One statement to be run with its parameters. */
+/** One statement to be run with its parameters; it answers its rows, or the one number of rows that it changed. */
 export interface Command {
   readonly statement: Statement<object, unknown>;
   readonly params: object;
+  readonly answer: 'rows' | 'changes';
 }
 
 /**
@@ -33,7 +34,17 @@ export function* rows<Params extends object, Row>(
   of: Statement<Params, Row>,
   params: Params,
 ): Generator<Command, readonly Row[], readonly unknown[]> {
-  return (yield { statement: of as unknown as Command['statement'], params }) as readonly Row[];
+  const statement = of as unknown as Command['statement'];
+  return (yield { statement, params, answer: 'rows' }) as readonly Row[];
+}
+
+/** Runs one statement within a query; answers how many rows it changed. */
+export function* changes<Params extends object>(
+  of: Statement<Params, unknown>,
+  params: Params,
+): Generator<Command, number, readonly unknown[]> {
+  const statement = of as unknown as Command['statement'];
+  return ((yield { statement, params, answer: 'changes' }) as readonly [number])[0];
 }
 
 /** Runs one statement within a query; answers its first row. */

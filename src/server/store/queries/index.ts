@@ -2,6 +2,7 @@ import type { Store } from '../../../core/ports/store.ts';
 import type { Query } from '../statement.ts';
 import { account, createAccount, credential, settings, usernames } from './accounts.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
+import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
 import { createRoom, joinRoom, leaveRoom, roomMembers, rooms } from './rooms.ts';
 import {
@@ -22,6 +23,7 @@ export type StoreCall = Exclude<keyof Store, 'close'>;
 type Queries = {
   readonly [Name in StoreCall]: (
     input: Parameters<Store[Name]>[0],
+    memory: Memory,
   ) => Query<Awaited<ReturnType<Store[Name]>>>;
 };
 

@@ -1,9 +1,11 @@
+import { conversationName } from '../../../core/model/conversation-name.ts';
 import type { ConversationId, MessageId } from '../../../core/model/ids.ts';
 import type { Audience, MessageBody, StoredMessage } from '../../../core/model/message.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { AppendOutcome, MessageQuery, NewMessage } from '../../../core/ports/store.ts';
-import { first, type Query, rows, statement } from '../statement.ts';
+import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { usable } from './conversations.ts';
+import type { Memory } from './memory.ts';
 
 const byKey = statement((db, p: { senderId: string; key: string }) =>
   db
@@ -20,13 +22,6 @@ const audienceOf = statement((db, p: { id: number }) =>
     .select(['room', 'low.username as low_name', 'high.username as high_name'])
     .where('conversations.id', '=', p.id),
 );
-const nextSeq = statement((db, p: { id: number }) =>
-  db
-    .updateTable('conversations')
-    .set((e) => ({ last_seq: e('last_seq', '+', 1) }))
-    .where('id', '=', p.id)
-    .returning('last_seq'),
-);
 const insertMessage = statement(
   (
     db,
@@ -36,21 +31,34 @@ const insertMessage = statement(
       id: string;
       senderId: string;
       sentAt: number;
+      latestAt: number;
       body: string | null;
       envelope: string | null;
       key: string | null;
     },
   ) =>
-    db.insertInto('messages').values({
-      conversation_id: p.conversation,
-      seq: p.seq,
-      id: p.id,
-      sender_id: p.senderId,
-      sent_at: p.sentAt,
-      body: p.body,
-      envelope: p.envelope,
-      idempotency_key: p.key,
-    }),
+    db
+      .insertInto('messages')
+      .values({
+        conversation_id: p.conversation,
+        seq: p.seq,
+        id: p.id,
+        sender_id: p.senderId,
+        sent_at: p.sentAt,
+        latest_at: p.latestAt,
+        body: p.body,
+        envelope: p.envelope,
+        idempotency_key: p.key,
+      })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['idempotency_key', 'sender_id'])
+          .where('idempotency_key', 'is not', null)
+          .doNothing(),
+      ),
+);
+const writeHead = statement((db, p: { id: number; lastSeq: number; latestAt: number }) =>
+  db.updateTable('conversations').set({ last_seq: p.lastSeq, latest_at: p.latestAt }).where('id', '=', p.id),
 );
 const page = (direction: 'asc' | 'desc') =>
   statement((db, p: { id: number; after: number; before: number; limit: number }) =>
@@ -67,43 +75,60 @@ const page = (direction: 'asc' | 'desc') =>
 const oldestFirst = page('asc');
 const newestFirst = page('desc');
 
-/** Store.appendMessage */
-export function* appendMessage(message: NewMessage): Query<AppendOutcome> {
-  const { senderId, key } = message;
-  const known = key === undefined ? undefined : yield* first(byKey, { senderId, key });
-  if (known) {
-    return {
-      kind: 'repeated',
-      conversation: known.conversation_id as ConversationId,
-      audience: yield* audience(known.conversation_id),
-      id: known.id as MessageId,
-      seq: known.seq,
-      sentAt: known.sent_at,
-    };
+/**
+ * Store.appendMessage. A send in a conversation that is remembered is one insertion: whether its key is known is asked by the
+ * unique index, and the conversation's row is written once for all of a transaction, by {@link writeBack}.
+ */
+export function* appendMessage(message: NewMessage, memory: Memory): Query<AppendOutcome> {
+  const { id, senderId, key, sentAt, body } = message;
+  const to = conversationName(message.to);
+  let route = memory.route(senderId, to);
+  if (!route) {
+    // Before a refusal and before a direct conversation is made: what was answered once is answered again.
+    const known = yield* repeated(message);
+    if (known) return known;
+    const found = yield* usable({ id: senderId, name: message.sender }, message.to, sentAt);
+    if ('kind' in found) return found;
+    route = memory.keep(senderId, to, found);
   }
-  const conversation = yield* usable({ id: senderId, name: message.sender }, message.to, message.sentAt);
-  if ('kind' in conversation) return conversation;
-  const conversationId = conversation.id;
-  const seq = (yield* first(nextSeq, { id: conversationId }))?.last_seq;
-  if (seq === undefined) throw new Error(`conversation ${conversationId} was there a statement ago`);
-  const { id, sentAt, body } = message;
-  yield* rows(insertMessage, {
-    conversation: conversationId,
+  const { head, audience } = route;
+  const seq = head.lastSeq + 1;
+  const latestAt = Math.max(head.latestAt, sentAt);
+  const stored = yield* changes(insertMessage, {
+    conversation: head.id,
     seq,
     id,
     senderId,
     sentAt,
+    latestAt,
     body: 'text' in body ? body.text : null,
     envelope: 'envelope' in body ? body.envelope : null,
     key: key ?? null,
   });
+  if (stored === 0) {
+    const known = yield* repeated(message);
+    if (!known) throw new Error('the database refused a key that it does not know');
+    return known;
+  }
+  memory.advance(head, seq, latestAt);
+  return { kind: 'stored', conversation: head.id, audience, id, seq, sentAt };
+}
+
+/** Brings the conversations' rows up to what was stored in them; due before a commit and before any other query. */
+export function* writeBack(memory: Memory): Query<void> {
+  for (const head of memory.takeAhead()) yield* changes(writeHead, head);
+}
+
+function* repeated({ senderId, key }: NewMessage): Query<AppendOutcome | undefined> {
+  const known = key === undefined ? undefined : yield* first(byKey, { senderId, key });
+  if (!known) return undefined;
   return {
-    kind: 'stored',
-    conversation: conversationId as ConversationId,
-    audience: conversation.audience,
-    id,
-    seq,
-    sentAt,
+    kind: 'repeated',
+    conversation: known.conversation_id as ConversationId,
+    audience: yield* audience(known.conversation_id),
+    id: known.id as MessageId,
+    seq: known.seq,
+    sentAt: known.sent_at,
   };
 }
 

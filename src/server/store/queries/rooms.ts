@@ -3,12 +3,15 @@ import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { RoomSummary } from '../../../core/ports/store.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
+import type { Memory } from './memory.ts';
 
 const byName = statement((db, p: { room: string }) =>
   db.selectFrom('conversations').select(['id', 'last_seq']).where('room', '=', p.room),
 );
 const insertRoom = statement((db, p: { room: string; now: number }) =>
-  db.insertInto('conversations').values({ room: p.room, last_seq: 0, created_at: p.now } as never),
+  db
+    .insertInto('conversations')
+    .values({ room: p.room, last_seq: 0, latest_at: 0, created_at: p.now } as never),
 );
 const membership = statement((db, p: { id: number; userId: string }) =>
   db
@@ -92,18 +95,16 @@ export function* joinRoom({
 }
 
 /** Store.leaveRoom */
-export function* leaveRoom({
-  room,
-  userId,
-}: {
-  room: RoomName;
-  userId: UserId;
-}): Query<'left' | 'not-member' | 'missing' | 'stays'> {
+export function* leaveRoom(
+  { room, userId }: { room: RoomName; userId: UserId },
+  memory: Memory,
+): Query<'left' | 'not-member' | 'missing' | 'stays'> {
   if (room === lobby) return 'stays';
   const found = yield* first(byName, { room });
   if (!found) return 'missing';
   if (!(yield* first(membership, { id: found.id, userId }))) return 'not-member';
   yield* rows(deleteMember, { id: found.id, userId });
+  memory.forgetSender(userId);
   return 'left';
 }
 

@@ -145,9 +145,12 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
     const replaced = yield* first(idOnDevice, { deviceId: session.deviceId });
     if (replaced) gone.push(yield* remove(replaced.id));
   }
-  const others = yield* rows(ofUser, { userId: session.userId });
-  // The longest idle ones stand last.
-  for (const { id } of others.slice(input.maxPerAccount - 1)) gone.push(yield* remove(id));
+  // A limit of 0 is none (policy).
+  if (input.maxPerAccount > 0) {
+    const others = yield* rows(ofUser, { userId: session.userId });
+    // The longest idle ones stand last.
+    for (const { id } of others.slice(input.maxPerAccount - 1)) gone.push(yield* remove(id));
+  }
   yield* rows(insertSession, {
     id: session.id,
     userId: session.userId,

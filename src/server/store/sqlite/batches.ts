@@ -1,56 +1,70 @@
 import { ChatError } from '../../../core/errors.ts';
-import { queries, readCalls, type StoreCall } from '../queries/index.ts';
+import { queries, readCalls } from '../queries/index.ts';
+import type { Memory } from '../queries/memory.ts';
+import { writeBack } from '../queries/messages.ts';
 import type { Query } from '../statement.ts';
+import { type CallMessage, inputOf, type ResultMessage, resultMessage } from './calls.ts';
+import { resultCode, SqliteError } from './connection.ts';
 import type { SqliteDatabase } from './database.ts';
 
-/** One call of the port as it crosses to the worker. */
-export type CallMessage = readonly [name: StoreCall, input: unknown];
-
-/** What a call came to; errors cross as plain data. */
-export type ResultMessage =
-  | { readonly value: unknown }
-  | { readonly error: { readonly code: ChatError['code']; readonly message: string } }
-  | { readonly bug: string };
+/** A database with what sending remembers of it. */
+export interface BatchDatabase {
+  readonly database: SqliteDatabase;
+  readonly memory: Memory;
+}
 
 /**
  * Runs the calls that arrived while the previous commit ran as one transaction (storage, "group commit"): their answers come
- * back after it is on disk, in the order of the calls.
+ * back after it is on disk, in the order of the calls. Throws only when a sync failed: then nothing may be answered.
  *
  * Calls need no savepoint as long as none throws, and what is expected to happen is no throw. When one does, the whole batch is
  * undone and run again with a savepoint around each, so that it undoes itself alone.
  */
-export function runBatch(database: SqliteDatabase, calls: readonly CallMessage[]): ResultMessage[] {
-  if (calls.every(([name]) => readCalls.has(name))) return calls.map((call) => attempt(database, call));
+export function runBatch(on: BatchDatabase, calls: readonly CallMessage[]): ResultMessage[] {
+  const results = tryBatch(on, calls);
+  // A checkpoint after the commit may have failed to sync without failing the commit.
+  if (on.database.trouble.syncFailure) throw on.database.trouble.syncFailure;
+  return results;
+}
+
+function tryBatch(on: BatchDatabase, calls: readonly CallMessage[]): ResultMessage[] {
+  const { trouble } = on.database;
+  if (calls.every(([name]) => readCalls.has(name))) return calls.map((call) => attempt(on, call));
+  trouble.full = false;
   try {
-    return transaction(database, () => calls.map((call) => ({ value: run(database, call) })));
+    return transaction(on, () => calls.map((call) => resultMessage(call, run(on, call))));
   } catch (error) {
-    if (database.trouble.syncFailure) throw error;
-    if (isFull(database)) return answerReads(database, calls);
+    if (trouble.syncFailure) throw trouble.syncFailure;
+    if (trouble.full) return answerReads(on, calls, fullDisk);
+    if (calls.length === 1) return [failure(error)];
   }
   try {
-    return transaction(database, () => calls.map((call) => undoneAlone(database, call)));
+    return transaction(on, () => calls.map((call) => undoneAlone(on, call)));
   } catch (error) {
-    if (database.trouble.syncFailure) throw error;
-    if (isFull(database)) return answerReads(database, calls);
-    // The commit itself failed, twice: nothing of this batch is stored.
-    const result = failure(error);
-    return calls.map((call) => (readCalls.has(call[0]) ? attempt(database, call) : result));
+    if (trouble.syncFailure) throw trouble.syncFailure;
+    // The commit itself failed: nothing of this batch is stored.
+    return answerReads(on, calls, trouble.full ? fullDisk : failure(error));
   }
 }
 
-function run(database: SqliteDatabase, [name, input]: CallMessage): unknown {
-  const query = queries[name] as (input: unknown) => Query<unknown>;
-  return database.run(query(input));
+function run({ database, memory }: BatchDatabase, call: CallMessage): unknown {
+  const [name] = call;
+  // Everything but a send may read the rows that sends are ahead of.
+  if (name !== 'appendMessage') database.run(writeBack(memory));
+  const query = queries[name] as (input: unknown, memory: Memory) => Query<unknown>;
+  return database.run(query(inputOf(call), memory));
 }
 
-function transaction<Result>(database: SqliteDatabase, work: () => Result): Result {
-  database.execute('BEGIN IMMEDIATE');
+function transaction<Result>(on: BatchDatabase, work: () => Result): Result {
+  on.database.execute('BEGIN IMMEDIATE');
   try {
     const result = work();
-    database.execute('COMMIT');
+    on.database.run(writeBack(on.memory));
+    on.database.execute('COMMIT');
     return result;
   } catch (error) {
-    rollBack(database);
+    on.memory.forget();
+    rollBack(on.database);
     throw error;
   }
 }
@@ -63,46 +77,49 @@ function rollBack(database: SqliteDatabase): void {
   }
 }
 
-function undoneAlone(database: SqliteDatabase, call: CallMessage): ResultMessage {
-  database.execute('SAVEPOINT one');
+function undoneAlone(on: BatchDatabase, call: CallMessage): ResultMessage {
+  on.database.run(writeBack(on.memory));
+  on.database.execute('SAVEPOINT one');
   try {
-    const value = run(database, call);
-    database.execute('RELEASE one');
-    return { value };
+    const result = resultMessage(call, run(on, call));
+    on.database.execute('RELEASE one');
+    return result;
   } catch (error) {
-    database.execute('ROLLBACK TO one');
-    database.execute('RELEASE one');
+    on.memory.forget();
+    on.database.execute('ROLLBACK TO one');
+    on.database.execute('RELEASE one');
     return failure(error);
   }
 }
 
-function attempt(database: SqliteDatabase, call: CallMessage): ResultMessage {
+function attempt(on: BatchDatabase, call: CallMessage): ResultMessage {
   try {
-    return { value: run(database, call) };
+    return resultMessage(call, run(on, call));
   } catch (error) {
     return failure(error);
   }
 }
 
-function isFull(database: SqliteDatabase): boolean {
-  const { full } = database.trouble;
-  database.trouble.full = false;
-  return full;
+/** When nothing can be stored, everything can still be read; the next batch tries to write again. */
+function answerReads(
+  on: BatchDatabase,
+  calls: readonly CallMessage[],
+  otherwise: ResultMessage,
+): ResultMessage[] {
+  return calls.map((call) => (readCalls.has(call[0]) ? attempt(on, call) : otherwise));
 }
 
-/** With a full disk nothing can be stored, but everything can be read; the next batch tries to write again. */
-function answerReads(database: SqliteDatabase, calls: readonly CallMessage[]): ResultMessage[] {
-  const full: ResultMessage = {
-    error: { code: 'unavailable', message: "the server's disk is full: nothing was stored, try again later" },
-  };
-  return calls.map((call) => (readCalls.has(call[0]) ? attempt(database, call) : full));
-}
+const unavailable = (message: string): ResultMessage => ({ error: { code: 'unavailable', message } });
+const fullDisk = unavailable("the server's disk is full: nothing was stored, try again later");
 
 function failure(error: unknown): ResultMessage {
   if (error instanceof ChatError) return { error: { code: error.code, message: error.message } };
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (/malformed|not a database/i.test(text)) {
-    return { error: { code: 'unavailable', message: "the server's database is damaged" } };
+  if (error instanceof SqliteError) {
+    const { code } = error;
+    if (code === resultCode.corrupt || code === resultCode.notADatabase) {
+      return unavailable("the server's database is damaged");
+    }
+    if (code === resultCode.ioError) return unavailable("the server's disk cannot be read or written");
   }
-  return { bug: text };
+  return { bug: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

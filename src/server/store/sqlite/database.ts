@@ -1,17 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
-import type { Database, Statement as PreparedStatement } from 'sql.js';
-import initSqlJs from 'sql.js/dist/sql-wasm-debug.js';
 import { ChatError } from '../../../core/errors.ts';
 import { migrations } from '../migrations/index.ts';
 import type { Schema } from '../schema.ts';
-import { type Command, type Compiled, compile, type Query, type SqlValue } from '../statement.ts';
-import { type HostFileSystem, type HostTrouble, hostFiles, missingCalls } from './host-files.ts';
+import { type Command, type Compiled, compile, type Query } from '../statement.ts';
+import { type Connection, connection, type Prepared, resultCode, SqliteError } from './connection.ts';
+import { type HostFileSystem, type HostTrouble, hostFiles } from './host-files.ts';
+import { loadSqlite } from './sqlite.ts';
 
 /** One database file, open; everything on it happens at once, on this thread. */
 export interface SqliteDatabase {
-  /** Runs SQL without parameters and rows: transactions and pragmas. */
+  /** Runs SQL without parameters and rows: transactions. Compiled once per text. */
   execute(sql: string): void;
   /** Runs a query to its end. */
   run<Result>(query: Query<Result>): Result;
@@ -21,12 +21,15 @@ export interface SqliteDatabase {
 
 /** Where the database is and what it is read with. */
 export interface DatabaseOptions {
-  /** Absolute; beside it lie `-wal` and `-journal`. */
-  readonly path: string;
+  /** The database is `chat.db` in it, with `-wal` and `-journal` beside it. */
+  readonly directory: string;
   readonly wasmPath: string;
   /** `node:fs` unless a test hands in one that fails. */
   readonly host?: HostFileSystem;
 }
+
+/** The database's file in the data directory. */
+export const databaseName = 'chat.db';
 
 /** Only compiles: what it makes is run by {@link SqliteDatabase}. */
 const compiler = new Kysely<Schema>({
@@ -42,34 +45,24 @@ const compiler = new Kysely<Schema>({
  * Opens the database, making it or bringing it up to date first. Throws `unavailable` for a file that is damaged, that a newer
  * version wrote, or that cannot be read or written; such a file is left as it is.
  */
-export async function openDatabase({ path, wasmPath, host }: DatabaseOptions): Promise<SqliteDatabase> {
-  const isNew = !existsSync(path);
-  const module = new WebAssembly.Module(readFileSync(wasmPath));
-  const missing = missingCalls(module);
-  if (missing.length > 0) {
-    throw new Error(
-      `this build of sql.js lacks the system calls that its files go through: ${missing.join(', ')}`,
-    );
-  }
-  const files = hostFiles(path, dirname(path), host);
-  const sqlJs = await initSqlJs({
-    // The debug build tells how its memory grows; nobody here wants to read that.
-    print: () => {},
-    printErr: () => {},
-    instantiateWasm: (imports, receive) => {
-      const instance = files.instantiate(module, imports);
-      receive(instance, module);
-      return instance.exports;
-    },
-  });
-  try {
-    const database = new sqlJs.Database();
-    const opened = wrap(database, files);
-    for (const pragma of pragmas) opened.execute(pragma);
-    migrate(database, path, isNew);
-    return opened;
-  } catch (error) {
+export async function openDatabase({ directory, wasmPath, host }: DatabaseOptions): Promise<SqliteDatabase> {
+  const path = join(directory, databaseName);
+  const sqlite = await loadSqlite(wasmPath);
+  const files = hostFiles(directory, databaseName, host);
+  const mounted = sqlite.calls.mount(files);
+  const letGo = (): void => {
     files.close();
+    sqlite.calls.unmount(mounted);
+  };
+  try {
+    const isNew = !existsSync(path);
+    const opened = connection(sqlite.exports, `${mounted}/${databaseName}`);
+    refuseForeign(opened, path, isNew);
+    for (const pragma of pragmas) opened.once(pragma);
+    migrate(opened);
+    return wrap(opened, files.trouble, letGo);
+  } catch (error) {
+    letGo();
     throw openingError(error, path, files.trouble);
   }
 }
@@ -87,125 +80,89 @@ const pragmas = [
   'PRAGMA cache_size = -65536',
 ];
 
-/** A statement that stays compiled as long as its database is open. */
-interface Prepared {
-  readonly statement: PreparedStatement;
-  readonly bind: Compiled['bind'];
-  readonly columns: readonly string[];
-}
+function wrap(opened: Connection, trouble: HostTrouble, letGo: () => void): SqliteDatabase {
+  const compiled = new Map<Command['statement'], Prepared & Pick<Compiled, 'bind'>>();
+  const bySql = new Map<string, Prepared>();
 
-function wrap(database: Database, files: { trouble: HostTrouble; close(): void }): SqliteDatabase {
-  const compiledStatements = new Map<Command['statement'], Prepared>();
-  const preparedSql = new Map<string, PreparedStatement>();
-
-  function prepared(of: Command['statement']): Prepared {
-    let known = compiledStatements.get(of);
+  function prepared(of: Command['statement']): Prepared & Pick<Compiled, 'bind'> {
+    let known = compiled.get(of);
     if (!known) {
       const { sql, bind } = compile(compiler, of);
-      const statement = database.prepare(sql);
-      known = { statement, bind, columns: statement.getColumnNames() };
-      compiledStatements.set(of, known);
+      known = { ...opened.prepare(sql), bind };
+      compiled.set(of, known);
     }
     return known;
   }
 
-  function all(command: Command): unknown[] {
-    const { statement, bind, columns } = prepared(command.statement);
-    const found: unknown[] = [];
-    try {
-      statement.bind(bind(command.params));
-      while (statement.step()) {
-        const row: Record<string, SqlValue> = {};
-        for (const [index, value] of statement.get().entries()) row[columns[index] ?? ''] = value;
-        found.push(row);
-      }
-    } finally {
-      statement.reset();
-    }
-    return found;
+  function answer({ statement, params, answer }: Command): readonly unknown[] {
+    const { all, bind } = prepared(statement);
+    const rows = all(bind(params));
+    return answer === 'rows' ? rows : [opened.changes()];
   }
 
   return {
-    trouble: files.trouble,
+    trouble,
     execute(sql) {
-      let known = preparedSql.get(sql);
+      let known = bySql.get(sql);
       if (!known) {
-        known = database.prepare(sql);
-        preparedSql.set(sql, known);
+        known = opened.prepare(sql);
+        bySql.set(sql, known);
       }
-      try {
-        while (known.step());
-      } finally {
-        known.reset();
-      }
+      known.all([]);
     },
     run(query) {
       let next = query.next();
-      while (!next.done) next = query.next(all(next.value));
+      while (!next.done) next = query.next(answer(next.value));
       return next.value;
     },
     close() {
       try {
-        database.close();
-      } catch (error) {
-        // Closed by then: what fails is that sql.js deletes the file in memory, which there is none of.
-        if ((error as Error).name !== 'ErrnoError') throw error;
+        opened.close();
       } finally {
-        files.close();
+        letGo();
       }
     },
   };
 }
 
-function migrate(database: Database, path: string, isNew: boolean): void {
-  const version = Number(single(database, 'PRAGMA user_version'));
+/** Looks before anything is written, also before the journal's mode is: a file that is refused stays as it is. */
+function refuseForeign(opened: Connection, path: string, isNew: boolean): void {
+  // Exclusive from the first read on: the log of a killed server is then read without shared memory.
+  opened.once('PRAGMA locking_mode = EXCLUSIVE');
+  const version = versionOf(opened);
   if (version > migrations.length) {
     throw new ChatError(
       'unavailable',
       `${path} was written by a newer chat (its format is ${version}, this one knows ${migrations.length}): start that version, or restore an older backup`,
     );
   }
-  // A file with tables but without our number is somebody else's, and so is an empty one that we did not make.
-  if (version === 0 && !isNew && Number(single(database, 'SELECT count(*) FROM sqlite_master')) > 0) {
+  // A file with tables but without our number is somebody else's.
+  if (version === 0 && !isNew && opened.once('SELECT 1 FROM sqlite_master LIMIT 1').length > 0) {
     throw new ChatError('unavailable', `${path} is not a database of chat: give another data directory`);
-  }
-  for (const [index, migration] of migrations.entries()) {
-    if (index < version) continue;
-    database.exec('BEGIN IMMEDIATE');
-    for (const sql of migration) database.exec(sql);
-    database.exec(`PRAGMA user_version = ${index + 1}`);
-    database.exec('COMMIT');
   }
 }
 
-function single(database: Database, sql: string): SqlValue {
-  return database.exec(sql)[0]?.values[0]?.[0] ?? null;
+function migrate(opened: Connection): void {
+  const version = versionOf(opened);
+  for (const [index, migration] of migrations.entries()) {
+    if (index < version) continue;
+    opened.once('BEGIN IMMEDIATE');
+    for (const sql of migration) opened.once(sql);
+    opened.once(`PRAGMA user_version = ${index + 1}`);
+    opened.once('COMMIT');
+  }
+}
+
+function versionOf(opened: Connection): number {
+  return Number(opened.once('PRAGMA user_version')[0]?.user_version);
 }
 
 function openingError(error: unknown, path: string, trouble: HostTrouble): unknown {
-  if (error instanceof ChatError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  if (trouble.full)
-    return new ChatError('unavailable', `the disk of ${path} is full: make room and start again`, {
-      cause: error,
-    });
-  if (/not a database|malformed|disk image|unsupported file format/i.test(message)) {
-    return new ChatError(
-      'unavailable',
-      `${path} is damaged (${message}): restore a backup; the file was left as it is`,
-      {
-        cause: error,
-      },
-    );
+  if (!(error instanceof SqliteError)) return error;
+  const refused = (text: string): ChatError => new ChatError('unavailable', text, { cause: error });
+  if (trouble.full) return refused(`the disk of ${path} is full: make room and start again`);
+  if (error.code === resultCode.corrupt || error.code === resultCode.notADatabase) {
+    return refused(`${path} is damaged (${error.message}): restore a backup; the file was left as it is`);
   }
-  if (/unable to open|readonly|disk I\/O|permission/i.test(message)) {
-    return new ChatError(
-      'unavailable',
-      `${path} cannot be opened for writing (${message}): check its permissions and its disk`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return error;
+  return refused(`${path} cannot be opened (${error.message}): check its permissions and its disk`);
 }

@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ChatError } from '../../../core/errors.ts';
-import type { Store } from '../../../core/ports/store.ts';
+import type { ConversationId } from '../../../core/model/ids.ts';
+import type { NewMessage, Store } from '../../../core/ports/store.ts';
 import { queries, type StoreCall } from '../queries/index.ts';
 import { workerUrl } from './assets.ts';
-import type { CallMessage, ResultMessage } from './batches.ts';
+import { type CallMessage, callMessage, type ResultMessage, storedOutcome } from './calls.ts';
 import type { StoreMessage, WorkerMessage } from './worker.ts';
 
 /** Where an embedded store lives. */
@@ -16,6 +16,7 @@ export interface SqliteStoreOptions {
 }
 
 interface Pending {
+  readonly input: unknown;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -25,7 +26,7 @@ interface Pending {
  * a database that is damaged, from a newer version, or not to be written.
  */
 export async function sqliteStore({ directory, onFatal }: SqliteStoreOptions): Promise<Store> {
-  const worker = new Worker(workerUrl(), { workerData: { path: join(directory, 'chat.db') }, name: 'store' });
+  const worker = new Worker(workerUrl(), { workerData: { directory }, name: 'store' });
   const opening = Promise.withResolvers<void>();
   const closing = Promise.withResolvers<void>();
   let outgoing: CallMessage[] = [];
@@ -35,10 +36,11 @@ export async function sqliteStore({ directory, onFatal }: SqliteStoreOptions): P
 
   function settle(results: readonly ResultMessage[]): void {
     const settled = pending.splice(0, results.length);
-    for (const [index, { resolve, reject }] of settled.entries()) {
+    for (const [index, { input, resolve, reject }] of settled.entries()) {
       const result = results[index];
       if (!result) continue;
-      if ('value' in result) resolve(result.value);
+      if (isStored(result)) resolve(storedOutcome(input as NewMessage, result[0], result[1]));
+      else if ('value' in result) resolve(result.value);
       else if ('error' in result) reject(new ChatError(result.error.code, result.error.message));
       else reject(new Error(result.bug));
     }
@@ -95,8 +97,8 @@ export async function sqliteStore({ directory, onFatal }: SqliteStoreOptions): P
   function call(name: StoreCall, input: unknown): Promise<unknown> {
     if (end) return Promise.reject(end);
     return new Promise((resolve, reject) => {
-      pending.push({ resolve, reject });
-      outgoing.push([name, input]);
+      pending.push({ input, resolve, reject });
+      outgoing.push(callMessage(name, input));
       // One message for all calls of this turn.
       if (outgoing.length === 1) setImmediate(post);
     });
@@ -116,4 +118,8 @@ export async function sqliteStore({ directory, onFatal }: SqliteStoreOptions): P
       await closing.promise;
     },
   };
+}
+
+function isStored(result: ResultMessage): result is readonly [ConversationId, number] {
+  return Array.isArray(result);
 }

@@ -1,14 +1,16 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ChatError } from '../../../core/errors.ts';
+import { Memory } from '../queries/memory.ts';
 import { wasmPath } from './assets.ts';
-import { type CallMessage, runBatch } from './batches.ts';
+import { runBatch } from './batches.ts';
+import type { CallMessage, ResultMessage } from './calls.ts';
 import { openDatabase, type SqliteDatabase } from './database.ts';
 
 /** What the worker tells its store. */
 export type WorkerMessage =
   | { readonly kind: 'opened' }
   | { readonly kind: 'refused'; readonly code: ChatError['code']; readonly message: string }
-  | { readonly kind: 'results'; readonly results: ReturnType<typeof runBatch> }
+  | { readonly kind: 'results'; readonly results: readonly ResultMessage[] }
   | { readonly kind: 'fatal'; readonly message: string }
   | { readonly kind: 'closed' };
 
@@ -18,11 +20,11 @@ export type StoreMessage = readonly CallMessage[] | 'close';
 /** Calls in one commit at most, so that the first of them does not wait for ever. */
 const maxBatch = 8_192;
 
-async function main(port: MessagePort, path: string): Promise<void> {
+async function main(port: MessagePort, directory: string): Promise<void> {
   const tell = (message: WorkerMessage): void => port.postMessage(message);
   let database: SqliteDatabase;
   try {
-    database = await openDatabase({ path, wasmPath: wasmPath() });
+    database = await openDatabase({ directory, wasmPath: wasmPath() });
   } catch (error) {
     const { code, message } =
       error instanceof ChatError ? error : { code: 'internal' as const, message: String(error) };
@@ -31,13 +33,11 @@ async function main(port: MessagePort, path: string): Promise<void> {
     return;
   }
   tell({ kind: 'opened' });
+  const on = { database, memory: new Memory() };
 
   function serve(calls: readonly CallMessage[]): void {
     try {
-      const results = runBatch(database, calls);
-      // A checkpoint after the commit may have failed to sync without failing the commit.
-      if (database.trouble.syncFailure) throw database.trouble.syncFailure;
-      tell({ kind: 'results', results });
+      tell({ kind: 'results', results: runBatch(on, calls) });
     } catch (error) {
       tell({ kind: 'fatal', message: error instanceof Error ? error.message : String(error) });
       port.close();
@@ -65,4 +65,4 @@ async function main(port: MessagePort, path: string): Promise<void> {
   });
 }
 
-if (parentPort) void main(parentPort, (workerData as { path: string }).path);
+if (parentPort) void main(parentPort, (workerData as { directory: string }).directory);

@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import type { Username } from '../../../src/core/model/username.ts';
+import type { Examined } from '../support/examined.ts';
+import { people, person, verifier } from '../support/people.ts';
+
+/** Settings and accounts. */
+export function examineAccounts(on: Examined): void {
+  const name = (text: string): Username => text as Username;
+
+  describe('settings', () => {
+    const fresh = { realm: 'chat.example', serverSecret: new Uint8Array(32).fill(7) };
+
+    test('the first start makes them, later ones get the same', async () => {
+      expect(await on.store.settings(fresh)).toEqual(fresh);
+      const other = { realm: 'other.example', serverSecret: new Uint8Array(32).fill(8) };
+      expect(await on.store.settings(other)).toEqual(fresh);
+      expect(await (await on.reopen()).settings(other)).toEqual(fresh);
+    });
+
+    test('two at once get the same', async () => {
+      const other = { realm: 'other.example', serverSecret: new Uint8Array(32).fill(8) };
+      expect(await Promise.all([on.store.settings(fresh), on.store.settings(other)])).toEqual([fresh, fresh]);
+    });
+  });
+
+  describe('accounts', () => {
+    test('an account is found by its name with every field, also after a restart', async () => {
+      const account = person('alice', {
+        email: 'Alice@Example.org',
+        privacy: 'open',
+        isAdmin: true,
+        createdAt: 1_795_245_036_215,
+      });
+      expect(await on.store.createAccount({ account, verifier })).toEqual({ kind: 'created' });
+      expect(await on.store.account(name('alice'))).toEqual(account);
+      expect(await on.store.credential(name('alice'))).toEqual({ account, verifier });
+      await on.reopen();
+      expect(await on.store.account(name('alice'))).toEqual(account);
+      expect(await on.store.credential(name('alice'))).toEqual({ account, verifier });
+    });
+
+    test('an unknown name has no account and no credential', async () => {
+      expect(await on.store.account(name('nobody'))).toBeUndefined();
+      expect(await on.store.credential(name('nobody'))).toBeUndefined();
+    });
+
+    test('a name is taken once, and a refused account leaves nothing behind', async () => {
+      const first = person('alice');
+      await on.store.createAccount({ account: first, verifier });
+      const second = person('alice', { email: 'second@example.org' });
+      expect(await on.store.createAccount({ account: second, verifier })).toEqual({
+        kind: 'taken',
+        field: 'username',
+      });
+      expect(await on.store.account(name('alice'))).toEqual(first);
+      const third = person('carol', { email: 'second@example.org' });
+      expect(await on.store.createAccount({ account: third, verifier })).toEqual({ kind: 'created' });
+    });
+
+    test('an email is taken once whatever its case, and is kept as it was written', async () => {
+      const first = person('alice', { email: 'A@Example.org' });
+      await on.store.createAccount({ account: first, verifier });
+      const second = person('bob', { email: 'a@example.ORG' });
+      expect(await on.store.createAccount({ account: second, verifier })).toEqual({
+        kind: 'taken',
+        field: 'email',
+      });
+      expect(await on.store.account(name('bob'))).toBeUndefined();
+      expect(await on.store.account(name('alice'))).toEqual(first);
+    });
+
+    test('any number of accounts have no email', async () => {
+      await people(on.store, 'alice', 'bob');
+      expect(await on.store.usernames({ after: '', limit: 10 })).toEqual(['alice', 'bob']);
+    });
+
+    test('100 registrations of one name at once make one account', async () => {
+      const all = Array.from({ length: 100 }, () => person('alice'));
+      const outcomes = await Promise.all(all.map((account) => on.store.createAccount({ account, verifier })));
+      expect(outcomes).toEqual([
+        { kind: 'created' },
+        ...Array.from({ length: 99 }, () => ({ kind: 'taken', field: 'username' })),
+      ]);
+      expect(await on.store.account(name('alice'))).toEqual(all[0]);
+      expect(await on.store.usernames({ after: '', limit: 1_000 })).toEqual(['alice']);
+    });
+
+    test('names are listed in order, page by page', async () => {
+      await people(on.store, 'carol', 'alice', 'bob', 'b.b', 'b-b', '0x');
+      const ordered = ['0x', 'alice', 'b-b', 'b.b', 'bob', 'carol'];
+      expect(await on.store.usernames({ after: '', limit: 100 })).toEqual(ordered);
+      expect(await on.store.usernames({ after: '', limit: 2 })).toEqual(['0x', 'alice']);
+      expect(await on.store.usernames({ after: 'alice', limit: 2 })).toEqual(['b-b', 'b.b']);
+      expect(await on.store.usernames({ after: 'alicf', limit: 1 })).toEqual(['b-b']);
+      expect(await on.store.usernames({ after: 'carol', limit: 2 })).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest';
+import type { Account } from '../../../src/core/model/account.ts';
+import type { ConversationRef } from '../../../src/core/model/conversation-name.ts';
+import type { ConversationId, MessageId } from '../../../src/core/model/ids.ts';
+import type { StartingPoint } from '../../../src/core/ports/store.ts';
+import { uuidV7 } from '../../../src/core/random.ts';
+import type { Examined } from '../support/examined.ts';
+import { inRoom, message, people, room, withUser } from '../support/people.ts';
+
+/** Conversations as their readers see them: opening, listing, where to begin, what was read. */
+export function examineConversations(on: Examined): void {
+  async function send(from: Account, to: ConversationRef, sentAt = 100) {
+    const outcome = await on.store.appendMessage(message(from, to, { sentAt }));
+    if (!('seq' in outcome)) throw new Error(`was refused: ${outcome.kind}`);
+    return outcome;
+  }
+  const open = (user: Account, ref: ConversationRef) =>
+    on.store.openConversation({ userId: user.id, ref, now: 5 });
+
+  describe('opening conversations', () => {
+    test('a room is seen by its members only', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      await on.store.createRoom({ room: room('dev'), by: alice.id, now: 1 });
+      const { conversation: id } = await send(alice, inRoom('dev'));
+      expect(await open(alice, inRoom('dev'))).toEqual({ id, ref: inRoom('dev'), lastSeq: 1, readSeq: 0 });
+      expect(await open(bob, inRoom('dev'))).toEqual({ kind: 'not-member' });
+      expect(await open(bob, inRoom('nowhere'))).toEqual({ kind: 'no-room' });
+    });
+
+    test('a direct conversation is made when it is opened, once for both', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const hers = await open(alice, withUser('bob'));
+      const his = await open(bob, withUser('alice'));
+      if ('kind' in hers || 'kind' in his) throw new Error('was refused');
+      expect(hers).toEqual({ id: hers.id, ref: withUser('bob'), lastSeq: 0, readSeq: 0 });
+      expect(his).toEqual({ id: hers.id, ref: withUser('alice'), lastSeq: 0, readSeq: 0 });
+      expect((await send(bob, withUser('alice'))).conversation).toBe(hers.id);
+      expect(await open(alice, withUser('nobody'))).toEqual({ kind: 'no-user' });
+    });
+
+    test('everybody has a conversation with itself', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const own = await open(alice, withUser('alice'));
+      if ('kind' in own) throw new Error('was refused');
+      expect(own).toEqual({ id: own.id, ref: withUser('alice'), lastSeq: 0, readSeq: 0 });
+      expect((await send(alice, withUser('alice'))).conversation).toBe(own.id);
+      expect(await on.store.conversations({ userId: alice.id })).toContainEqual({ ...own, lastSeq: 1 });
+    });
+
+    test('20 who open one at once open the same', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const views = await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          i % 2 ? open(alice, withUser('bob')) : open(bob, withUser('alice')),
+        ),
+      );
+      expect(new Set(views.map((view) => ('id' in view ? view.id : view.kind))).size).toBe(1);
+    });
+  });
+
+  describe('listing conversations', () => {
+    test('an account sees the rooms it is in and its direct ones, and nobody else’s', async () => {
+      const [alice, bob, carol] = await people(on.store, 'alice', 'bob', 'carol');
+      await on.store.createRoom({ room: room('dev'), by: alice.id, now: 1 });
+      await on.store.createRoom({ room: room('ops'), by: bob.id, now: 1 });
+      const dev = await send(alice, inRoom('dev'));
+      await send(bob, withUser('alice'));
+      const direct = await send(alice, withUser('bob'));
+      await send(bob, withUser('carol'));
+      await on.store.markRead({ conversation: direct.conversation, userId: alice.id, seq: 2 });
+      const lobby = await open(alice, inRoom('lobby'));
+      const views = await on.store.conversations({ userId: alice.id });
+      expect(views.toSorted((one, other) => one.id - other.id)).toEqual([
+        lobby,
+        { id: dev.conversation, ref: inRoom('dev'), lastSeq: 1, readSeq: 0 },
+        { id: direct.conversation, ref: withUser('bob'), lastSeq: 2, readSeq: 2 },
+      ]);
+      expect((await on.store.conversations({ userId: carol.id })).map(({ ref }) => ref)).toEqual([
+        inRoom('lobby'),
+        withUser('bob'),
+      ]);
+      await on.store.leaveRoom({ room: room('dev'), userId: alice.id });
+      expect((await on.store.conversations({ userId: alice.id })).map(({ ref }) => ref)).toEqual([
+        inRoom('lobby'),
+        withUser('bob'),
+      ]);
+    });
+  });
+
+  describe('where reading starts', () => {
+    async function sentAt(...times: number[]) {
+      const [alice] = await people(on.store, 'alice', 'bob');
+      const sent = [];
+      for (const time of times) sent.push(await send(alice, inRoom('lobby'), time));
+      const conversation = sent[0]?.conversation ?? (1 as ConversationId);
+      const from = (point: StartingPoint) => on.store.startingSeq({ conversation, from: point });
+      return { alice, sent, from };
+    }
+
+    test('after a message that is named, when it is in this conversation', async () => {
+      const { alice, sent, from } = await sentAt(1, 2, 3);
+      for (const { id, seq } of sent) expect(await from({ id })).toBe(seq);
+      expect(await from({ id: uuidV7() as MessageId })).toBeUndefined();
+      const { id } = await send(alice, withUser('bob'));
+      expect(await from({ id })).toBeUndefined();
+    });
+
+    test('before the last so many', async () => {
+      const { from } = await sentAt(1, 2, 3);
+      expect(await from({ last: 0 })).toBe(3);
+      expect(await from({ last: 1 })).toBe(2);
+      expect(await from({ last: 3 })).toBe(0);
+      expect(await from({ last: 4 })).toBe(0);
+    });
+
+    test('before the first that was sent at a time or after it, to the millisecond', async () => {
+      const { from } = await sentAt(100, 200, 200, 300);
+      expect(await from({ since: 0 })).toBe(0);
+      expect(await from({ since: 100 })).toBe(0);
+      expect(await from({ since: 101 })).toBe(1);
+      expect(await from({ since: 200 })).toBe(1);
+      expect(await from({ since: 201 })).toBe(3);
+      expect(await from({ since: 300 })).toBe(3);
+      expect(await from({ since: 301 })).toBe(4);
+    });
+
+    test('the first is meant also when the clock stepped back between messages', async () => {
+      const times = [100, 500, 50, 60, 450, 500, 501, 20, 700];
+      const { from } = await sentAt(...times);
+      for (const since of [0, 50, 51, 60, 100, 101, 450, 451, 499, 500, 501, 502, 700, 701]) {
+        const first = times.findIndex((time) => time >= since);
+        expect([since, await from({ since })]).toEqual([since, first === -1 ? times.length : first]);
+      }
+    });
+
+    test('in a conversation without messages everything starts at 0', async () => {
+      const { from } = await sentAt();
+      expect(await from({ last: 5 })).toBe(0);
+      expect(await from({ since: 5 })).toBe(0);
+      expect(await from({ id: uuidV7() as MessageId })).toBeUndefined();
+    });
+  });
+
+  describe('read markers', () => {
+    test('a marker moves forward, never back, and is each reader’s own', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const { conversation } = await send(alice, inRoom('lobby'));
+      await send(alice, inRoom('lobby'));
+      const mark = (user: Account, seq: number) => on.store.markRead({ conversation, userId: user.id, seq });
+      expect(await mark(alice, 0)).toBe(0);
+      expect(await mark(alice, 2)).toBe(2);
+      expect(await mark(alice, 1)).toBe(2);
+      expect(await mark(bob, 1)).toBe(1);
+      await on.reopen();
+      expect(await open(alice, inRoom('lobby'))).toMatchObject({ lastSeq: 2, readSeq: 2 });
+      expect(await open(bob, inRoom('lobby'))).toMatchObject({ lastSeq: 2, readSeq: 1 });
+    });
+  });
+}
