@@ -1,9 +1,9 @@
 import type { AuditTrail } from './audit.ts';
 import { type Digests, nobleDigests } from './crypto/digests.ts';
 import { parseSessionToken, tokenDigest } from './crypto/tokens.ts';
-import { createFeed, type Feed } from './feed.ts';
-import { createLimits, type Limits } from './limits.ts';
-import { createExchanges, type Exchanges } from './login/exchanges.ts';
+import { createFeed } from './feed.ts';
+import { createLimits } from './limits.ts';
+import { createExchanges } from './login/exchanges.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 import type { Peer } from './peer.ts';
@@ -11,8 +11,9 @@ import { serveCall } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
-import { createPresence, type Presence } from './presence.ts';
-import { createSessions, type Sessions } from './sessions.ts';
+import { createPresence } from './presence.ts';
+import type { Services } from './services.ts';
+import { createSessions } from './sessions.ts';
 import type { Turn } from './turn.ts';
 
 /** What chat is built on: everything outside of the rules. */
@@ -25,22 +26,6 @@ export interface Ports {
   readonly onFailure: (error: unknown, errorId?: string) => void;
   /** Faster primitives than core's own, where the platform has them. */
   readonly digests?: Digests;
-}
-
-/** The parts of the rules that operations share. */
-export interface Services {
-  readonly store: Store;
-  readonly bus: Bus;
-  readonly audit: AuditTrail;
-  readonly onFailure: (error: unknown, errorId?: string) => void;
-  readonly digests: Digests;
-  readonly policy: Policy;
-  readonly settings: ServerSettings;
-  readonly sessions: Sessions;
-  readonly limits: Limits;
-  readonly presence: Presence;
-  readonly feed: Feed;
-  readonly exchanges: Exchanges;
 }
 
 /** The whole of chat as one object: every door asks it, none knows its rules. */

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { Services } from './chat.ts';
 import type { Session } from './model/session.ts';
 import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
+import type { Services } from './services.ts';
 
 /** Who may call an operation. */
 export type Access = 'anyone' | 'session' | 'admin';

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import type { Services } from './chat.ts';
 import { ChatError } from './errors.ts';
 import { addressKey } from './model/address.ts';
 import type { Session } from './model/session.ts';
 import type { CallContext, Cost, Operation } from './operation.ts';
 import type { Peer } from './peer.ts';
 import { uuidV7 } from './random.ts';
+import type { Services } from './services.ts';
 
 /**
  * The one way a call is served: find, admit, limit, parse, handle, audit. Every throw leaves as one `ChatError`;

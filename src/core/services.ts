@@ -1,0 +1,26 @@
+import type { AuditTrail } from './audit.ts';
+import type { Digests } from './crypto/digests.ts';
+import type { Feed } from './feed.ts';
+import type { Limits } from './limits.ts';
+import type { Exchanges } from './login/exchanges.ts';
+import type { Policy } from './policy.ts';
+import type { Bus } from './ports/bus.ts';
+import type { ServerSettings, Store } from './ports/store.ts';
+import type { Presence } from './presence.ts';
+import type { Sessions } from './sessions.ts';
+
+/** The parts of the rules that operations share. */
+export interface Services {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly audit: AuditTrail;
+  readonly onFailure: (error: unknown, errorId?: string) => void;
+  readonly digests: Digests;
+  readonly policy: Policy;
+  readonly settings: ServerSettings;
+  readonly sessions: Sessions;
+  readonly limits: Limits;
+  readonly presence: Presence;
+  readonly feed: Feed;
+  readonly exchanges: Exchanges;
+}
