@@ -15,15 +15,18 @@ export interface BatchDatabase {
 
 /**
  * Runs the calls that arrived while the previous commit ran as one transaction (storage, "group commit"): their answers come
- * back after it is on disk, in the order of the calls. Throws only when a sync failed: then nothing may be answered.
+ * back after it is on disk, in the order of the calls. Throws when nothing may be answered any more: a sync failed, or SQLite
+ * itself broke down.
  *
  * Calls need no savepoint as long as none throws, and what is expected to happen is no throw. When one does, the whole batch is
  * undone and run again with a savepoint around each, so that it undoes itself alone.
  */
 export function runBatch(on: BatchDatabase, calls: readonly CallMessage[]): ResultMessage[] {
+  const { trouble } = on.database;
+  if (trouble.syncFailure) throw trouble.syncFailure;
   const results = tryBatch(on, calls);
   // A checkpoint after the commit may have failed to sync without failing the commit.
-  if (on.database.trouble.syncFailure) throw on.database.trouble.syncFailure;
+  if (trouble.syncFailure) throw trouble.syncFailure;
   return results;
 }
 
@@ -35,6 +38,7 @@ function tryBatch(on: BatchDatabase, calls: readonly CallMessage[]): ResultMessa
     return transaction(on, () => calls.map((call) => resultMessage(call, run(on, call))));
   } catch (error) {
     if (trouble.syncFailure) throw trouble.syncFailure;
+    if (error instanceof WebAssembly.RuntimeError) throw error;
     if (trouble.full) return answerReads(on, calls, fullDisk);
     if (calls.length === 1) return [failure(error)];
   }
@@ -113,6 +117,8 @@ const unavailable = (message: string): ResultMessage => ({ error: { code: 'unava
 const fullDisk = unavailable("the server's disk is full: nothing was stored, try again later");
 
 function failure(error: unknown): ResultMessage {
+  // A trap inside the module: its memory is in no known state.
+  if (error instanceof WebAssembly.RuntimeError) throw error;
   if (error instanceof ChatError) return { error: { code: error.code, message: error.message } };
   if (error instanceof SqliteError) {
     const { code } = error;

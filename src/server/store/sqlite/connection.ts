@@ -91,7 +91,7 @@ export interface Connection {
   once(sql: string): Record<string, SqlValue>[];
   /** How many rows the last insertion, update or deletion changed. */
   changes(): number;
-  /** Drops every statement and closes the database. */
+  /** Drops every statement and closes the database; once. */
   close(): void;
 }
 
@@ -108,6 +108,7 @@ export function connection(exported: Readonly<Record<string, unknown>>, path: st
   // Checked by `missingExports`; their types are sqlite3.h's.
   const sqlite = exported as unknown as Exports;
   const statements = new Set<number>();
+  let isClosed = false;
   let heap = Buffer.from(sqlite.memory.buffer);
   let scratch = { at: sqlite.malloc(firstScratchBytes), bytes: firstScratchBytes };
   const db = open();
@@ -245,10 +246,12 @@ export function connection(exported: Readonly<Record<string, unknown>>, path: st
     },
     changes: () => sqlite.sqlite3_changes(db),
     close() {
+      if (isClosed) return;
+      isClosed = true;
       for (const statement of statements) sqlite.sqlite3_finalize(statement);
       statements.clear();
-      check(sqlite.sqlite3_close_v2(db));
       sqlite.free(scratch.at);
+      check(sqlite.sqlite3_close_v2(db));
     },
   };
 }

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import { ChatError } from '../../../core/errors.ts';
 import { migrations } from '../migrations/index.ts';
+import type { Migration } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
 import { type Command, type Compiled, compile, type Query } from '../statement.ts';
 import { type Connection, connection, type Prepared, resultCode, SqliteError } from './connection.ts';
@@ -16,7 +16,10 @@ export interface SqliteDatabase {
   /** Runs a query to its end. */
   run<Result>(query: Query<Result>): Result;
   readonly trouble: HostTrouble;
+  /** Closes the database in order: what the log holds goes into the file. */
   close(): void;
+  /** Lets go of the files as they are, touching them no more. */
+  abandon(): void;
 }
 
 /** Where the database is and what it is read with. */
@@ -26,6 +29,8 @@ export interface DatabaseOptions {
   readonly wasmPath: string;
   /** `node:fs` unless a test hands in one that fails. */
   readonly host?: HostFileSystem;
+  /** All there have been unless a test hands in others. */
+  readonly migrations?: readonly Migration[];
 }
 
 /** The database's file in the data directory. */
@@ -45,21 +50,27 @@ const compiler = new Kysely<Schema>({
  * Opens the database, making it or bringing it up to date first. Throws `unavailable` for a file that is damaged, that a newer
  * version wrote, or that cannot be read or written; such a file is left as it is.
  */
-export async function openDatabase({ directory, wasmPath, host }: DatabaseOptions): Promise<SqliteDatabase> {
+export async function openDatabase(options: DatabaseOptions): Promise<SqliteDatabase> {
+  const { directory, wasmPath, host, migrations: steps = migrations } = options;
   const path = join(directory, databaseName);
   const sqlite = await loadSqlite(wasmPath);
   const files = hostFiles(directory, databaseName, host);
   const mounted = sqlite.calls.mount(files);
+  let opened: Connection | undefined;
   const letGo = (): void => {
     files.close();
+    try {
+      opened?.close();
+    } catch {
+      // It could not write what it would have liked to, and that is meant.
+    }
     sqlite.calls.unmount(mounted);
   };
   try {
-    const isNew = !existsSync(path);
-    const opened = connection(sqlite.exports, `${mounted}/${databaseName}`);
-    refuseForeign(opened, path, isNew);
+    opened = connection(sqlite.exports, `${mounted}/${databaseName}`);
+    refuseForeign(opened, path, steps.length);
     for (const pragma of pragmas) opened.once(pragma);
-    migrate(opened);
+    migrate(opened, steps);
     return wrap(opened, files.trouble, letGo);
   } catch (error) {
     letGo();
@@ -122,29 +133,30 @@ function wrap(opened: Connection, trouble: HostTrouble, letGo: () => void): Sqli
         letGo();
       }
     },
+    abandon: letGo,
   };
 }
 
 /** Looks before anything is written, also before the journal's mode is: a file that is refused stays as it is. */
-function refuseForeign(opened: Connection, path: string, isNew: boolean): void {
+function refuseForeign(opened: Connection, path: string, known: number): void {
   // Exclusive from the first read on: the log of a killed server is then read without shared memory.
   opened.once('PRAGMA locking_mode = EXCLUSIVE');
   const version = versionOf(opened);
-  if (version > migrations.length) {
+  if (version > known) {
     throw new ChatError(
       'unavailable',
-      `${path} was written by a newer chat (its format is ${version}, this one knows ${migrations.length}): start that version, or restore an older backup`,
+      `${path} was written by a newer chat (its format is ${version}, this one knows ${known}): start that version, or restore an older backup`,
     );
   }
   // A file with tables but without our number is somebody else's.
-  if (version === 0 && !isNew && opened.once('SELECT 1 FROM sqlite_master LIMIT 1').length > 0) {
+  if (version === 0 && opened.once('SELECT 1 FROM sqlite_master LIMIT 1').length > 0) {
     throw new ChatError('unavailable', `${path} is not a database of chat: give another data directory`);
   }
 }
 
-function migrate(opened: Connection): void {
+function migrate(opened: Connection, steps: readonly Migration[]): void {
   const version = versionOf(opened);
-  for (const [index, migration] of migrations.entries()) {
+  for (const [index, migration] of steps.entries()) {
     if (index < version) continue;
     opened.once('BEGIN IMMEDIATE');
     for (const sql of migration) opened.once(sql);

@@ -47,7 +47,7 @@ export interface HostFiles {
   open(name: string, flags: number): HostFile;
   stat(name: string): fs.Stats;
   unlink(name: string): void;
-  /** Closes what is still open, writing nothing. */
+  /** Closes what is still open, writing nothing; from then on every operation fails, and no file is touched. */
   close(): void;
 }
 
@@ -56,6 +56,7 @@ export function hostFiles(directory: string, databaseName: string, host: HostFil
   const trouble: HostTrouble = { full: false, syncFailure: undefined };
   const names = new Set(['', databaseName, `${databaseName}-wal`, `${databaseName}-journal`]);
   const open = new Map<number, WriteBehind>();
+  let isClosed = false;
 
   function pathOf(name: string): string {
     if (!names.has(name)) {
@@ -64,8 +65,12 @@ export function hostFiles(directory: string, databaseName: string, host: HostFil
     return join(directory, name);
   }
 
-  /** Notes a full disk, which SQLite's caller is told of in words. */
-  function noting<Result>(work: () => Result): Result {
+  /** Does something on the host as long as it may be done; notes a full disk, which SQLite's caller is told of in words. */
+  function onHost<Result>(work: () => Result): Result {
+    // A number that was closed may be another file's by now.
+    if (isClosed) throw Object.assign(new Error('the files are closed'), { code: 'EIO' });
+    // Nothing is written on top of what nobody knows.
+    if (trouble.syncFailure) throw trouble.syncFailure;
     try {
       return work();
     } catch (error) {
@@ -79,7 +84,7 @@ export function hostFiles(directory: string, databaseName: string, host: HostFil
     open.set(fd, behind);
     return {
       read(into, position) {
-        noting(behind.flush);
+        onHost(behind.flush);
         let total = 0;
         while (total < into.length) {
           const got = host.readSync(fd, into, total, into.length - total, position + total);
@@ -88,18 +93,18 @@ export function hostFiles(directory: string, databaseName: string, host: HostFil
         }
         return total;
       },
-      write: (bytes, position) => noting(() => behind.write(bytes, position)),
+      write: (bytes, position) => onHost(() => behind.write(bytes, position)),
       stat() {
-        noting(behind.flush);
+        onHost(behind.flush);
         return host.fstatSync(fd);
       },
       truncate(bytes) {
-        noting(behind.flush);
-        noting(() => host.ftruncateSync(fd, bytes));
+        onHost(behind.flush);
+        onHost(() => host.ftruncateSync(fd, bytes));
       },
       sync() {
         // A write that fails fails SQLite's transaction, which is undone; after a sync that fails nothing is known.
-        noting(behind.flush);
+        onHost(behind.flush);
         try {
           if (isDirectory) host.fsyncSync(fd);
           else host.fdatasyncSync(fd);
@@ -109,9 +114,9 @@ export function hostFiles(directory: string, databaseName: string, host: HostFil
         }
       },
       close() {
-        open.delete(fd);
+        if (!open.delete(fd)) return;
         try {
-          noting(behind.flush);
+          onHost(behind.flush);
         } finally {
           host.closeSync(fd);
         }
@@ -124,17 +129,21 @@ export function hostFiles(directory: string, databaseName: string, host: HostFil
     open(name, flags) {
       const path = pathOf(name);
       return fileOf(
-        noting(() => host.openSync(path, flags, 0o600)),
+        onHost(() => host.openSync(path, flags, 0o600)),
         name === '',
       );
     },
     stat(name) {
       const path = pathOf(name);
-      for (const behind of open.values()) noting(behind.flush);
-      return host.statSync(path);
+      for (const behind of open.values()) onHost(behind.flush);
+      return onHost(() => host.statSync(path));
     },
-    unlink: (name) => host.unlinkSync(pathOf(name)),
+    unlink(name) {
+      const path = pathOf(name);
+      onHost(() => host.unlinkSync(path));
+    },
     close() {
+      isClosed = true;
       for (const fd of open.keys()) host.closeSync(fd);
       open.clear();
     },

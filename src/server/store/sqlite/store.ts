@@ -5,7 +5,7 @@ import type { NewMessage, Store } from '../../../core/ports/store.ts';
 import { queries, type StoreCall } from '../queries/index.ts';
 import { workerUrl } from './assets.ts';
 import { type CallMessage, callMessage, type ResultMessage, storedOutcome } from './calls.ts';
-import type { StoreMessage, WorkerMessage } from './worker.ts';
+import type { StoreMessage, WorkerMessage } from './serve-store.ts';
 
 /** Where an embedded store lives. */
 export interface SqliteStoreOptions {
@@ -25,8 +25,12 @@ interface Pending {
  * Opens the embedded store: all of SQLite in one worker, one message to it per turn of the event loop. Throws `unavailable` for
  * a database that is damaged, from a newer version, or not to be written.
  */
-export async function sqliteStore({ directory, onFatal }: SqliteStoreOptions): Promise<Store> {
-  const worker = new Worker(workerUrl(), { workerData: { directory }, name: 'store' });
+export function sqliteStore({ directory, onFatal }: SqliteStoreOptions): Promise<Store> {
+  return storeIn(new Worker(workerUrl(), { workerData: { directory }, name: 'store' }), onFatal);
+}
+
+/** The port's calls on a thread that runs `serveStore`; settled when that thread has opened its database. */
+export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFatal']): Promise<Store> {
   const opening = Promise.withResolvers<void>();
   const closing = Promise.withResolvers<void>();
   let outgoing: CallMessage[] = [];

@@ -7,6 +7,7 @@ declare namespace WebAssembly {
   class Memory {
     readonly buffer: ArrayBuffer;
   }
+  class RuntimeError extends Error {}
   type ModuleImports = Record<string, unknown>;
   type Imports = Record<string, ModuleImports>;
   class Instance {

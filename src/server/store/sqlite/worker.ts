@@ -1,68 +1,9 @@
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { ChatError } from '../../../core/errors.ts';
-import { Memory } from '../queries/memory.ts';
+import { parentPort, workerData } from 'node:worker_threads';
 import { wasmPath } from './assets.ts';
-import { runBatch } from './batches.ts';
-import type { CallMessage, ResultMessage } from './calls.ts';
-import { openDatabase, type SqliteDatabase } from './database.ts';
+import { serveStore } from './serve-store.ts';
 
-/** What the worker tells its store. */
-export type WorkerMessage =
-  | { readonly kind: 'opened' }
-  | { readonly kind: 'refused'; readonly code: ChatError['code']; readonly message: string }
-  | { readonly kind: 'results'; readonly results: readonly ResultMessage[] }
-  | { readonly kind: 'fatal'; readonly message: string }
-  | { readonly kind: 'closed' };
-
-/** What a store tells its worker: calls, or that it is to close. */
-export type StoreMessage = readonly CallMessage[] | 'close';
-
-/** Calls in one commit at most, so that the first of them does not wait for ever. */
-const maxBatch = 8_192;
-
-async function main(port: MessagePort, directory: string): Promise<void> {
-  const tell = (message: WorkerMessage): void => port.postMessage(message);
-  let database: SqliteDatabase;
-  try {
-    database = await openDatabase({ directory, wasmPath: wasmPath() });
-  } catch (error) {
-    const { code, message } =
-      error instanceof ChatError ? error : { code: 'internal' as const, message: String(error) };
-    tell({ kind: 'refused', code, message });
-    port.close();
-    return;
-  }
-  tell({ kind: 'opened' });
-  const on = { database, memory: new Memory() };
-
-  function serve(calls: readonly CallMessage[]): void {
-    try {
-      tell({ kind: 'results', results: runBatch(on, calls) });
-    } catch (error) {
-      tell({ kind: 'fatal', message: error instanceof Error ? error.message : String(error) });
-      port.close();
-    }
-  }
-
-  port.on('message', (first: StoreMessage) => {
-    let calls: CallMessage[] = [];
-    let next: StoreMessage | undefined = first;
-    // Everything that arrived while the last commit ran goes into this one.
-    while (next !== undefined && next !== 'close') {
-      calls = calls.length === 0 ? [...next] : calls.concat(next);
-      if (calls.length >= maxBatch) {
-        serve(calls);
-        calls = [];
-      }
-      next = (receiveMessageOnPort(port) as { message: StoreMessage } | undefined)?.message;
-    }
-    if (calls.length > 0) serve(calls);
-    if (next === 'close') {
-      database.close();
-      tell({ kind: 'closed' });
-      port.close();
-    }
-  });
+/** The store's thread; an entry point of the build. */
+if (parentPort) {
+  const { directory } = workerData as { directory: string };
+  void serveStore(parentPort, { directory, wasmPath: wasmPath() });
 }
-
-if (parentPort) void main(parentPort, (workerData as { directory: string }).directory);

@@ -1,0 +1,71 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { ChatError } from '../../../core/errors.ts';
+import { Memory } from '../queries/memory.ts';
+import { runBatch } from './batches.ts';
+import type { CallMessage, ResultMessage } from './calls.ts';
+import { type DatabaseOptions, openDatabase, type SqliteDatabase } from './database.ts';
+
+/** What the worker tells its store. */
+export type WorkerMessage =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'refused'; readonly code: ChatError['code']; readonly message: string }
+  | { readonly kind: 'results'; readonly results: readonly ResultMessage[] }
+  | { readonly kind: 'fatal'; readonly message: string }
+  | { readonly kind: 'closed' };
+
+/** What a store tells its worker: calls, or that it is to close. */
+export type StoreMessage = readonly CallMessage[] | 'close';
+
+/** Calls in one commit at most, so that the first of them does not wait for ever. */
+const maxBatch = 8_192;
+
+/**
+ * Serves one store on `port` until it is told to close, or until it cannot promise anything any more: then it tells so, answers
+ * nothing, and touches the files no more.
+ */
+export async function serveStore(port: MessagePort, options: DatabaseOptions): Promise<void> {
+  const tell = (message: WorkerMessage): void => port.postMessage(message);
+  let database: SqliteDatabase;
+  try {
+    database = await openDatabase(options);
+  } catch (error) {
+    const { code, message } =
+      error instanceof ChatError ? error : { code: 'internal' as const, message: String(error) };
+    tell({ kind: 'refused', code, message });
+    port.close();
+    return;
+  }
+  tell({ kind: 'opened' });
+  const on = { database, memory: new Memory() };
+
+  function serve(calls: readonly CallMessage[]): void {
+    try {
+      tell({ kind: 'results', results: runBatch(on, calls) });
+    } catch (error) {
+      tell({ kind: 'fatal', message: error instanceof Error ? error.message : String(error) });
+      port.close();
+      // No goodbye: closing in order would write.
+      database.abandon();
+    }
+  }
+
+  port.on('message', (first: StoreMessage) => {
+    let calls: CallMessage[] = [];
+    let next: StoreMessage | undefined = first;
+    // Everything that arrived while the last commit ran goes into this one.
+    while (next !== undefined && next !== 'close') {
+      calls = calls.length === 0 ? [...next] : calls.concat(next);
+      if (calls.length >= maxBatch) {
+        serve(calls);
+        calls = [];
+      }
+      next = (receiveMessageOnPort(port) as { message: StoreMessage } | undefined)?.message;
+    }
+    if (calls.length > 0) serve(calls);
+    if (next === 'close') {
+      database.close();
+      tell({ kind: 'closed' });
+      port.close();
+    }
+  });
+}
