@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+/** The launcher of the built program. */
+export const chat = fileURLToPath(new URL('../../../bin/chat', import.meta.url));
+
+/** How a process ended and what it said. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A process of `chat`, whose lines are waited for one by one. */
+export class Running {
+  readonly child: ChildProcess;
+  out = '';
+  err = '';
+  /** When the process has ended and all its words were read. */
+  readonly ended: Promise<Outcome>;
+  readonly #lines: AsyncIterator<string>;
+  #errWaiters: Array<() => void> = [];
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, input?: string | Uint8Array) {
+    const child = spawn(chat, args, { env, stdio: 'pipe' });
+    this.child = child;
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    child.stdout.on('data', (chunk) => {
+      this.out += chunk;
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk) => {
+      this.err += chunk;
+      this.#wakeErr();
+    });
+    // A process that ends without reading its input is no failure of the test.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+    this.ended = once(child, 'close').then(([code]) => {
+      this.#wakeErr();
+      return { code, out: this.out, err: this.err };
+    });
+  }
+
+  /** The next line of stdout; undefined at its end. */
+  async line(): Promise<string | undefined> {
+    const next = await this.#lines.next();
+    return next.done ? undefined : next.value;
+  }
+
+  /** The next line of stdout, as JSON. */
+  async json<T = Record<string, unknown>>(): Promise<T> {
+    const line = await this.line();
+    if (line === undefined) throw new Error(`the process ended: ${this.err}`);
+    return JSON.parse(line);
+  }
+
+  /** Waits until stderr has text that fits. */
+  async says(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.err)) {
+      if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        await this.ended;
+        if (pattern.test(this.err)) return;
+        throw new Error(`the process ended without saying ${pattern}: ${this.err}`);
+      }
+      await new Promise<void>((resolve) => this.#errWaiters.push(resolve));
+    }
+  }
+
+  /** Sends a signal and waits for the end. */
+  kill(signal: NodeJS.Signals): Promise<Outcome> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+
+  #wakeErr(): void {
+    for (const resolve of this.#errWaiters.splice(0)) resolve();
+  }
+}
+
+/** A place of its own for one test: directories, processes, people; all gone after it. */
+export class World {
+  readonly directory = mkdtempSync(join(tmpdir(), 'chat-e2e-'));
+  readonly #running = new Set<Running>();
+
+  constructor() {
+    onTestFinished(() => this.close());
+  }
+
+  path(...names: string[]): string {
+    return join(this.directory, ...names);
+  }
+
+  start(args: readonly string[], env: NodeJS.ProcessEnv, input?: string | Uint8Array): Running {
+    const running = new Running(args, env, input);
+    this.#running.add(running);
+    void running.ended.then(() => this.#running.delete(running));
+    return running;
+  }
+
+  /** Starts a server on a free port and waits for its ready line; throws when it ends before. */
+  async serve(flags: readonly string[] = [], { listen = '127.0.0.1:0', data = this.path('data') } = {}) {
+    const running = this.startServer(flags, { listen, data });
+    const ready = await running.line();
+    const [address, fingerprint, directory] = ready?.split(' ') ?? [];
+    if (!address || !fingerprint || !directory) throw new Error(`no server: ${running.err}`);
+    return new ServerProcess(running, address, fingerprint, directory);
+  }
+
+  /** Starts a server and waits for nothing. */
+  startServer(
+    flags: readonly string[] = [],
+    { listen = '127.0.0.1:0', data = this.path('data') } = {},
+  ): Running {
+    const args = ['serve', '--listen', listen, '--data', data, '--bcrypt-cost', '10', ...flags];
+    return this.start(args, { PATH: process.env.PATH, HOME: this.path('operator') });
+  }
+
+  /** Somebody with a home of their own, at a server. */
+  person(name: string, server: string | { readonly address: string }): Person {
+    return new Person(this, name, typeof server === 'string' ? server : server.address);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running].map((running) => running.kill('SIGKILL')));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A server that is ready. */
+export class ServerProcess {
+  readonly running: Running;
+  /** `127.0.0.1:PORT`. */
+  readonly address: string;
+  readonly fingerprint: string;
+  readonly data: string;
+
+  constructor(running: Running, address: string, fingerprint: string, data: string) {
+    this.running = running;
+    this.address = address;
+    this.fingerprint = fingerprint;
+    this.data = data;
+  }
+
+  get port(): number {
+    return Number(this.address.split(':').at(-1));
+  }
+
+  get pid(): number | undefined {
+    return JSON.parse(readFileSync(join(this.data, 'lock'), 'utf8')).pid;
+  }
+
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Outcome> {
+    return this.running.kill(signal);
+  }
+}
+
+/** One person with their own files; everything is said by the environment. */
+export class Person {
+  readonly world: World;
+  readonly name: string;
+  readonly home: string;
+  readonly env: NodeJS.ProcessEnv;
+
+  constructor(world: World, name: string, server: string) {
+    this.world = world;
+    this.name = name;
+    this.home = world.path(name);
+    this.env = {
+      PATH: process.env.PATH,
+      HOME: this.home,
+      XDG_STATE_HOME: join(this.home, 'state'),
+      XDG_CONFIG_HOME: join(this.home, 'config'),
+      XDG_DATA_HOME: join(this.home, 'data'),
+      CHAT_PASSWORD: `correct horse of ${name}`,
+      CHAT_SERVER: server,
+    };
+  }
+
+  /** Starts `chat ARGS` and leaves it running. */
+  start(args: readonly string[], input: string | Uint8Array = '', env: NodeJS.ProcessEnv = {}): Running {
+    return this.world.start(args, { ...this.env, ...env }, input);
+  }
+
+  /** Runs `chat ARGS` to its end. */
+  run(
+    args: readonly string[],
+    input: string | Uint8Array = '',
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Outcome> {
+    return this.start(args, input, env).ended;
+  }
+
+  /** Like {@link run}; throws unless the exit code is 0. Answers stdout. */
+  async succeed(
+    args: readonly string[],
+    input: string | Uint8Array = '',
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<string> {
+    const { code, out, err } = await this.run(args, input, env);
+    if (code !== 0) throw new Error(`chat ${args.join(' ')} ended with ${code}: ${err}`);
+    return out;
+  }
+
+  /** Like {@link succeed}, with `-o json`: one object per line. */
+  async json<T = Record<string, unknown>>(
+    args: readonly string[],
+    input: string | Uint8Array = '',
+  ): Promise<T[]> {
+    const out = await this.succeed([...args, '-o', 'json'], input);
+    return out
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+  }
+
+  /** Registers, and is logged in. */
+  async register(): Promise<this> {
+    await this.succeed(['register', this.name]);
+    return this;
+  }
+}
