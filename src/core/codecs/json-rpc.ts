@@ -14,8 +14,12 @@ export type Frame =
 /** How deep a frame may nest; ours need four levels, and a parser that recurses survives so many. */
 const maxDepth = 64;
 
-const notJson = -32_700;
-const notRequest = -32_600;
+/** JSON-RPC's numbers for what is no request at all (section 5.1). */
+export const jsonRpcNumbers = { notJson: -32_700, notRequest: -32_600 } as const;
+const { notJson, notRequest } = jsonRpcNumbers;
+
+/** Why a batch is refused, in every place that meets one. */
+export const batchText = 'batches are not served: send one request per line';
 
 /** JSON-RPC's number for each code; clients go by `data.code`, which says more. */
 const rpcCodes: Readonly<Record<ErrorCode, number>> = {
@@ -43,7 +47,7 @@ export function readFrame(text: string): Frame {
   } catch {
     return bad(notJson, 'not JSON');
   }
-  if (Array.isArray(value)) return bad(notRequest, 'batches are not served: send one request per line');
+  if (Array.isArray(value)) return bad(notRequest, batchText);
   if (typeof value !== 'object' || value === null) return bad(notRequest, 'a request is a JSON object');
   const { jsonrpc, id, method, params } = value as Record<string, unknown>;
   if (jsonrpc !== '2.0') return bad(notRequest, 'jsonrpc must be "2.0"');

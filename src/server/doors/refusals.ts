@@ -1,4 +1,4 @@
-import { readFrame, writeError } from '../../core/codecs/json-rpc.ts';
+import { batchText, jsonRpcNumbers, writeError } from '../../core/codecs/json-rpc.ts';
 import { ChatError, type ErrorCode } from '../../core/errors.ts';
 import type { DoorKind } from './first-bytes.ts';
 
@@ -30,7 +30,11 @@ const spellings: Readonly<Record<DoorKind, (error: ChatError) => Uint8Array>> = 
   tls: (error) => Uint8Array.of(0x15, 3, 3, 0, 2, 2, tlsAlerts[error.code] ?? unexpectedMessage),
   http,
   line: (error) => Buffer.from(`${writeError(null, error)}\n`),
-  batch: (error) => Buffer.from(`${writeError(null, error)}\n`),
+  // A batch is no request at all in this protocol (JSON-RPC 2.0 section 5.1); other refusals carry their own number.
+  batch: (error) =>
+    Buffer.from(
+      `${writeError(null, error, error === batchRefused ? jsonRpcNumbers.notRequest : undefined)}\n`,
+    ),
   slash: (error) => Buffer.from(`error: ${error.message}\n`),
   text: (error) => Buffer.from(`error: ${error.message}\n`),
   'too-long': (error) => Buffer.from(`error: ${error.message}\n`),
@@ -91,8 +95,7 @@ export function notServed(kind: DoorKind): ChatError {
   }
 }
 
-const batch = readFrame('[]');
-const batchRefused = batch.kind === 'bad' ? batch.error : new ChatError('invalid', 'batches are not served');
+const batchRefused = new ChatError('invalid', batchText);
 
 /** Why clear text is refused by a server that speaks TLS only. */
 export function clearTextRefused(): ChatError {

@@ -48,7 +48,7 @@ const notServed: ReadonlyArray<readonly [string, string, string]> = [
   [
     'a batch',
     '[{"jsonrpc":"2.0","id":1,"method":"echo"}]\n',
-    '{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"batches are not served: send one request per line","data":{"code":"invalid"}}}\n',
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batches are not served: send one request per line","data":{"code":"invalid"}}}\n',
   ],
 ];
 
