@@ -37,11 +37,14 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
   }
   tell({ kind: 'opened' });
   const on = { database, memory: new Memory() };
+  let isOver = false;
 
   function serve(calls: readonly CallMessage[]): void {
+    if (isOver) return;
     try {
       tell({ kind: 'results', results: runBatch(on, calls) });
     } catch (error) {
+      isOver = true;
       tell({ kind: 'fatal', message: error instanceof Error ? error.message : String(error) });
       port.close();
       // No goodbye: closing in order would write.
@@ -62,7 +65,8 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
       next = (receiveMessageOnPort(port) as { message: StoreMessage } | undefined)?.message;
     }
     if (calls.length > 0) serve(calls);
-    if (next === 'close') {
+    if (next === 'close' && !isOver) {
+      isOver = true;
       database.close();
       tell({ kind: 'closed' });
       port.close();
