@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import {
   jsonRpcEvents,
+  jsonRpcNumbers,
   pingRequest,
   type RpcId,
   readFrame,
@@ -161,8 +162,10 @@ class LineDoor implements OpenDoor {
     }
     if (this.#connection.isGone) return;
     if (this.#lines !== '') this.#dropLines();
-    if (this.#reader.failure && !this.#isClosing)
-      this.#closeAfterCalls(writeError(null, this.#reader.failure));
+    const { failure } = this.#reader;
+    // What is not UTF-8 is not JSON either (RFC 8259 section 8.1).
+    const number = failure?.code === 'invalid' ? jsonRpcNumbers.notJson : undefined;
+    if (failure && !this.#isClosing) this.#closeAfterCalls(writeError(null, failure, number));
     if (this.#closesWhenIdle) {
       if (this.#queue.isIdle) this.#close();
     } else if (!this.#isClosing) {

@@ -114,5 +114,5 @@ export function tooManyConnections(whose: 'server' | 'address'): ChatError {
 
 /** What was begun has not been finished in time. */
 export function tooSlow(what: string, ms: number): ChatError {
-  return new ChatError('timeout', `${what} within ${ms / 1_000} seconds`);
+  return new ChatError('timeout', `${what} within ${ms === 1_000 ? '1 second' : `${ms / 1_000} seconds`}`);
 }

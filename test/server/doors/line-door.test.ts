@@ -250,7 +250,7 @@ describe('the line door refuses', () => {
       Buffer.concat([Buffer.from(call(1)), Buffer.from('{"\xff"}\n', 'latin1'), Buffer.from(call(2))]),
     );
     await client.ended();
-    expect(client.frames).toEqual([result(1), failed(-32_602, 'the line is not UTF-8', { code: 'invalid' })]);
+    expect(client.frames).toEqual([result(1), failed(-32_700, 'the line is not UTF-8', { code: 'invalid' })]);
   });
 
   it('a line that is too long, before its end has come; one of exactly the limit is read', async () => {
