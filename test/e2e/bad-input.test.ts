@@ -1,307 +1,576 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { converse, type Lab, nextLine, openLab, type RunningServer } from './support/lab.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { maxLineBytes } from '../../src/core/policy.ts';
+import { type Person, type ServerProcess, World } from './support/server.ts';
+import { between } from './support/tampering.ts';
+import { Wire } from './support/wire.ts';
 
-let lab: Lab;
-let server: RunningServer;
-const to = (port: number): Record<string, string> => ({ CHAT_SERVER: `127.0.0.1:${port}` });
-
-beforeAll(async () => {
-  lab = openLab();
-  server = await lab.serve(['--line-wait', '1']);
-  expect((await lab.run('alice', ['register', 'alice'], { env: to(server.port) })).code).toBe(0);
-  expect((await lab.run('bob', ['register', 'bob'], { env: to(server.port) })).code).toBe(0);
-}, 60_000);
-afterAll(() => lab.close());
-
-const alice = (args: readonly string[], input: string | Uint8Array = '') =>
-  lab.run('alice', args, { input, env: to(server.port) });
-
-describe('what a person gets wrong', () => {
-  it('is told the same for an unknown user and a wrong password (ASVS 6.3.8)', async () => {
-    const env = { ...to(server.port), CHAT_PASSWORD: 'not the password' };
-    const wrong = await lab.run('stranger', ['login', 'alice'], { env });
-    const unknown = await lab.run('stranger', ['login', 'nobody'], { env });
-    expect(wrong.code).toBe(4);
-    expect(wrong.err).toContain('unknown user or wrong secret');
-    const withoutTrust = (text: string): string => text.replace(/^trusting .*\n/, '');
-    expect({ ...unknown, err: withoutTrust(unknown.err) }).toEqual({
-      ...wrong,
-      err: withoutTrust(wrong.err),
-    });
-  });
-
-  it.each([
-    ['a name that is taken', ['register', 'bob'], 7, 'username: taken already'],
-    ['a bad name', ['register', 'no spaces'], 2, 'a name has 1 to 32 characters'],
-    ['an unknown room', ['send', '#nowhere', 'x'], 6, 'there is no such room'],
-    ['an unknown user', ['send', '@nobody', 'x'], 6, 'there is no such user'],
-    ['text where a target should be', ['send', '@bob hi'], 2, 'is no #room or @user'],
-    ['an unknown command', ['sned'], 2, 'did you mean send?'],
-    ['a password as an argument', ['login', 'alice', '--password', 'x'], 2, '--password'],
-  ])('%s', async (_what, args, code, text) => {
-    const outcome = await alice(args);
-    expect(outcome.err).toContain(text);
-    expect(outcome.code).toBe(code);
-    expect(outcome.out).toBe('');
-    expect(outcome.err).not.toMatch(/\n\s+at /);
-  });
-
-  it('a password of 5 characters is refused, one of 6 is taken', async () => {
-    const register = (name: string, password: string) =>
-      lab.run(name, ['register', name], { env: { ...to(server.port), CHAT_PASSWORD: password } });
-    const short = await register('five', '12345');
-    expect(short.code).toBe(2);
-    expect(short.err).toContain('6');
-    expect((await register('six', '123456')).code).toBe(0);
-  });
-
-  it('a room that one is not in is forbidden', async () => {
-    expect((await alice(['join', '#closed', '--create'])).code).toBe(0);
-    const outcome = await lab.run('bob', ['send', '#closed', 'x'], { env: to(server.port) });
-    expect(outcome.code).toBe(5);
-    expect(outcome.err).toContain('join the room first');
-  });
-
-  it('a message of 16,384 bytes is stored, one of 16,385 is refused before it is sent, and so is one that is not UTF-8', async () => {
-    expect((await alice(['send'], 'x'.repeat(16_384))).code).toBe(0);
-    const long = await alice(['send'], 'x'.repeat(16_385));
-    expect(long.code).toBe(2);
-    expect(long.err).toContain('16');
-    const odd = await alice(['send'], new Uint8Array([0x61, 0xff, 0x62]));
-    expect(odd.code).toBe(2);
-    expect(odd.err).toContain('UTF-8');
-  });
-
-  it('a server that is not there', async () => {
-    const outcome = await lab.run('alice', ['login', 'alice'], { env: to(1) });
-    expect(outcome.code).toBe(3);
-    expect(outcome.err).toContain('connection refused');
-  });
-
-  it('a state directory that cannot be written', async () => {
-    const file = join(lab.directory, 'a-file');
-    writeFileSync(file, '');
-    const outcome = await lab.run('carol', ['register', 'carol'], {
-      env: { ...to(server.port), XDG_STATE_HOME: join(file, 'state') },
-    });
-    expect(outcome.code).toBe(2);
-    expect(outcome.err).toContain(file);
-  });
+/** How a command ends that was refused: nothing on stdout, one line on stderr. */
+const refused = (code: number, text: string) => ({ code, out: '', err: `chat: ${text}\n` });
+const wireError = (code: number, message: string, data: object) => ({
+  jsonrpc: '2.0',
+  id: 1,
+  error: { code, message, data },
 });
+/** The same with the id of a line that was no request. */
+const lineError = (code: number, message: string, data: object) =>
+  JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message, data } });
 
-describe('what arrives at the line door', () => {
-  const errorOf = (line: string): unknown => {
-    const { id, error } = JSON.parse(line) as {
-      id: unknown;
-      error: { code: number; data: { code: string; field?: string } };
+/** What `chat` keeps of the one login of a person. */
+function savedLogin({ home }: Person): { session_token: string; refresh_token: string } {
+  const directory = join(home, 'state', 'chat', 'logins');
+  const names = readdirSync(directory).filter((name) => name.endsWith('.json'));
+  expect(names).toHaveLength(1);
+  return JSON.parse(readFileSync(join(directory, String(names[0])), 'utf8'));
+}
+
+describe('names and passwords', () => {
+  it('an unknown user and a wrong password are refused in the same words, with exit 4', async () => {
+    const world = new World();
+    const server = await world.serve();
+    await world.person('alice', server).register();
+    const spy = await between(server);
+    const guesser = world.person('guesser', spy.server);
+    const wrong = await guesser.run(['login', 'alice']);
+    const unknown = await guesser.run(['login', 'nobody']);
+    expect(wrong).toEqual(refused(4, 'unknown user or wrong secret'));
+    expect(unknown).toEqual(wrong);
+    const refusal = {
+      code: -32001,
+      message: 'unknown user or wrong secret',
+      data: { code: 'unauthenticated' },
     };
-    return { id, number: error.code, ...error.data };
-  };
-
-  it.each([
-    ['not JSON', '{nonsense\n', { id: null, number: -32_700, code: 'invalid' }],
-    ['nested 30,000 deep', `{"a":${'['.repeat(30_000)}\n`, { id: null, number: -32_600, code: 'invalid' }],
-    [
-      'an unknown method',
-      '{"jsonrpc":"2.0","id":1,"method":"x.y"}\n',
-      { id: 1, number: -32_601, code: 'unsupported' },
-    ],
-    [
-      'a call before login',
-      '{"jsonrpc":"2.0","id":1,"method":"account.me"}\n',
-      { id: 1, number: -32_001, code: 'unauthenticated' },
-    ],
-    [
-      'a token of the wrong kind',
-      `{"jsonrpc":"2.0","id":1,"method":"login.resume","params":{"session_token":"cr1_${'A'.repeat(43)}"}}\n`,
-      { id: 1, number: -32_001, code: 'unauthenticated' },
-    ],
-    [
-      'a field that is not known',
-      '{"jsonrpc":"2.0","id":1,"method":"login.resume","params":{"session_token":"x","y":1}}\n',
-      { id: 1, number: -32_602, code: 'invalid', field: 'y' },
-    ],
-  ])('%s is answered with its code, and the connection goes on', async (_what, line, error) => {
-    const ping = '{"jsonrpc":"2.0","id":"after","method":"ping"}\n';
-    // A ping is answered at once, before a call that was made earlier.
-    const said = (await converse(server.port, line + ping, 2)).trim().split('\n');
-    expect(said).toHaveLength(2);
-    const pong = '{"jsonrpc":"2.0","id":"after","result":{}}';
-    expect(said).toContain(pong);
-    expect(errorOf(said.find((answer) => answer !== pong) ?? '')).toEqual(error);
+    expect(spy.answers('login.finish')).toEqual([refusal, refusal]);
   });
 
-  it.each([
-    ['an overlong line', `{"a":"${'x'.repeat(140_000)}"}\n`, 'too-large'],
-    ['bytes that are not UTF-8', new Uint8Array([0x7b, 0xff, 0x7d, 0x0a]), 'invalid'],
-    ['a line that is never finished', '{"jsonrpc":"2.0",', 'timeout'],
-  ])('%s is answered, and the connection closed', async (_what, bytes, code) => {
-    const said = await converse(server.port, bytes);
-    expect(said.trim().split('\n')).toHaveLength(1);
-    expect(errorOf(said)).toMatchObject({ id: null, code });
-  });
-
-  it('leaves the server able to take a normal login', async () => {
-    expect(await alice(['whoami'])).toEqual({ code: 0, out: 'alice\n', err: '' });
-  });
-});
-
-describe('a server that is not to be trusted', () => {
-  it('is refused when its key has changed, until its fingerprint is given', async () => {
-    const first = await lab.serve([], join(lab.directory, 'one'));
-    const { port } = first;
-    expect((await lab.run('dora', ['register', 'dora'], { env: to(port) })).code).toBe(0);
-    await first.stop();
-    const second = await lab
-      .serve(['--listen', `127.0.0.1:${port}`], join(lab.directory, 'two'))
-      .catch(() => undefined);
-    if (!second) return; // Somebody else took the port meanwhile.
-    const outcome = await lab.run('dora', ['whoami'], { env: to(port) });
-    expect(outcome.code).toBe(9);
-    expect(outcome.err).toContain(second.fingerprint);
-    await second.stop();
-  });
-
-  it.each([
-    ['cost 4', { cost: 4 }],
-    ['cost 31', { cost: 31 }],
-    ['another suite', { suite: 'CHAT-SCRAM-ROT13-1' }],
-  ])('gets no verifier when it asks for %s', async (_what, answer) => {
-    const seen: string[] = [];
-    const fake = createServer((socket) => {
-      socket.on('error', () => {});
-      socket.on('data', (chunk) => {
-        for (const line of chunk.toString().trim().split('\n')) {
-          const { id, method } = JSON.parse(line) as { id: unknown; method: string };
-          seen.push(method);
-          const result = {
-            realm: 'r',
-            cost: 10,
-            suite: 'CHAT-SCRAM-BCRYPT-1',
-            server_key: 'AAAA',
-            ...answer,
-          };
-          socket.write(`${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`);
-        }
-      });
-    }).listen(0, '127.0.0.1');
-    await once(fake, 'listening');
-    const { port } = fake.address() as { port: number };
-    const outcome = await lab.run('erik', ['register', 'erik'], {
-      env: { CHAT_SERVER: `plain://127.0.0.1:${port}` },
+  it('a name that is taken is exit 7, and no error with --ignore-exists', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    expect(await alice.run(['register', 'alice'])).toEqual(refused(7, 'username: taken already'));
+    expect(await alice.run(['register', 'alice', '--ignore-exists'])).toEqual({
+      code: 0,
+      out: '',
+      err: 'alice exists; logged in\n',
     });
-    fake.close();
-    expect(outcome.code).toBe(9);
-    expect(seen).toEqual(['account.begin-register']);
+  });
+
+  it('a bad name and a password of 5 characters are exit 2, and the server is not asked', async () => {
+    const world = new World();
+    const alice = world.person('alice', 'plain://127.0.0.1:1');
+    expect(await alice.run(['register', 'Not A Name'])).toEqual(
+      refused(
+        2,
+        "NAME: a name has 1 to 32 characters of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit",
+      ),
+    );
+    expect(await alice.run(['register', 'alice'], '', { CHAT_PASSWORD: '12345' })).toEqual(
+      refused(2, 'password: it has at least 6 characters'),
+    );
+  });
+
+  it('a password of 6 characters is taken', async () => {
+    const world = new World();
+    const alice = world.person('alice', await world.serve());
+    const env = { CHAT_PASSWORD: '123456' };
+    expect(await alice.succeed(['register', 'alice'], '', env)).toBe('');
+    expect(await alice.succeed(['login', 'alice'], '', env)).toBe('');
+  });
+
+  it('text where a target should be, an unknown command and a password as an argument are exit 2', async () => {
+    const alice = new World().person('alice', 'plain://127.0.0.1:1');
+    expect(await alice.run(['send', '@bob hi'])).toEqual(
+      refused(
+        2,
+        `"@bob hi" is no #room or @user; text that begins so needs a target before it: chat send '#lobby' '@bob hi'`,
+      ),
+    );
+    const unknown = await alice.run(['sned']);
+    expect([unknown.code, unknown.out]).toEqual([2, '']);
+    expect(unknown.err).toContain('did you mean send?');
+    const shown = await alice.run(['login', 'alice', '--password', 'x']);
+    expect([shown.code, shown.out]).toEqual([2, '']);
+    expect(shown.err).toContain('--password');
   });
 });
 
-describe('a session', () => {
-  it('that has expired is exit code 4, and a login makes a new one', async () => {
-    const brief = await lab.serve(['--session-idle', '1', '--refresh', '1'], join(lab.directory, 'brief'));
-    expect((await lab.run('fay', ['register', 'fay'], { env: to(brief.port) })).code).toBe(0);
-    // The tail is closed by the server when its session ends, and cannot go on.
-    const tail = lab.start('fay', ['tail'], { env: to(brief.port) });
-    tail.stdout?.resume();
-    tail.stderr?.resume();
-    const [code] = (await once(tail, 'close')) as [number | null];
-    expect(code).toBe(4);
-    const outcome = await lab.run('fay', ['send', 'x'], { env: to(brief.port) });
-    expect(outcome.code).toBe(4);
-    expect(outcome.err).toContain('chat login');
-    await brief.stop();
+describe('messages and rooms', () => {
+  it('an unknown room or person is exit 6, and a room that one is not in exit 5', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    const bob = await world.person('bob', server).register();
+    await alice.succeed(['join', 'ops', '--create']);
+    for (const args of [
+      ['send', '#none', 'hi'],
+      ['tail', '#none', '--once'],
+      ['tail', '#none'],
+    ]) {
+      expect(await bob.run(args)).toEqual(refused(6, 'to: there is no such room'));
+    }
+    expect(await bob.run(['send', '@nobody', 'hi'])).toEqual(refused(6, 'to: there is no such user'));
+    for (const args of [
+      ['send', '#ops', 'hi'],
+      ['tail', '#ops', '--once'],
+      ['tail', '#ops'],
+    ]) {
+      expect(await bob.run(args)).toEqual(refused(5, 'to: join the room first'));
+    }
+  });
+
+  it('a message of 16,384 bytes is stored whole; one of 16,385 is refused by the command and by the server', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    // Two bytes a character: bytes are counted, not characters.
+    const most = 'é'.repeat(8_192);
+    expect(await alice.run(['send'], most)).toEqual({ code: 0, out: '', err: '' });
+    expect(await alice.run(['send'], `${most}x`)).toEqual(
+      refused(2, 'the text has 16385 bytes; a message has at most 16384'),
+    );
+    const wire = await Wire.open(server.port);
+    await wire.call('login.resume', { session_token: savedLogin(alice).session_token });
+    expect(await wire.call('message.send', { to: '#lobby', text: `${most}x` })).toEqual(
+      wireError(-32006, 'text: a message has at most 16384 bytes', { code: 'too-large', field: 'text' }),
+    );
+    expect(await alice.json(['tail', '--once', '#lobby'])).toMatchObject([{ seq: 1, text: most }]);
+  });
+
+  it('a text that is not UTF-8 is exit 2', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    expect(await alice.run(['send'], Buffer.of(0x61, 0xff, 0x62))).toEqual(
+      refused(2, 'stdin is not UTF-8 text'),
+    );
   });
 });
 
-describe('a data directory', () => {
-  it('serves one server: a second one names the first and exits with 3', async () => {
-    await expect(lab.serve([], server.data)).rejects.toThrow(
-      new RegExp(
-        `^exit 3: chat: the data directory .* is in use by another chat server \\(process ${server.child.pid}`,
+describe('lines on the wire', () => {
+  const world = new World(afterAll);
+  let server: ServerProcess;
+  beforeAll(async () => {
+    server = await world.serve(['--line-wait', '1']);
+  });
+
+  const ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n';
+  const pong = '{"jsonrpc":"2.0","id":1,"result":{}}';
+
+  it.each([
+    [
+      'has an unknown method',
+      '{"jsonrpc":"2.0","id":7,"method":"x.y"}\n',
+      '{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"there is no operation of this name: x.y","data":{"code":"unsupported"}}}',
+    ],
+    [
+      'comes before the login',
+      '{"jsonrpc":"2.0","id":7,"method":"account.me"}\n',
+      '{"jsonrpc":"2.0","id":7,"error":{"code":-32001,"message":"log in first","data":{"code":"unauthenticated"}}}',
+    ],
+    [
+      'has an unknown field',
+      '{"jsonrpc":"2.0","id":7,"method":"login.resume","params":{"session_token":"x","y":1}}\n',
+      '{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"y: there is no such field here","data":{"code":"invalid","field":"y"}}}',
+    ],
+    ['is not JSON', '{nope}\n', lineError(-32700, 'not JSON', { code: 'invalid' })],
+    [
+      'nests 30,000 deep',
+      `{"jsonrpc":"2.0","id":1,"method":"ping","params":${'['.repeat(30_000)}${']'.repeat(30_000)}}\n`,
+      lineError(-32600, 'nested deeper than 64 levels', { code: 'invalid' }),
+    ],
+    [
+      'is a batch, but not the first',
+      `${ping}[${ping.trim()}]\n`,
+      `${pong}\n${lineError(-32600, 'batches are not served: send one request per line', { code: 'invalid' })}`,
+    ],
+  ])('one that %s is answered, and the next is served', async (_what, line, answer) => {
+    const wire = await Wire.open(server.port);
+    wire.write(line);
+    const answers = answer.split('\n');
+    for (const expected of answers) expect(await wire.line()).toBe(expected);
+    wire.write(ping);
+    expect(await wire.line()).toBe(pong);
+  });
+
+  it.each([
+    [
+      'is not UTF-8',
+      Buffer.concat([Buffer.from('{"a":"'), Buffer.of(0xff), Buffer.from(`"}\n${ping}`)]),
+      lineError(-32700, 'the line is not UTF-8', { code: 'invalid' }),
+    ],
+    [
+      'is too long and finished',
+      Buffer.from(`{"a":"${'x'.repeat(maxLineBytes)}"}\n${ping}`),
+      lineError(-32006, 'a line has at most 131072 bytes', { code: 'too-large' }),
+    ],
+    [
+      'is too long and not finished',
+      Buffer.from(`{"a":"${'x'.repeat(maxLineBytes)}`),
+      lineError(-32006, 'a line has at most 131072 bytes', { code: 'too-large' }),
+    ],
+    [
+      'is never finished',
+      Buffer.from('{"jsonrpc":"2.0",'),
+      lineError(-32010, 'a line was not finished within 1 second', { code: 'timeout' }),
+    ],
+    ['never says what it is', Buffer.from('hel'), 'error: the first line was not finished within 1 second'],
+  ])('one that %s is answered, and the connection closed', async (_what, bytes, answer) => {
+    const wire = await Wire.open(server.port);
+    wire.write(bytes);
+    expect(await wire.rest()).toEqual([answer]);
+  });
+});
+
+describe('tokens', () => {
+  it('one of the wrong kind is refused like one that was made up', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    const { session_token, refresh_token } = savedLogin(alice);
+    const wire = await Wire.open(server.port);
+    const refusal = wireError(-32001, 'the session is unknown, expired or revoked', {
+      code: 'unauthenticated',
+    });
+    expect(await wire.call('login.resume', { session_token: refresh_token })).toEqual(refusal);
+    expect(await wire.call('login.resume', { session_token: `cs1_${'A'.repeat(43)}` })).toEqual(refusal);
+    expect(await wire.call('session.refresh', { refresh_token: session_token })).toEqual(refusal);
+    expect(await alice.run(['whoami'], '', { CHAT_TOKEN: refresh_token })).toEqual(
+      refused(4, 'CHAT_TOKEN is not a session token that is alive on this server'),
+    );
+    expect(await alice.succeed(['whoami'])).toBe('alice\n');
+  });
+
+  it('a tail whose session expires ends with exit 4, and a login makes a new one', async () => {
+    const world = new World();
+    const server = await world.serve(['--session-idle', '1', '--refresh', '1']);
+    const alice = await world.person('alice', server).register();
+    const { code, out, err } = await alice.run(['tail']);
+    expect([code, out, err.trim().split('\n').at(-1)]).toEqual([
+      4,
+      '',
+      `chat: the session has ended on chat://${server.address}; log in with: chat login`,
+    ]);
+    expect((await alice.run(['login', 'alice'])).code).toBe(0);
+  });
+
+  it('one that has expired closes its connection, and is exit 4', async () => {
+    const world = new World();
+    const server = await world.serve(['--session-idle', '1', '--refresh', '1']);
+    const alice = await world.person('alice', server).register();
+    const { session_token } = savedLogin(alice);
+    const wire = await Wire.open(server.port);
+    const resumed = await wire.call('login.resume', { session_token });
+    // On a slow machine it is over already.
+    if ('result' in (resumed as object)) {
+      expect(await wire.rest()).toEqual([
+        '{"jsonrpc":"2.0","method":"session-ended","params":{"reason":"expired"}}',
+      ]);
+    }
+    expect(await (await Wire.open(server.port)).call('login.resume', { session_token })).toEqual(
+      wireError(-32001, 'the session is unknown, expired or revoked', { code: 'unauthenticated' }),
+    );
+    expect(await alice.run(['whoami'], '', { CHAT_TOKEN: session_token })).toEqual(
+      refused(4, 'CHAT_TOKEN is not a session token that is alive on this server'),
+    );
+    expect(await alice.run(['whoami'])).toEqual(
+      refused(4, `the session has ended on chat://${server.address}; log in with: chat login`),
+    );
+  });
+});
+
+describe('a server', () => {
+  it('that is not there is exit 3', async () => {
+    const world = new World();
+    const listener = createServer().listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address() as AddressInfo;
+    listener.close();
+    await once(listener, 'close');
+    const alice = world.person('alice', `127.0.0.1:${port}`);
+    const absent = refused(3, `chat://127.0.0.1:${port}: cannot connect: connection refused`);
+    expect(await alice.run(['login', 'alice'])).toEqual(absent);
+    const env = { CHAT_TOKEN: `cs1_${'A'.repeat(43)}` };
+    expect(await alice.run(['send', 'hi', '--timeout', '0.2'], '', env)).toMatchObject({ code: 3, out: '' });
+    expect(await alice.run(['tail'], '', env)).toEqual(absent);
+  });
+
+  it('whose key has changed is exit 9 for every command, and nothing is sent to it', async () => {
+    const world = new World();
+    const first = await world.serve();
+    const alice = await world.person('alice', first).register();
+    await first.stop();
+    const second = await world.serve([], { listen: first.address, data: world.path('other') });
+    expect(second.fingerprint).not.toBe(first.fingerprint);
+    const changed = refused(
+      9,
+      `the key of chat://${first.address} has changed: ${join(alice.home, 'state', 'chat', 'known_servers.json')} has ${first.fingerprint}, the server shows ${second.fingerprint}; somebody may be in between. If its operator confirms the new key, pass --fingerprint ${second.fingerprint} once`,
+    );
+    for (const args of [['whoami'], ['send', 'hi'], ['tail'], ['login', 'alice'], ['register', 'alice2']]) {
+      expect(await alice.run(args)).toEqual(changed);
+    }
+    expect(await alice.run(['whoami', '--fingerprint', second.fingerprint])).toEqual(
+      refused(4, `the session has ended on chat://${first.address}; log in with: chat login`),
+    );
+    const log = await second.stop();
+    expect(
+      log.err.split('\n').filter((line) => /audit operation=(?!login\.resume|session\.refresh)/.test(line)),
+    ).toEqual([]);
+  });
+});
+
+describe('somebody between client and server', () => {
+  const replaced = (result: Record<string, unknown>, from: RegExp, to: string) => {
+    const message = String(result.message);
+    expect(message).toMatch(from);
+    return { ...result, message: message.replace(from, to) };
+  };
+  const distrust = 'the server cannot be trusted with a login: ';
+
+  it.each([4, 31])('who makes the login cost %i gets no proof: exit 9', async (cost) => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    const thief = await between(server, (method, result) =>
+      method === 'login.begin' ? replaced(result, /,i=10,/, `,i=${cost},`) : result,
+    );
+    expect(await alice.run(['login', 'alice', '--server', thief.server])).toEqual(
+      refused(9, `${distrust}it asks for cost ${cost}, which is not within 10 to 14`),
+    );
+    expect(thief.called).toEqual(['login.begin']);
+  });
+
+  it('who asks for another suite gets no verifier: exit 9', async () => {
+    const world = new World();
+    const thief = await between(await world.serve(), (method, result) =>
+      method === 'account.begin-register' ? { ...result, suite: 'CHAT-SCRAM-ROT13-1' } : result,
+    );
+    expect(await world.person('alice', thief.server).run(['register', 'alice'])).toEqual(
+      refused(9, `${distrust}it asks for a verifier that this client does not know`),
+    );
+    expect(thief.called).toEqual(['account.begin-register']);
+  });
+
+  it.each([4, 31])('who makes the registration cost %i gets no verifier: exit 9', async (cost) => {
+    const world = new World();
+    const server = await world.serve();
+    const thief = await between(server, (method, result) =>
+      method === 'account.begin-register' ? { ...result, cost } : result,
+    );
+    expect(await world.person('alice', thief.server).run(['register', 'alice'])).toEqual(
+      refused(9, `${distrust}it asks for cost ${cost}, which is not within 10 to 14`),
+    );
+    expect(thief.called).toEqual(['account.begin-register']);
+  });
+
+  it('who strips the offered binding, with the stolen key of the server, gets no proof: exit 9', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    const thief = await between(
+      server,
+      (method, result) => {
+        if (method !== 'login.begin') return result;
+        expect(result.bindings).toEqual(['tls-exporter']);
+        return { ...result, bindings: [] };
+      },
+      'chat',
+    );
+    expect(
+      await alice.run(['login', 'alice', '--server', thief.server, '--fingerprint', server.fingerprint]),
+    ).toEqual(refused(9, `${distrust}what it offers was changed on the way`));
+    expect(thief.called).toEqual(['login.begin']);
+  });
+
+  it('who only relays, with the stolen key of the server, is found out by the binding: exit 4', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    const relay = await between(server, undefined, 'chat');
+    expect(
+      await alice.run(['login', 'alice', '--server', relay.server, '--fingerprint', server.fingerprint]),
+    ).toEqual(refused(4, 'the login does not fit this connection (channel-bindings-dont-match)'));
+    expect(relay.called).toEqual(['login.begin', 'login.finish']);
+  });
+
+  it.each([
+    ['no signature', undefined],
+    ['a wrong signature', `v=${Buffer.alloc(32).toString('base64')}`],
+  ])('who has %s gets no session: exit 4, and the server is told', async (_what, message) => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    await alice.succeed(['logout']);
+    const thief = await between(server, (method, result) =>
+      method === 'login.finish' ? { ...result, message } : result,
+    );
+    expect(await alice.run(['login', 'alice', '--server', thief.server])).toEqual(
+      refused(4, 'the server could not prove that it knows this account'),
+    );
+    expect(thief.called).toEqual(['login.begin', 'login.finish', 'login.reject']);
+    expect(readdirSync(join(alice.home, 'state', 'chat', 'logins'))).toEqual([]);
+    await alice.succeed(['login', 'alice']);
+    expect(await alice.json(['sessions'])).toHaveLength(1);
+  });
+});
+
+describe('files', () => {
+  it('a state directory that cannot be made is exit 2 before the server is asked for anything', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const spy = await between(server);
+    const alice = world.person('alice', spy.server);
+    const file = world.path('a-file');
+    writeFileSync(file, '');
+    expect(await alice.run(['register', 'alice'], '', { XDG_STATE_HOME: file })).toEqual(
+      refused(2, `${file}/chat/logins: cannot make the directory (ENOTDIR)`),
+    );
+    expect(spy.called).toEqual([]);
+  });
+
+  it('a state directory that cannot be written is exit 2 before the server is asked for anything', async (context) => {
+    const world = new World();
+    const server = await world.serve();
+    const spy = await between(server);
+    const alice = world.person('alice', spy.server);
+    const state = world.path('read-only');
+    mkdirSync(join(state, 'chat', 'logins'), { recursive: true, mode: 0o700 });
+    if (!mounted(state, '1m', ['chat', 'chat/logins'])) {
+      context.skip('SKIPPED: no right to mount a tmpfs');
+      return;
+    }
+    execFileSync('mount', ['-o', 'remount,ro', state]);
+    expect(await alice.run(['register', 'alice'], '', { XDG_STATE_HOME: state })).toEqual(
+      refused(2, `${state}/chat/logins: cannot write there (EROFS)`),
+    );
+    expect(spy.called).toEqual([]);
+  });
+
+  it('a database from a newer version is exit 3 and left as it is', async () => {
+    const world = new World();
+    const server = await world.serve();
+    await server.stop();
+    const file = join(server.data, 'chat.db');
+    const bytes = readFileSync(file);
+    bytes.writeUInt32BE(99, 60); // user_version
+    writeFileSync(file, bytes);
+    expect(await world.startServer().ended).toEqual(
+      refused(
+        3,
+        `${file} was written by a newer chat (its format is 99, this one knows 1): start that version, or restore an older backup`,
+      ),
+    );
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+  });
+
+  it.each([
+    ['that is no database', 0, 'file is not a database'],
+    ['whose pages are damaged', 100, 'database disk image is malformed'],
+  ])('a database %s is exit 3 and left as it is', async (_what, from, why) => {
+    const world = new World();
+    const server = await world.serve();
+    await server.stop();
+    const file = join(server.data, 'chat.db');
+    const bytes = readFileSync(file);
+    bytes.fill(0xa5, from);
+    writeFileSync(file, bytes);
+    expect(await world.startServer().ended).toEqual(
+      refused(3, `${file} is damaged (${why}): restore a backup; the file was left as it is`),
+    );
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+  });
+
+  it('a data directory that cannot be made is exit 3', async () => {
+    const world = new World();
+    const file = world.path('a-file');
+    writeFileSync(file, '');
+    expect(await world.startServer([], { data: join(file, 'data') }).ended).toEqual(
+      refused(
+        3,
+        `the data directory ${file}/data cannot be written (ENOTDIR): give another with --data, or change its permissions`,
       ),
     );
   });
 
-  it('that cannot be made is exit code 3 and named', async () => {
-    const file = join(lab.directory, 'not-a-directory');
-    writeFileSync(file, '');
-    await expect(lab.serve([], join(file, 'data'))).rejects.toThrow(
-      /^exit 3: chat: the data directory .* cannot be/,
-    );
-  });
-
-  it('with a database from a newer version, or a damaged one, is refused and left as it is', async () => {
-    const data = join(lab.directory, 'newer');
-    await (await lab.serve([], data)).stop();
-    const path = join(data, 'chat.db');
-    const database = new DatabaseSync(path);
-    database.exec('PRAGMA user_version = 999');
-    database.close();
-    const before = readFileSync(path);
-    await expect(lab.serve([], data)).rejects.toThrow(/^exit 3: chat: .*newer.*999/);
-    expect(readFileSync(path).equals(before)).toBe(true);
-
-    const damaged = join(lab.directory, 'damaged');
-    mkdirSync(damaged);
-    copyFileSync('package.json', join(damaged, 'chat.db'));
-    await expect(lab.serve([], damaged)).rejects.toThrow(
-      /^exit 3: chat: .*chat\.db.* (damaged|not a database)/,
-    );
-    expect(readFileSync(join(damaged, 'chat.db')).equals(readFileSync('package.json'))).toBe(true);
-  });
-});
-
-describe('a full disk', () => {
-  it('refuses what it cannot store, goes on reading, and takes messages again when there is room', async ({
-    skip,
-  }) => {
-    const mount = join(lab.directory, 'small-disk');
-    mkdirSync(mount);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mount], { stdio: 'ignore' });
-    } catch {
-      skip('NOT RUN: mounting a small file system needs root');
+  it('a full disk stops sends with exit 3, not reads, and is over when there is room again', async (context) => {
+    const world = new World();
+    const disk = world.path('disk');
+    mkdirSync(disk);
+    if (!mounted(disk, '4m')) {
+      context.skip('SKIPPED: no right to mount a tmpfs');
+      return;
     }
-    try {
-      const small = await lab.serve(['--messages-per-second', '0'], join(mount, 'data'));
-      const env = to(small.port);
-      expect((await lab.run('gil', ['register', 'gil'], { env })).code).toBe(0);
-      expect((await lab.run('gil', ['send', 'before'], { env })).code).toBe(0);
-      const ballast = join(mount, 'ballast');
-      expect(() => writeFileSync(ballast, Buffer.alloc(8_000_000))).toThrow(/ENOSPC/);
-      const lines = `${'x'.repeat(16_000)}\n`.repeat(50);
-      const full = await lab.run('gil', ['send', '--lines', '--timeout', '1'], { env, input: lines });
-      expect(full.code).toBe(3);
-      expect(full.err).toContain("the server's disk is full");
-      const read = await lab.run('gil', ['tail', '--since', 'all', '--once', '-o', 'json'], { env });
-      expect(read.out).toContain('"text":"before"');
-      rmSync(ballast);
-      expect((await lab.run('gil', ['send', 'after'], { env })).code).toBe(0);
-      expect(await small.stop()).toBe(0);
-    } finally {
-      execFileSync('umount', ['-l', mount]);
+    const server = await world.serve([], { data: join(disk, 'data') });
+    const alice = await world.person('alice', server).register();
+    const tail = alice.start(['tail', '#lobby', '-o', 'json', '--verbose']);
+    await tail.says(/following/);
+    const text = 'x'.repeat(16_000);
+    const stored = ['before'];
+    await alice.succeed(['send', 'before']);
+    fill(join(disk, 'ballast'));
+
+    let failed = await alice.run(['send', '--timeout', '0.5'], `0 ${text}`);
+    // What the log has allotted already is still used.
+    for (let count = 0; failed.code === 0 && count < 100; count++) {
+      stored.push(`${count} ${text}`);
+      failed = await alice.run(['send', '--timeout', '0.5'], `${count + 1} ${text}`);
     }
+    expect(failed).toEqual(refused(3, "the server's disk is full: nothing was stored, try again later"));
+    const history = async () =>
+      (await alice.json<{ text: string }>(['tail', '#lobby', '--since', 'all', '--once'])).map(
+        (one) => one.text,
+      );
+    expect(await history()).toEqual(stored);
+    expect(await alice.succeed(['whoami'])).toBe('alice\n');
+
+    rmSync(join(disk, 'ballast'));
+    expect(await alice.run(['send', 'after'])).toEqual({ code: 0, out: '', err: '' });
+    expect(await history()).toEqual([...stored, 'after']);
+    for (const [index, expected] of [...stored, 'after'].entries()) {
+      expect(await tail.json()).toMatchObject({ seq: index + 1, text: expected });
+    }
+    expect((await server.stop()).code).toBe(0);
   });
 });
 
-describe('a pipe that closes', () => {
-  it('ends a tail quietly', async () => {
-    const tail = lab.start('alice', ['tail', '#lobby', '--since', 'all'], { env: to(server.port) });
-    let err = '';
-    tail.stderr?.on('data', (chunk) => {
-      err += chunk;
-    });
-    await nextLine(tail);
-    tail.stdout?.destroy();
-    const exited = once(tail, 'exit') as Promise<[number | null]>;
-    await alice(['send', 'one more']);
-    expect((await exited)[0]).toBe(0);
-    expect(err).toBe('');
-  });
-});
+/** Puts a small file system at `place` until the test's end, with these directories in it; false, and loudly so, when the system does not let us. */
+function mounted(place: string, size: string, directories: readonly string[] = []): boolean {
+  const { status, stderr, error } = spawnSync(
+    'mount',
+    ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', place],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (status !== 0) {
+    console.warn(`SKIPPED: no small disk to be had, since mount failed: ${error?.message ?? stderr.trim()}`);
+    return false;
+  }
+  onTestFinished(() => void execFileSync('umount', ['--lazy', place]));
+  for (const directory of directories) mkdirSync(join(place, directory), { mode: 0o700 });
+  return true;
+}
+
+/** Writes a file until there is no room left. */
+function fill(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (;;) writeSync(file, Buffer.alloc(4_096));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(file);
+  }
+}

@@ -240,4 +240,18 @@ describe('a tail whose reader goes away', () => {
     const { code, err } = await tail.ended;
     expect([code, err]).toEqual([0, '']);
   });
+
+  it('ends quietly too when it is idle, at the latest with the next message', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    await alice.succeed(['send', 'one']);
+    const tail = alice.start(['tail', '#lobby', '--verbose']);
+    expect(await tail.line()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d alice: one$/);
+    await tail.says(/following/);
+    const before = tail.err;
+    tail.child.stdout?.destroy();
+    await alice.succeed(['send', 'two']);
+    expect(await tail.ended).toEqual({ code: 0, out: expect.stringContaining(' alice: one'), err: before });
+  });
 });

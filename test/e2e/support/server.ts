@@ -83,13 +83,13 @@ export class Running {
   }
 }
 
-/** A place of its own for one test: directories, processes, people; all gone after it. */
+/** A place of its own for one test, or for all of a group (`afterAll`): directories, processes, people; all gone after it. */
 export class World {
   readonly directory = mkdtempSync(join(tmpdir(), 'chat-e2e-'));
   readonly #running = new Set<Running>();
 
-  constructor() {
-    onTestFinished(() => this.close());
+  constructor(atEnd: (close: () => Promise<void>) => void = onTestFinished) {
+    atEnd(() => this.close());
   }
 
   path(...names: string[]): string {
