@@ -22,7 +22,7 @@ export interface Store {
   credential(username: Username): Promise<{ account: Account; verifier: Verifier } | undefined>;
   usernames(page: { after: string; limit: number }): Promise<Username[]>;
 
-  /** Opens a session; one per device, `maxPerAccount` in all: what had to give way is in `ended`. */
+  /** Opens a session; one per device, `maxPerAccount` in all (0 for any number): what had to give way is in `ended`. */
   openSession(session: NewSession): Promise<OpenedSession>;
   sessionByToken(tokenHash: Uint8Array): Promise<Session | undefined>;
   /** The sessions of one account that are not expired at `now` by `idleMs` and their absolute end, newest use first. */
@@ -64,7 +64,7 @@ export interface Store {
   /** Moves the read marker forward, never back; answers where it stands. */
   markRead(mark: { conversation: ConversationId; userId: UserId; seq: number }): Promise<number>;
 
-  /** Waits for what is under way, closes the files, and lets go of the lock. */
+  /** Waits for what is under way and closes the files. */
   close(): Promise<void>;
 }
 
