@@ -1,6 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,8 +32,8 @@ afterEach(async () => {
 });
 
 /** Another process that takes the lock at a moment; answers what it said. */
-async function starter(at = 0): Promise<{ child: ChildProcess; said: string }> {
-  const child = spawn(process.execPath, [program, directory, `${at}`], {
+async function starter(at = 0, where = directory): Promise<{ child: ChildProcess; said: string }> {
+  const child = spawn(process.execPath, [program, where, `${at}`], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   children.push(child);
@@ -96,7 +106,7 @@ describe('the lock of a data directory', () => {
       before.child.kill('SIGKILL');
       await once(before.child, 'exit');
       const at = Date.now() + 1_500;
-      const starters = await Promise.all(Array.from({ length: 6 }, () => starter(at)));
+      const starters = await Promise.all(Array.from({ length: 8 }, () => starter(at)));
       const holders = starters.filter(({ said }) => said === 'held');
       expect(holders).toHaveLength(1);
       for (const { said } of starters) {
@@ -123,6 +133,30 @@ describe('the lock of a data directory', () => {
     await lock.release();
     expect(readdirSync(long)).toEqual([]);
   });
+
+  // A claim's name is 30 bytes as it begins, and a socket's path 100 at most: 69 is the longest that is bound as it stands.
+  test.each([68, 69, 70, 71])('is one lock, also across processes, on a path of %i bytes', async (bytes) => {
+    const path = join(directory, 'd'.repeat(bytes - directory.length - 1));
+    mkdirSync(path);
+    expect(Buffer.byteLength(path)).toBe(bytes);
+    const { child, said } = await starter(0, path);
+    expect(said).toBe('held');
+    await expect(lockDirectory(path)).rejects.toMatchObject({
+      message: expect.stringContaining(`(process ${child.pid}, since `),
+    });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const lock = await lockDirectory(path);
+    expect((await starter(0, path)).said).toContain(`(process ${process.pid}, since `);
+    await lock.release();
+    expect(readdirSync(path)).toEqual([]);
+  });
+
+  test('is shown to its owner alone', async () => {
+    const lock = await lockDirectory(directory);
+    expect(statSync(join(directory, 'lock')).mode & 0o777).toBe(0o600);
+    await lock.release();
+  });
 });
 
 describe('a data directory', () => {
@@ -132,6 +166,53 @@ describe('a data directory', () => {
     expect(existsSync(path)).toBe(true);
     expect(statSync(path).mode & 0o777).toBe(0o700);
     await opened.close();
+  });
+
+  test('that was open to others is closed to them, and keeps what is in it', async () => {
+    writeFileSync(join(directory, 'kept'), 'kept');
+    for (const mode of [0o755, 0o777, 0o710, 0o701]) {
+      chmodSync(directory, mode);
+      const opened = await openDataDirectory(directory);
+      expect(statSync(directory).mode & 0o777).toBe(0o700);
+      await opened.close();
+    }
+    expect(readFileSync(join(directory, 'kept'), 'utf8')).toBe('kept');
+  });
+
+  test('is one directory by whatever path it is reached: a second server is told who has it', async () => {
+    const path = join(directory, 'data');
+    const link = join(directory, 'link');
+    const opened = await openDataDirectory(path);
+    symlinkSync(path, link);
+    expect(opened.path).toBe(realpathSync(path));
+    for (const other of [path, link, join(link, '..', 'data'), `${path}/`]) {
+      await expect(openDataDirectory(other)).rejects.toMatchObject({
+        code: 'unavailable',
+        message: expect.stringContaining(
+          `the data directory ${opened.path} is in use by another chat server (process ${process.pid}, since `,
+        ),
+      });
+    }
+    await opened.close();
+    const again = await openDataDirectory(link);
+    expect(again.path).toBe(opened.path);
+    await expect(openDataDirectory(path)).rejects.toMatchObject({ code: 'unavailable' });
+    await again.close();
+    expect(readdirSync(path)).toEqual([]);
+  });
+
+  test('that a killed server had through a link is free by its own path', async () => {
+    const path = join(directory, 'data');
+    const link = join(directory, 'link');
+    mkdirSync(path);
+    symlinkSync(path, link);
+    const { child } = await starter(0, link);
+    await expect(openDataDirectory(path)).rejects.toMatchObject({
+      message: expect.stringContaining(`(process ${child.pid}, since `),
+    });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await (await openDataDirectory(path)).close();
   });
 
   test('that cannot be made is named with the reason', async () => {
