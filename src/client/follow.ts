@@ -25,6 +25,12 @@ export interface FollowOptions {
   readonly targets: readonly string[];
   /** Where each conversation begins. A position (`after`, `after_id`) needs targets. */
   readonly from: StartingPoint;
+  /** Where conversations go on that were read before, by name: the last seq that was read; `from` is for the others. */
+  readonly cursors?: ReadonlyMap<string, number> | undefined;
+  /** Of all own conversations: one that begins or is joined later begins with its first message, not with the entry. */
+  readonly wholeLater?: boolean | undefined;
+  /** Told, before any message of theirs, after which seq conversations begin that had no cursor; also when none did. */
+  readonly onStarts?: ((starts: ReadonlyMap<string, number>) => void) | undefined;
   /** Ends the iteration quietly. */
   readonly signal?: AbortSignal | undefined;
   readonly onState?: ((state: FollowState) => void) | undefined;
@@ -32,6 +38,7 @@ export interface FollowOptions {
 
 /** A message may be older than the list in which its new conversation was still missing: its commit took so long, in milliseconds. */
 const unlistedMarginMs = 60_000;
+const beginningOfTime = new Date(0).toISOString();
 /** A message that never comes, however often it is asked for, is the server's loss: it is said, not hidden. */
 const maxGapTries = 5;
 
@@ -93,11 +100,11 @@ interface Progress {
   gap: { readonly to: string; readonly after: number; readonly tries: number } | undefined;
 }
 
-function startProgress({ targets, from }: FollowOptions): Progress {
+function startProgress({ targets, from, cursors }: FollowOptions): Progress {
   return {
     targets: [...new Set(targets.map(canonicalName))],
     start: targets.length === 0 ? startParamsForAll(from) : startParams(from),
-    cursors: new Map(),
+    cursors: new Map(cursors),
     unlistedSince: undefined,
     gap: undefined,
   };
@@ -107,15 +114,17 @@ function startProgress({ targets, from }: FollowOptions): Progress {
 async function* readConnection(
   connection: Connection,
   progress: Progress,
-  { signal, onState }: FollowOptions,
+  options: FollowOptions,
 ): AsyncGenerator<WireMessage, void, undefined> {
+  const { signal, onState } = options;
   const inbox = new Inbox(connection);
   const onAbort = (): void => void connection.close();
   signal?.addEventListener('abort', onAbort);
   try {
     if (signal?.aborted) return;
-    const starts =
-      progress.targets.length === 0 ? startAll(connection, progress) : startEach(connection, progress);
+    const begin = progress.targets.length === 0 ? startAll : startEach;
+    const starts = begin(connection, progress, options);
+    const reading: Reading = { connection, inbox, starts, startedOver: new Map() };
     Promise.all(starts.values()).then(
       () => onState?.({ kind: 'following' }),
       (error: unknown) => inbox.fail(error),
@@ -123,7 +132,7 @@ async function* readConnection(
     while (!signal?.aborted) {
       const message = inbox.take();
       if (!message) await inbox.arrival();
-      else if (await isNext(message, progress, starts, inbox)) yield message;
+      else if (await isNext(message, progress, reading, options)) yield message;
     }
   } finally {
     signal?.removeEventListener('abort', onAbort);
@@ -135,27 +144,46 @@ async function* readConnection(
 type Starts = ReadonlyMap<string, Promise<void>>;
 const everything = '';
 
-function startEach(connection: Connection, progress: Progress): Starts {
+/** One connection that is read. */
+interface Reading {
+  readonly connection: Connection;
+  readonly inbox: Inbox;
+  readonly starts: Starts;
+  /** Conversations that were asked for once more from their beginning, and the last seq of the stream that this replaces. */
+  readonly startedOver: Map<string, number>;
+}
+
+function startEach(connection: Connection, progress: Progress, { onStarts }: FollowOptions): Starts {
   const { targets, start, cursors } = progress;
   const startOne = async (to: string): Promise<void> => {
     const after = cursors.get(to);
     const params = after === undefined ? { to, ...start } : { to, after };
     const answer = await connection.call('conversation.follow', params);
     const begins = believed(connection, answer, (value) => readFollowed(value, to));
-    if (after === undefined) cursors.set(to, begins);
+    if (after !== undefined) return;
+    cursors.set(to, begins);
+    onStarts?.(new Map([[to, begins]]));
   };
   return new Map(targets.map((to) => [to, startOne(to)]));
 }
 
-function startAll(connection: Connection, progress: Progress): Starts {
+function startAll(
+  connection: Connection,
+  progress: Progress,
+  { wholeLater, onStarts }: FollowOptions,
+): Starts {
   const { start, cursors, unlistedSince } = progress;
   const startThem = async (): Promise<void> => {
-    const params =
-      unlistedSince === undefined ? start : { cursors: Object.fromEntries(cursors), since: unlistedSince };
+    const others = unlistedSince === undefined ? start : { since: unlistedSince };
+    const params = cursors.size === 0 ? others : { cursors: Object.fromEntries(cursors), ...others };
     const answer = await connection.call('conversation.follow', params);
     const { at, starts } = believed(connection, answer, readFollowing);
-    progress.unlistedSince ??= new Date(Date.parse(at) - unlistedMarginMs).toISOString();
-    for (const [to, after] of starts) if (!cursors.has(to)) cursors.set(to, after);
+    progress.unlistedSince ??= wholeLater
+      ? beginningOfTime
+      : new Date(Date.parse(at) - unlistedMarginMs).toISOString();
+    const begun = new Map([...starts].filter(([to]) => !cursors.has(to)));
+    for (const [to, after] of begun) cursors.set(to, after);
+    onStarts?.(begun);
   };
   return new Map([[everything, startThem()]]);
 }
@@ -164,21 +192,50 @@ function startAll(connection: Connection, progress: Progress): Starts {
 async function isNext(
   message: WireMessage,
   progress: Progress,
-  starts: Starts,
-  inbox: Inbox,
+  reading: Reading,
+  { wholeLater }: FollowOptions,
 ): Promise<boolean> {
   const { to, seq } = message;
+  const { cursors } = progress;
+  const { inbox, starts, startedOver } = reading;
   const start = starts.get(to) ?? starts.get(everything);
   // Not ours: followed by somebody else on the same connection.
   if (!start) return false;
   // An event can overtake the answer that says where its conversation begins.
-  if (!progress.cursors.has(to)) await inbox.answerTo(start);
+  if (!cursors.has(to)) await inbox.answerTo(start);
+  const replaced = startedOver.get(to);
+  if (replaced !== undefined) {
+    // Each stream counts upwards: what is higher still belongs to the one that began with the entry.
+    if (seq > replaced) {
+      startedOver.set(to, seq);
+      return false;
+    }
+    startedOver.delete(to);
+  }
   // A conversation that was not listed has begun just now, or was joined.
-  const after = progress.cursors.get(to) ?? seq - 1;
+  const isUnlisted = !cursors.has(to);
+  if (isUnlisted && wholeLater && seq > 1) {
+    startOver(to, seq, progress, reading);
+    return false;
+  }
+  const after = cursors.get(to) ?? seq - 1;
   if (seq <= after) return false;
   if (seq > after + 1) throw gapError(to, after, progress);
-  progress.cursors.set(to, seq);
+  cursors.set(to, seq);
   return true;
+}
+
+/** Asks for a conversation from its beginning, in place of the stream that began at `seq`. */
+function startOver(to: string, seq: number, progress: Progress, reading: Reading): void {
+  progress.cursors.set(to, 0);
+  reading.startedOver.set(to, seq);
+  reading.connection.call('conversation.follow', { to, after: 0 }).catch((error: unknown) => {
+    // It was left again meanwhile, and is none of ours.
+    if (error instanceof ChatError && (error.code === 'forbidden' || error.code === 'not-found')) {
+      progress.cursors.delete(to);
+      reading.startedOver.delete(to);
+    } else reading.inbox.fail(error);
+  });
 }
 
 /** A message is missing: it is asked for again on a new connection, a few times. */

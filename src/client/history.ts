@@ -21,6 +21,8 @@ export interface HistoryOptions {
   readonly from: StartingPoint;
   /** At most so many messages, the first ones; all when left out. */
   readonly limit?: number | undefined;
+  /** Told after which seq it begins, before the first message and also when there is none. */
+  readonly onStart?: ((after: number) => void) | undefined;
 }
 
 /**
@@ -32,6 +34,7 @@ export async function* history(options: HistoryOptions): AsyncGenerator<WireMess
   const to = canonicalName(options.to);
   const end = await endOf(connection, to);
   const start = await startOf(connection, to, options.from, end);
+  options.onStart?.(start);
   const last = Math.min(end, start + limit);
   const read = (after: number): Promise<readonly WireMessage[]> => {
     const page = readPage(connection, to, after, Math.min(feedPageRows, last - after));

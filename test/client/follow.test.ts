@@ -168,6 +168,129 @@ describe('following', () => {
   });
 });
 
+describe('a follower that knows where it was', () => {
+  it('goes on there, begins the others as told, and says after what they begin', async () => {
+    const chat = await started(4, 4);
+    const starts: object[] = [];
+    const { take } = reader(chat, {
+      targets: ['#lobby', '#room1'],
+      from: { last: 1 },
+      cursors: new Map([['#lobby', 2]]),
+      onStarts: (begun) => starts.push(Object.fromEntries(begun)),
+    });
+    expect((await take(3)).toSorted()).toEqual([...range('#lobby', 3, 4), '#room1:4']);
+    expect(chat.params('conversation.follow')).toEqual([
+      { to: '#lobby', after: 2 },
+      { to: '#room1', last: 1 },
+    ]);
+    expect(starts).toEqual([{ '#room1': 3 }]);
+  });
+
+  it('of everything too, and says so when nothing begins', async () => {
+    const chat = await started(3, 2);
+    const starts: object[] = [];
+    const onStarts = (begun: ReadonlyMap<string, number>) => starts.push(Object.fromEntries(begun));
+    const cursors = new Map([['#lobby', 2]]);
+    const everything = { targets: [], from: { last: 0 }, onStarts };
+    expect(await reader(chat, { ...everything, cursors }).take(1)).toEqual(['#lobby:3']);
+    cursors.set('#room1', 1);
+    expect((await reader(chat, { ...everything, cursors }).take(2)).toSorted()).toEqual([
+      '#lobby:3',
+      '#room1:2',
+    ]);
+    expect(chat.params('conversation.follow')).toEqual([
+      { cursors: { '#lobby': 2 }, last: 0 },
+      { cursors: { '#lobby': 2, '#room1': 1 }, last: 0 },
+    ]);
+    expect(starts).toEqual([{ '#room1': 2 }, {}]);
+    expect(cursors).toEqual(
+      new Map([
+        ['#lobby', 2],
+        ['#room1', 1],
+      ]),
+    );
+  });
+
+  const joinLater = (chat: FakeChat, before: number, after: number) => {
+    const { deliver } = chat;
+    chat.deliver = () => {};
+    fill(chat, '#joined', before);
+    chat.deliver = deliver;
+    fill(chat, '#joined', after);
+  };
+
+  it('and wants what is joined later whole gets it from its first message', async () => {
+    const chat = await started(1);
+    const { take } = reader(chat, { targets: [], from: { last: 1 }, wholeLater: true });
+    expect(await take(1)).toEqual(['#lobby:1']);
+    joinLater(chat, 9, 3);
+    expect(await take(12)).toEqual(range('#joined', 1, 12));
+    fill(chat, '#joined', 1);
+    fill(chat, '@carol', 2);
+    expect(await take(3)).toEqual(['#joined:13', '@carol:1', '@carol:2']);
+    expect(chat.params('conversation.follow')).toEqual([{ last: 1 }, { to: '#joined', after: 0 }]);
+  });
+
+  it('finds a gap in what it asked for from the beginning', async () => {
+    stopTime();
+    const chat = await started(1);
+    const { take, states } = reader(chat, { targets: [], from: { last: 1 }, wholeLater: true });
+    await take(1);
+    joinLater(chat, 4, 1);
+    const { deliver } = chat;
+    let skips = 1;
+    chat.deliver = (message, peer) => {
+      if (message.seq !== 2 || skips-- <= 0) deliver(message, peer);
+    };
+    expect(await take(5)).toEqual(range('#joined', 1, 5));
+    expect(states).toContainEqual({
+      kind: 'waiting',
+      waitMs: expect.any(Number),
+      cause: expect.objectContaining({
+        message: expect.stringMatching(/^the server skipped message 2 of #joined/),
+      }),
+    });
+  });
+
+  it('and wants what comes later whole asks for it from its beginning after a lost connection too', async () => {
+    stopTime();
+    const chat = await started(1);
+    const { take } = reader(chat, { targets: [], from: { last: 1 }, wholeLater: true });
+    expect(await take(1)).toEqual(['#lobby:1']);
+    const peer = await chat.server.peer();
+    peer.socket.destroy();
+    await peer.closed;
+    joinLater(chat, 2, 1);
+    expect(await take(3)).toEqual(range('#joined', 1, 3));
+    expect(chat.params('conversation.follow').at(-1)).toEqual({
+      cursors: { '#lobby': 1 },
+      since: '1970-01-01T00:00:00.000Z',
+    });
+  });
+
+  it.each<ErrorCode>(['forbidden', 'not-found'])(
+    'does without what was joined and left again at once (%s)',
+    async (code) => {
+      const chat = await started(1);
+      const { take } = reader(chat, { targets: [], from: { last: 1 }, wholeLater: true });
+      await take(1);
+      chat.onCall = ({ params }) => (params.to === '#joined' ? { code, message: 'no' } : 'serve');
+      joinLater(chat, 3, 1);
+      fill(chat, '#lobby', 1);
+      expect(await take(1)).toEqual(['#lobby:2']);
+    },
+  );
+
+  it('ends with any other error of asking from the beginning', async () => {
+    const chat = await started(1);
+    const { take } = reader(chat, { targets: [], from: { last: 1 }, wholeLater: true });
+    await take(1);
+    chat.onCall = ({ params }) => (params.to === '#joined' ? { code: 'internal', message: 'no' } : 'serve');
+    joinLater(chat, 3, 1);
+    expect(whole(await refusal(take(1)))).toEqual({ code: 'internal', text: 'no' });
+  });
+});
+
 describe('a follower whose connection is lost', () => {
   it.each([1, 2, 3, 4, 7, 20])(
     'again and again, with at most %i messages at a time, has no gap and no repeat',

@@ -42,6 +42,22 @@ describe('history', () => {
     expect(await seqs(await started(250), { from })).toEqual(expected);
   });
 
+  it.each<[HistoryOptions['from'], number, number]>([
+    [{ last: 3 }, 250, 247],
+    [{ last: 0 }, 250, 250],
+    [{ since: instantOf(150) }, 250, 149],
+    [{ after: 251 }, 250, 251],
+    [{ last: 3 }, 0, 0],
+  ])(
+    'from %j says where it begins before its first message, also when there is none',
+    async (from, count, start) => {
+      const told: (number | 'message')[] = [];
+      const onStart = (after: number) => told.push(after);
+      await seqs(await started(count), { from, onStart }, () => told.push('message'));
+      expect(told).toEqual([start, ...Array(Math.max(0, count - start)).fill('message')]);
+    },
+  );
+
   it('of an empty conversation is empty', async () => {
     expect(await seqs(await started(0), { from: { after: 0 } })).toEqual([]);
   });
