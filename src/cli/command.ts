@@ -1,3 +1,4 @@
+import type { Configuration } from './configuration.ts';
 import type { Host } from './host.ts';
 import type { OptionTable, OptionValues } from './options.ts';
 import type { Output } from './output.ts';
@@ -7,6 +8,8 @@ import type { Settings } from './settings.ts';
 export interface CommandContext {
   readonly host: Host;
   readonly settings: Settings;
+  /** Where the settings come from, and what does not fit in them. */
+  readonly configuration: Configuration;
   readonly output: Output;
   /** Aborts when the process is asked to end, and when the run is over. */
   readonly signal: AbortSignal;
@@ -33,6 +36,11 @@ export interface Command<T extends OptionTable = OptionTable> {
   readonly subcommands?: readonly CommandEntry[];
   /** True for a command that ends by itself when it is signalled; the others are dropped where they are. */
   readonly handlesSignals?: boolean;
+  /**
+   * `with-problems`: runs although a setting does not fit, which its default stands for then. `without-files`: flags and
+   * environment alone; its own `--config` may name something else. Otherwise a setting that does not fit is an error.
+   */
+  readonly settings?: 'with-problems' | 'without-files';
   /** Answers the exit code. */
   run(args: CommandArguments<T>, context: CommandContext): Promise<number>;
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { formatServerAddress, type ServerAddress } from '../client/address.ts';
 import type { LoginPin } from '../core/crypto/scram-client.ts';
+import { stateDirectory } from './directories.ts';
 import { withFileLock } from './file-lock.ts';
 import type { Host } from './host.ts';
-import { readPrivateFile, replacePrivateFile, stateDirectory, stateError } from './state-directory.ts';
+import { readPrivateFile, replacePrivateFile, stateError } from './state-directory.ts';
 
 /** What is remembered about a server; it outlives a logout. */
 export interface KnownServer {

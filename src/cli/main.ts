@@ -2,11 +2,11 @@ import { ChatError } from '../core/errors.ts';
 import { parseCommandLine } from './arguments.ts';
 import type { CommandContext, CommandEntry } from './command.ts';
 import { commands } from './commands/index.ts';
+import { settleConfiguration } from './configuration.ts';
 import { exitBySignal, exitCodes, exitOk } from './exit-codes.ts';
 import { BrokenPipe, type EndSignal, type Host, PromptLeft } from './host.ts';
 import { readOptions } from './options.ts';
 import { createOutput, type OutputSettings, reportError } from './output.ts';
-import { resolveSettings } from './settings.ts';
 
 /** Thrown into the race when a signal asks for the end. */
 class Signalled extends Error {
@@ -67,12 +67,17 @@ export async function run(
       return exitCodes.invalid;
     }
     const { command, raw, operands } = parsed.line;
-    const settings = resolveSettings(raw, host.env);
+    const withFiles = command.settings !== 'without-files';
+    const configuration = await settleConfiguration(raw, host, withFiles);
+    const { settings } = configuration;
     speaking = settings;
+    const [problem] = configuration.problems;
+    if (problem !== undefined && command.settings !== 'with-problems') throw problem;
     const options = readOptions(command.options, raw, host.env);
     const context: CommandContext = {
       host,
       settings,
+      configuration,
       output: createOutput(host, settings),
       signal: ending.signal,
     };

@@ -84,7 +84,8 @@ function checkNumber(label: string, option: NumberOption, given: string): number
   return number;
 }
 
-function checkValue(
+/** Checks a value that was given as text; errors begin with `label`: the flag, the variable, or the place in a file. */
+export function checkValue(
   label: string,
   option: Exclude<Option, FlagOption | RefusedOption>,
   given: string,
@@ -100,6 +101,14 @@ function checkValue(
 /** Words that switch a flag on or off in an environment variable. */
 const switches: Readonly<Record<string, boolean>> = { '1': true, true: true, '0': false, false: false };
 
+/** Reads a flag's environment variable. */
+export function readSwitch(variable: string, given: string): boolean {
+  const switched = Object.hasOwn(switches, given) ? switches[given] : undefined;
+  if (switched === undefined)
+    throw usageError(`${variable} takes 1 or 0, not ${JSON.stringify(given)}`, variable);
+  return switched;
+}
+
 function readOne(
   name: string,
   option: Option,
@@ -114,11 +123,7 @@ function readOne(
   if (option.type === 'flag') {
     if (raw === true) return true;
     const fromEnv = option.env === undefined ? undefined : env[option.env];
-    if (fromEnv === undefined) return false;
-    const switched = switches[fromEnv];
-    if (switched === undefined)
-      throw usageError(`${option.env} takes 1 or 0, not ${JSON.stringify(fromEnv)}`, option.env);
-    return switched;
+    return fromEnv === undefined || option.env === undefined ? false : readSwitch(option.env, fromEnv);
   }
   if (Array.isArray(raw)) throw usageError(`${label} is given more than once; give it once`, label);
   if (raw !== undefined) return checkValue(label, option, String(raw));

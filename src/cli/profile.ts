@@ -1,14 +1,9 @@
 import { join } from 'node:path';
 import type { ServerAddress } from '../client/address.ts';
+import { stateDirectory } from './directories.ts';
 import { withFileLock } from './file-lock.ts';
 import type { Host } from './host.ts';
-import {
-  readPrivateFile,
-  removePrivateFile,
-  replacePrivateFile,
-  stateDirectory,
-  stateError,
-} from './state-directory.ts';
+import { readPrivateFile, removePrivateFile, replacePrivateFile, stateError } from './state-directory.ts';
 
 /** A login as it is kept between commands, for one server and one context. */
 export interface SavedLogin {

@@ -1,10 +1,13 @@
-import { parseServerAddress, type ServerAddress } from '../client/address.ts';
+import { formatServerAddress, parseServerAddress, type ServerAddress } from '../client/address.ts';
 import { ChatError } from '../core/errors.ts';
-import type { Host } from './host.ts';
-import { type OptionTable, type OptionValues, readOptions, usageError } from './options.ts';
+import { checkValue, type OptionTable, usageError } from './options.ts';
 import type { OutputSettings } from './output.ts';
+import type { FileKey, FileKeys } from './settings-keys.ts';
 
-/** The flags that every command takes. */
+/**
+ * The flags that every command takes. Each but `--config` is a key of the settings file too, by its long name, and has an
+ * environment variable.
+ */
 export const globalOptions = {
   server: {
     type: 'text',
@@ -16,17 +19,26 @@ export const globalOptions = {
     type: 'text',
     value: 'NAME',
     env: 'CHAT_CONTEXT',
-    describe: 'which of several saved logins to use; default "default"',
+    describe: 'which saved server and login to use (see chat context); default "default"',
   },
   output: {
     type: 'choice',
     choices: ['text', 'json'],
     alias: 'o',
+    env: 'CHAT_OUTPUT',
     describe: 'how results are printed; json is one object a line',
   },
-  quiet: { type: 'flag', alias: 'q', describe: 'no talk on stderr, only errors' },
-  verbose: { type: 'flag', describe: 'more talk on stderr; an error comes with its stack' },
-  'no-color': { type: 'flag', describe: 'no colour (also NO_COLOR, and when stdout is no terminal)' },
+  quiet: { type: 'flag', alias: 'q', env: 'CHAT_QUIET', describe: 'no talk on stderr, only errors' },
+  verbose: {
+    type: 'flag',
+    env: 'CHAT_VERBOSE',
+    describe: 'more talk on stderr; an error comes with its stack',
+  },
+  'no-color': {
+    type: 'flag',
+    env: 'CHAT_NO_COLOR',
+    describe: 'no colour (also NO_COLOR, and when stdout is no terminal)',
+  },
   trust: {
     type: 'choice',
     choices: ['on-first-use', 'always', 'never'],
@@ -38,6 +50,12 @@ export const globalOptions = {
     value: 'SHA256:…',
     env: 'CHAT_FINGERPRINT',
     describe: "the server's key, as `chat serve` prints it",
+  },
+  config: {
+    type: 'text',
+    value: 'FILE',
+    env: 'CHAT_CONFIG',
+    describe: 'the settings file to read instead of your own (see chat config)',
   },
 } as const satisfies OptionTable;
 
@@ -54,71 +72,62 @@ export interface Settings extends OutputSettings {
   readonly fingerprint: string | undefined;
 }
 
+/** The settings, each a flag, a variable and a key of the file by the same name. */
+export type SettingKey = Exclude<keyof typeof globalOptions, 'config'>;
+
+/** In the order in which they are shown. */
+export const settingKeys = Object.keys(globalOptions).filter((key) => key !== 'config') as SettingKey[];
+
 const contextShape = /^[a-z0-9][a-z0-9._-]{0,31}$/;
 const fingerprintShape = /^SHA256:[A-Za-z0-9+/]{43}$/;
 
-function parseFingerprint(given: string): string {
-  const fingerprint = given.replace(/=$/, '');
-  if (!fingerprintShape.test(fingerprint)) {
-    throw usageError(
-      '--fingerprint takes SHA256: and 43 characters, as `chat serve` prints it',
-      '--fingerprint',
-    );
-  }
-  return fingerprint;
-}
-
-function parseContext(given: string): string {
+/** Checks a context's name; `label` is what an error begins with. */
+export function parseContextName(label: string, given: string): string {
   if (!contextShape.test(given)) {
-    throw usageError("--context takes 1 to 32 characters of a-z, 0-9, '.', '_' and '-'", '--context');
+    throw usageError(`${label} takes 1 to 32 characters of a-z, 0-9, '.', '_' and '-'`, label);
   }
   return given;
 }
 
-function parseServer(given: string): ServerAddress {
+function parseServer(label: string, given: string): string {
   try {
-    return parseServerAddress(given);
+    return formatServerAddress(parseServerAddress(given));
   } catch (error) {
     if (error instanceof ChatError && error.code === 'invalid')
-      throw usageError(`--server: ${error.message.replace(/^server: /, '')}`, '--server');
+      throw usageError(`${label}: ${error.message.replace(/^server: /, '')}`, label);
     throw error;
   }
 }
 
-/** How the output is spelled, from the flags and NO_COLOR. */
-export function outputSettings(values: OptionValues<typeof globalOptions>, env: Host['env']): OutputSettings {
-  if (values.quiet && values.verbose) {
-    throw usageError(
-      '--quiet and --verbose cannot be given together: they ask for opposite things',
-      '--verbose',
-    );
+function parseFingerprint(label: string, given: string): string {
+  const fingerprint = given.replace(/=$/, '');
+  if (!fingerprintShape.test(fingerprint)) {
+    throw usageError(`${label} takes SHA256: and 43 characters, as \`chat serve\` prints it`, label);
   }
-  return {
-    format: values.output ?? 'text',
-    quiet: values.quiet,
-    verbose: values.verbose,
-    color: !values['no-color'] && (env.NO_COLOR ?? '') === '',
-  };
+  return fingerprint;
 }
 
 /**
- * Settles everything that is not a command's own: flag, environment, default, the first that says something.
- * A flag for the one of `--trust` and `--fingerprint` sets the environment's other aside.
+ * Checks one setting, wherever it comes from, and answers its one spelling. Throws `invalid` (exit 2) beginning with
+ * `label`: the flag, the variable, or the place in a file.
  */
-export function resolveSettings(raw: Readonly<Record<string, unknown>>, env: Host['env']): Settings {
-  const values = readOptions(globalOptions, raw, env);
-  if (raw.trust !== undefined && raw.fingerprint !== undefined) {
-    throw usageError(
-      '--trust and --fingerprint cannot be given together: a fingerprint names the one key to trust',
-      '--trust',
-    );
-  }
-  const fingerprint = raw.trust === undefined ? values.fingerprint : undefined;
-  return {
-    ...outputSettings(values, env),
-    server: parseServer(values.server ?? '127.0.0.1:8080'),
-    context: parseContext(values.context ?? 'default'),
-    trust: raw.fingerprint === undefined ? values.trust : undefined,
-    fingerprint: fingerprint === undefined ? undefined : parseFingerprint(fingerprint),
-  };
+export function checkSetting(key: SettingKey, label: string, given: string | boolean): string | boolean {
+  const option = globalOptions[key];
+  if (option.type === 'flag' || typeof given === 'boolean') return given;
+  checkValue(label, option, given);
+  if (key === 'server') return parseServer(label, given);
+  if (key === 'context') return parseContextName(label, given);
+  return key === 'fingerprint' ? parseFingerprint(label, given) : given;
 }
+
+function fileKey(key: SettingKey): FileKey {
+  const type = globalOptions[key].type === 'flag' ? 'switch' : 'text';
+  return { type, check: (label, value) => void checkSetting(key, label, value) };
+}
+
+/** What a client's settings file may hold. */
+export const clientKeys: FileKeys = {
+  known: Object.fromEntries(settingKeys.map((key) => [key, fileKey(key)])),
+  secretHint:
+    'a settings file is no place for a secret; use --password-file, --password-stdin or CHAT_PASSWORD, or CHAT_TOKEN for a token',
+};

@@ -1,23 +1,8 @@
 import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ChatError } from '../core/errors.ts';
 import { uuidV7 } from '../core/random.ts';
-import type { Host } from './host.ts';
-
-/**
- * Where tokens, pins and cursors are kept: `$XDG_STATE_HOME/chat` (a relative value is ignored, as the XDG
- * specification asks), or the platform's place for such things on macOS and Windows.
- */
-export function stateDirectory(host: Pick<Host, 'env' | 'platform' | 'homeDirectory'>): string {
-  const xdg = host.env.XDG_STATE_HOME;
-  if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, 'chat');
-  if (host.platform === 'darwin') return join(host.homeDirectory, 'Library', 'Application Support', 'chat');
-  if (host.platform === 'win32') {
-    return join(host.env.LOCALAPPDATA ?? join(host.homeDirectory, 'AppData', 'Local'), 'chat');
-  }
-  return join(host.homeDirectory, '.local', 'state', 'chat');
-}
 
 function errnoOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';

@@ -6,31 +6,11 @@ import {
   readPrivateFile,
   removePrivateFile,
   replacePrivateFile,
-  stateDirectory,
 } from '../../src/cli/state-directory.ts';
 import { temporaryDirectory } from './support/fake-host.ts';
 
 const userId = process.getuid?.() ?? 0;
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
-
-describe('the state directory', () => {
-  const at = (platform: NodeJS.Platform, env: Record<string, string>) =>
-    stateDirectory({ platform, env, homeDirectory: '/home/sam' });
-
-  it('is the platform’s place for state', () => {
-    expect(at('linux', {})).toBe('/home/sam/.local/state/chat');
-    expect(at('darwin', {})).toBe('/home/sam/Library/Application Support/chat');
-    expect(at('win32', { LOCALAPPDATA: '/local' })).toBe('/local/chat');
-    expect(at('win32', {})).toBe('/home/sam/AppData/Local/chat');
-  });
-
-  it('is under XDG_STATE_HOME on every platform, unless that is relative', () => {
-    expect(at('linux', { XDG_STATE_HOME: '/state' })).toBe('/state/chat');
-    expect(at('darwin', { XDG_STATE_HOME: '/state' })).toBe('/state/chat');
-    expect(at('linux', { XDG_STATE_HOME: 'state' })).toBe('/home/sam/.local/state/chat');
-    expect(at('linux', { XDG_STATE_HOME: '' })).toBe('/home/sam/.local/state/chat');
-  });
-});
 
 describe('a private file', () => {
   it('is 0600 in a directory 0700, both made on the way, and leaves nothing beside it', async () => {

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ClientLibrary } from '../../../src/cli/client-library.ts';
@@ -88,7 +88,13 @@ export async function fakeHost(outside: Outside = {}): Promise<FakeHost> {
   };
   const isTerminal = outside.terminal ?? false;
   return {
-    env: { XDG_STATE_HOME: stateHome, ...outside.env },
+    env: {
+      XDG_STATE_HOME: stateHome,
+      XDG_CONFIG_HOME: join(stateHome, 'config'),
+      // Whatever this machine's own settings are, no test goes by them.
+      CHAT_SYSTEM_CONFIG: devNull,
+      ...outside.env,
+    },
     stdin: { isTerminal, bytes: () => chunksOf(outside.stdin) },
     stdout: fakeSink(isTerminal),
     stderr: fakeSink(isTerminal),
