@@ -57,6 +57,15 @@ function declare(parser: Argv, table: OptionTable, group: string, forHelp: boole
   }
 }
 
+/** A command's own flag stands in the place of a global one of its name; yargs would show it among both. */
+function hideGlobals(parser: Argv, names: readonly string[]): void {
+  const { getGroups } = parser as { getGroups?(this: Argv): Record<string, string[]> };
+  const shown = getGroups?.call(parser)['Global flags:'] ?? [];
+  for (const name of names) {
+    if (shown.includes(name)) shown.splice(shown.indexOf(name), 1);
+  }
+}
+
 /** Refuses `--quiet=maybe`, which yargs would read as false. */
 function refuseValues(argv: readonly string[], table: OptionTable): void {
   const end = argv.indexOf('--');
@@ -111,6 +120,7 @@ function register(
       builder: async (own: Argv) => {
         loaded = await entry.load();
         const { usage, description, options, examples, subcommands = [] } = loaded;
+        if (forHelp) hideGlobals(own, Object.keys(options));
         declare(own, options, 'Flags:', forHelp);
         register(own, subcommands, ownPath, forHelp, found);
         if (!forHelp) return own;

@@ -1,5 +1,5 @@
 import { isIP, isIPv6 } from 'node:net';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, posix, resolve, win32 } from 'node:path';
 import { ChatError } from '../core/errors.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { DoorLimits } from './doors/door.ts';
@@ -21,21 +21,103 @@ export interface ServerConfig {
   readonly drainMs: number;
 }
 
-/** Where settings come from: flags as typed, by their long names; then the environment. */
+/** A settings file that was read: values by the flags' long names, of the right types, with where each stands. */
+export interface ConfigFile {
+  /** Absolute: what is relative in the file is taken from its directory. */
+  readonly path: string;
+  readonly values: ReadonlyMap<
+    string,
+    { readonly value: string | boolean; readonly line: number; readonly label: string }
+  >;
+  /** What does not fit in it, whichever flags and variables are given. */
+  readonly problems: readonly ChatError[];
+}
+
+/** Where settings come from: flags as typed, by their long names; then the environment; then a file. */
 export interface ConfigSources {
   readonly flags: Readonly<Record<string, unknown>>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly file?: ConfigFile | undefined;
   readonly platform: NodeJS.Platform;
   readonly homeDirectory: string;
 }
 
-/** Settles the configuration: flag, environment, default. Throws `invalid` naming the flag or variable and what it takes. */
-export function readConfig(sources: ConfigSources): ServerConfig {
-  const number = (name: SettingName): number => Number(read(sources, settings[name]).value);
-  const ms = (name: SettingName): number => number(name) * 1_000;
-  const isOn = (name: SettingName): boolean => read(sources, settings[name]).value === 'true';
+/** Which of the sources a value comes from. */
+export type ConfigOrigin =
+  | { readonly kind: 'flag'; readonly name: string }
+  | { readonly kind: 'environment'; readonly name: string }
+  | { readonly kind: 'file'; readonly path: string; readonly line: number }
+  | { readonly kind: 'default' };
 
-  const { host, port } = parseAddress(read(sources, settings.listen));
+/** A checked value, as text, and where it comes from. */
+export interface SettledSetting {
+  readonly name: SettingName;
+  /** Its key in a file and its flag without the dashes. */
+  readonly key: string;
+  readonly value: string;
+  readonly origin: ConfigOrigin;
+  /** What an error about it begins with. */
+  readonly label: string;
+}
+
+/** A configuration with all that is wrong with it. */
+export interface SettledConfig {
+  /** What does not fit stands at its default. */
+  readonly config: ServerConfig;
+  readonly settings: readonly SettledSetting[];
+  /** `invalid`, each naming the flag, the variable or the place in the file; none when the server can start with it. */
+  readonly problems: readonly ChatError[];
+  /** The settings that do not fit. */
+  readonly unfit: ReadonlySet<SettingName>;
+}
+
+/**
+ * Settles the configuration: flag, environment, file, default. Throws `invalid` naming the flag, the variable or the place
+ * in the file, and what it takes.
+ */
+export function readConfig(sources: ConfigSources): ServerConfig {
+  const { config, problems } = settleConfig(sources);
+  const [problem] = problems;
+  if (problem !== undefined) throw problem;
+  return config;
+}
+
+/** Settles the configuration as {@link readConfig} does, and collects what does not fit instead of stopping at it. */
+export function settleConfig(sources: ConfigSources): SettledConfig {
+  const problems: ChatError[] = [...(sources.file?.problems ?? [])];
+  const unfit = new Set<SettingName>();
+  const all = (Object.keys(settings) as SettingName[]).map((name): SettledSetting => {
+    try {
+      return read(sources, name);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      problems.push(error);
+      unfit.add(name);
+      return fallback(sources, name);
+    }
+  });
+  const settled = Object.fromEntries(all.map((one) => [one.name, one])) as Record<
+    SettingName,
+    SettledSetting
+  >;
+  const { tlsOnly, insecureClearText } = settled;
+  if (tlsOnly.value === 'true' && insecureClearText.value === 'true') {
+    problems.push(
+      invalid(
+        `${tlsOnly.label} and ${insecureClearText.label} contradict each other: give one of them`,
+        tlsOnly.label,
+      ),
+    );
+  }
+  return { config: build(settled), settings: all, problems, unfit };
+}
+
+function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerConfig {
+  const number = (name: SettingName): number => Number(settled[name].value);
+  const ms = (name: SettingName): number => number(name) * 1_000;
+  const isOn = (name: SettingName): boolean => settled[name].value === 'true';
+
+  const { host, port } = parseAddress(settled.listen.label, settled.listen.value);
   const policy: Policy = Object.freeze({
     ...defaultPolicy,
     bcryptCost: number('bcryptCost'),
@@ -60,43 +142,71 @@ export function readConfig(sources: ConfigSources): ServerConfig {
     maxPipelined: number('maxPipelined'),
     maxQueuedBytes: number('maxQueued'),
   });
-  if (isOn('tlsOnly') && isOn('insecureClearText')) {
-    throw invalid(
-      '--tls-only and --insecure-clear-text contradict each other: give one of them',
-      '--tls-only',
-    );
-  }
   return Object.freeze({
     host,
     port,
-    dataDirectory: dataDirectory(sources),
+    dataDirectory: settled.dataDirectory.value,
     clearText: isOn('tlsOnly') ? 'never' : isOn('insecureClearText') ? 'everywhere' : 'loopback',
-    logFormat: read(sources, settings.logFormat).value === 'json' ? 'json' : 'text',
+    logFormat: settled.logFormat.value === 'json' ? 'json' : 'text',
     policy,
     limits,
     drainMs: ms('drainWait'),
   });
 }
 
-/** A checked value and what to call it in an error. */
-interface Given {
-  readonly label: string;
-  readonly value: string;
-  readonly isDefault: boolean;
-}
-
-function read({ flags, env }: ConfigSources, setting: Setting): Given {
-  const flag = flags[setting.flag];
+function read(sources: ConfigSources, name: SettingName): SettledSetting {
+  const { flags, env, file } = sources;
+  const setting: Setting = settings[name];
+  const key = setting.flag;
+  const flag = flags[key];
   // A command line spells a bare flag that was not given as `false`.
-  const fromFlag = flag === undefined || flag === false ? undefined : String(flag);
-  const given = fromFlag ?? env[setting.variable];
-  if (given === undefined)
-    return { label: `--${setting.flag}`, value: String(setting.fallback), isDefault: true };
-  const label = fromFlag === undefined ? setting.variable : `--${setting.flag}`;
-  return { label, value: check(setting, label, given), isDefault: false };
+  if (flag !== undefined && flag !== false) {
+    const label = `--${key}`;
+    const value = check(setting, label, String(flag));
+    return { name, key, value, origin: { kind: 'flag', name: label }, label };
+  }
+  const variable = env[setting.variable];
+  if (variable !== undefined) {
+    const label = setting.variable;
+    const value = check(setting, label, variable);
+    return { name, key, value, origin: { kind: 'environment', name: label }, label };
+  }
+  const found = file?.values.get(key);
+  if (file !== undefined && found !== undefined) {
+    const { label, line } = found;
+    const value = check(setting, label, String(found.value), dirname(file.path));
+    return { name, key, value, origin: { kind: 'file', path: file.path, line }, label };
+  }
+  return fallback(sources, name);
 }
 
-function check(setting: Setting, label: string, given: string): string {
+function fallback(sources: ConfigSources, name: SettingName): SettledSetting {
+  const setting: Setting = settings[name];
+  const value = name === 'dataDirectory' ? defaultDataDirectory(sources) : String(setting.fallback);
+  return { name, key: setting.flag, value, origin: { kind: 'default' }, label: `--${setting.flag}` };
+}
+
+/** A key of a settings file: what it takes, and how it is checked by itself, whatever flags and environment say. */
+export interface ConfigKey {
+  readonly type: 'switch' | 'number' | 'text';
+  check(label: string, value: string | boolean): void;
+}
+
+/** The keys of a server's settings file: the flags' long names. */
+export const configKeys: Readonly<Record<string, ConfigKey>> = Object.fromEntries(
+  Object.values<Setting>(settings).map((setting) => [setting.flag, configKey(setting)]),
+);
+
+function configKey(setting: Setting): ConfigKey {
+  const isNumber = setting.kind === 'integer' || setting.kind === 'seconds';
+  return {
+    type: setting.kind === 'switch' ? 'switch' : isNumber ? 'number' : 'text',
+    check: (label, value) => void check(setting, label, String(value)),
+  };
+}
+
+/** Answers the value in its one spelling; a relative path is taken from `from`, or from where the server is started. */
+function check(setting: Setting, label: string, given: string, from = '.'): string {
   switch (setting.kind) {
     case 'switch': {
       if (given === '1' || given === 'true') return 'true';
@@ -116,10 +226,13 @@ function check(setting: Setting, label: string, given: string): string {
       throw refused(label, setting.choices.join(' or '), given);
     }
     case 'path': {
-      if (given !== '' && !given.includes('\0')) return given;
-      throw refused(label, 'the path of a directory', given);
+      if (given === '' || given.includes('\0')) throw refused(label, 'the path of a directory', given);
+      // A shell has put the home directory in its place; nobody else does.
+      if (/^~(?:\/|$)/.test(given)) throw refused(label, 'a path without ~, which only a shell knows', given);
+      return resolve(from, given);
     }
     case 'address':
+      parseAddress(label, given);
       return given;
   }
 }
@@ -127,7 +240,7 @@ function check(setting: Setting, label: string, given: string): string {
 /** A host name as resolvers take it (RFC 1123), so that a slip of the pen is no lookup. */
 const hostShape = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/i;
 
-function parseAddress({ label, value }: Given): { host: string; port: number } {
+function parseAddress(label: string, value: string): { host: string; port: number } {
   const [, bracketed, named, portText = ''] = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(value) ?? [];
   const host = bracketed ?? named ?? '';
   const isHost = bracketed === undefined ? isNameOrIPv4(host) : isIPv6(bracketed);
@@ -142,20 +255,19 @@ function isNameOrIPv4(host: string): boolean {
   return isIP(host) === 4 || (hostShape.test(host) && !/(?:^|\.)\d+$/.test(host));
 }
 
-function dataDirectory(sources: ConfigSources): string {
-  const { value, isDefault } = read(sources, settings.dataDirectory);
-  return isDefault ? defaultDataDirectory(sources) : resolve(value);
-}
-
 /** Where each platform keeps a program's data of one user (XDG Base Directory; Apple's and Microsoft's conventions). */
 function defaultDataDirectory({ env, platform, homeDirectory }: ConfigSources): string {
+  const { isAbsolute, join } = platform === 'win32' ? win32 : posix;
+  // A relative variable is to be ignored.
+  const named = (variable: string | undefined): string | undefined =>
+    variable !== undefined && isAbsolute(variable) ? variable : undefined;
+  const xdg = named(env.XDG_DATA_HOME);
+  if (xdg !== undefined) return join(xdg, 'chat');
   if (platform === 'darwin') return join(homeDirectory, 'Library', 'Application Support', 'chat', 'data');
   if (platform === 'win32') {
-    return join(env.LOCALAPPDATA ?? join(homeDirectory, 'AppData', 'Local'), 'chat', 'data');
+    return join(named(env.LOCALAPPDATA) ?? join(homeDirectory, 'AppData', 'Local'), 'chat', 'data');
   }
-  // A relative XDG variable is to be ignored.
-  const xdg = env.XDG_DATA_HOME ?? '';
-  return join(isAbsolute(xdg) ? xdg : join(homeDirectory, '.local', 'share'), 'chat');
+  return join(homeDirectory, '.local', 'share', 'chat');
 }
 
 function refused(label: string, takes: string, given: string): ChatError {

@@ -1,11 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { ChatError } from '../../src/core/errors.ts';
-import { type ConfigSources, readConfig, type ServerConfig } from '../../src/server/config.ts';
+import {
+  type ConfigSources,
+  configKeys,
+  readConfig,
+  type ServerConfig,
+  settleConfig,
+} from '../../src/server/config.ts';
 import { type SettingName, serveOptions, settings } from '../../src/server/settings.ts';
 
 const nothing: ConfigSources = { flags: {}, env: {}, platform: 'linux', homeDirectory: '/home/sam' };
 const withFlag = (flag: string, value: unknown): ConfigSources => ({ ...nothing, flags: { [flag]: value } });
 const withEnv = (name: string, value: string): ConfigSources => ({ ...nothing, env: { [name]: value } });
+const withFile = (key: string, value: string | boolean): ConfigSources => ({
+  ...nothing,
+  file: {
+    path: '/etc/chat/server.yaml',
+    values: new Map([[key, { value, line: 7, label: `FILE:7: ${key}` }]]),
+    problems: [],
+  },
+});
 
 const defaults: ServerConfig = {
   host: '127.0.0.1',
@@ -112,6 +126,15 @@ describe('the configuration', () => {
     expect(readConfig(withEnv(settings[name].variable, value))).toEqual({ ...defaults, ...change });
   });
 
+  it.each(names)('takes %s from a file, after flag and environment', (name) => {
+    const [value, change, refused] = cases[name];
+    const { flag, variable, kind } = settings[name];
+    const file = withFile(flag, kind === 'switch' ? true : value);
+    expect(readConfig(file)).toEqual({ ...defaults, ...change });
+    const wrong = withFile(flag, refused[0] ?? '');
+    expect(readConfig({ ...wrong, env: { [variable]: value } })).toEqual({ ...defaults, ...change });
+  });
+
   it.each(names)('prefers the flag of %s to the environment', (name) => {
     const [value, change, refused] = cases[name];
     const { flag, variable, kind } = settings[name];
@@ -148,6 +171,90 @@ describe('the configuration', () => {
       );
     },
   );
+
+  it.each(wrong)('refuses %s = %j in a file, naming the place', (name, value) => {
+    const label = `FILE:7: ${settings[name].flag}`;
+    expect(() => readConfig(withFile(settings[name].flag, value))).toThrowError(
+      expect.objectContaining({ code: 'invalid', message: expect.stringContaining(`${label} takes `) }),
+    );
+  });
+
+  it('has a key for each setting, of its type, checked as its flag is', () => {
+    expect(Object.keys(configKeys)).toEqual(Object.keys(serveOptions));
+    expect(
+      ['listen', 'tls-only', 'max-line', 'log-format', 'refresh'].map((key) => configKeys[key]?.type),
+    ).toEqual(['text', 'switch', 'number', 'text', 'number']);
+    expect(() => configKeys.refresh?.check('FILE:1: refresh', '0')).toThrowError(
+      'FILE:1: refresh takes whole seconds from 1 to 315360000, not "0"',
+    );
+    expect(() => configKeys.refresh?.check('FILE:1: refresh', '1')).not.toThrow();
+  });
+
+  it('tells of the problems of a file first, and does not start with them', () => {
+    const problem = new ChatError('invalid', 'FILE:1: sever: there is no such setting');
+    const file = { path: '/etc/chat/server.yaml', values: new Map(), problems: [problem] };
+    const sources = { ...nothing, file, flags: { listen: 'x' } };
+    expect(settleConfig(sources).problems.map(({ message }) => message)).toEqual([
+      problem.message,
+      expect.stringContaining('--listen takes'),
+    ]);
+    expect(() => readConfig({ ...nothing, file })).toThrowError(problem);
+  });
+
+  it('tells where each value comes from', () => {
+    const { settings: all } = settleConfig({
+      ...withFile('max-line', '1'),
+      flags: { listen: '[::1]:1' },
+      env: { CHAT_REFRESH: '60', CHAT_TLS_ONLY: '0' },
+    });
+    const from = Object.fromEntries(all.map(({ key, value, origin }) => [key, [value, origin]]));
+    expect([from.listen, from.refresh, from['tls-only'], from['max-line'], from['max-queued']]).toEqual([
+      ['[::1]:1', { kind: 'flag', name: '--listen' }],
+      ['60', { kind: 'environment', name: 'CHAT_REFRESH' }],
+      ['false', { kind: 'environment', name: 'CHAT_TLS_ONLY' }],
+      ['1', { kind: 'file', path: '/etc/chat/server.yaml', line: 7 }],
+      ['1048576', { kind: 'default' }],
+    ]);
+    expect(all.map(({ name }) => name)).toEqual(Object.keys(settings));
+  });
+
+  it('tells of everything that does not fit, which stands at its default then', () => {
+    const { config, problems, unfit } = settleConfig({
+      ...withFile('max-line', '-1'),
+      flags: { listen: 'x', 'tls-only': true },
+      env: { CHAT_REFRESH: 'x', CHAT_INSECURE_CLEAR_TEXT: '1' },
+    });
+    expect([config.host, config.policy.refreshMs, config.limits.maxLineBytes]).toEqual([
+      '127.0.0.1',
+      2_592_000_000,
+      131_072,
+    ]);
+    expect([...unfit]).toEqual(['listen', 'refresh', 'maxLine']);
+    expect(problems.map(({ message }) => message)).toEqual([
+      '--listen takes HOST:PORT, like 127.0.0.1:8080 or [::1]:8080, not "x"',
+      'CHAT_REFRESH takes whole seconds from 1 to 315360000, not "x"',
+      'FILE:7: max-line takes a whole number from 0 to 16777216 (0 is off), not "-1"',
+      '--tls-only and CHAT_INSECURE_CLEAR_TEXT contradict each other: give one of them',
+    ]);
+  });
+
+  it('takes a relative directory in a file from where the file is, and no ~', () => {
+    expect(readConfig(withFile('data', 'here/../there')).dataDirectory).toBe('/etc/chat/there');
+    expect(readConfig(withFile('data', '~sam')).dataDirectory).toBe('/etc/chat/~sam');
+    for (const value of ['~', '~/data']) {
+      expect(() => readConfig(withFile('data', value))).toThrowError(
+        `FILE:7: data takes a path without ~, which only a shell knows, not "${value}"`,
+      );
+    }
+  });
+
+  it('switches a switch of a file off by the environment, and ends a contradiction so', () => {
+    const sources = { ...withFile('tls-only', true), flags: { 'insecure-clear-text': true } };
+    expect(() => readConfig(sources)).toThrowError(
+      'FILE:7: tls-only and --insecure-clear-text contradict each other',
+    );
+    expect(readConfig({ ...sources, env: { CHAT_TLS_ONLY: '0' } }).clearText).toBe('everywhere');
+  });
 
   it('says what is allowed', () => {
     const text = (sources: ConfigSources): string => {
@@ -199,14 +306,24 @@ describe('the configuration', () => {
   it('keeps data where each platform keeps it', () => {
     const directory = (change: Partial<ConfigSources>): string =>
       readConfig({ ...nothing, ...change }).dataDirectory;
+    const mac = { platform: 'darwin', homeDirectory: '/Users/sam' } as const;
+    const windows = { platform: 'win32', homeDirectory: 'C:\\Users\\sam' } as const;
     expect([
       directory({ env: { XDG_DATA_HOME: '/data' } }),
       directory({ env: { XDG_DATA_HOME: 'relative' } }),
-      directory({ platform: 'darwin', homeDirectory: '/Users/sam' }),
+      directory(mac),
+      directory({ ...mac, env: { XDG_DATA_HOME: '/data' } }),
+      directory(windows),
+      directory({ ...windows, env: { LOCALAPPDATA: 'D:\\local' } }),
+      directory({ ...windows, env: { LOCALAPPDATA: 'local', XDG_DATA_HOME: 'D:\\xdg' } }),
     ]).toEqual([
       '/data/chat',
       '/home/sam/.local/share/chat',
       '/Users/sam/Library/Application Support/chat/data',
+      '/data/chat',
+      'C:\\Users\\sam\\AppData\\Local\\chat\\data',
+      'D:\\local\\chat\\data',
+      'D:\\xdg\\chat',
     ]);
     expect(directory({ flags: { data: 'here' } })).toBe(`${process.cwd()}/here`);
   });

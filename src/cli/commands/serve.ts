@@ -1,4 +1,28 @@
-import { type Command, command, noOperands } from '../command.ts';
+import type { ConfigSources } from '../../server/config.ts';
+import type { ServeOption } from '../../server/settings.ts';
+import { type Command, type CommandContext, command, noOperands } from '../command.ts';
+import { exitCodeOfFindings, printFinding } from '../findings.ts';
+import type { OptionTable } from '../options.ts';
+import { originText } from '../origin.ts';
+import { readServerFiles } from '../server-file.ts';
+import type { SettingsFile } from '../settings-file.ts';
+import { tableLines } from '../table.ts';
+import { withoutPassword } from '../without-password.ts';
+
+/** What `serve` takes besides the server's own settings. */
+const ownOptions = {
+  config: {
+    type: 'text',
+    value: 'FILE',
+    env: 'CHAT_SERVE_CONFIG',
+    describe:
+      'the settings file; otherwise your server.yaml, then that of this machine (see chat serve --check)',
+  },
+  check: {
+    type: 'flag',
+    describe: 'print each setting and where it comes from, and whether a start would work; changes nothing',
+  },
+} as const satisfies OptionTable;
 
 /**
  * Answers the command that runs the server until it is asked to end. Its flags are the server's own table, and so this
@@ -6,32 +30,80 @@ import { type Command, command, noOperands } from '../command.ts';
  */
 export async function loadServe(): Promise<Command> {
   const { serveOptions } = await import('../../server/settings.ts');
+  const options: Readonly<Record<string, ServeOption>> & typeof ownOptions = {
+    ...ownOptions,
+    ...serveOptions,
+  };
   return command({
-    usage: ['serve [flags]'],
+    usage: ['serve [flags]', 'serve --check [flags]'],
     description:
-      'Runs the server. Prints one line when it is ready: address, fingerprint, data directory. SIGTERM drains and ends it.',
-    options: serveOptions,
+      'Runs the server. Prints one line when it is ready: address, fingerprint, data directory. SIGTERM drains and ends it. ' +
+      'Each setting has a flag, a variable and, by the same name, a key in the settings file, in this order.',
+    options,
     operands: noOperands,
     examples: [
       ['chat serve', 'serves on 127.0.0.1:8080'],
       ['chat serve --listen 0.0.0.0:8080 --data /var/lib/chat', 'serves the network, over TLS only'],
+      [
+        'chat serve --config /etc/chat/server.yaml --check',
+        'tells whether a start with this file would work',
+      ],
     ],
     handlesSignals: true,
-    async run({ options }, { host, output }) {
-      const server = await import('../../server/serve.ts');
-      const running = await server.serve(
-        { flags: options, env: host.env, platform: host.platform, homeDirectory: host.homeDirectory },
-        {
-          ready: (line) => void host.stdout.write(`${line}\n`),
-          log: (line) => void output.note(line),
-        },
-      );
-      const stopListening = host.onSignal((signal) => running.stop(signal));
-      try {
-        return await running.closed;
-      } finally {
-        stopListening();
-      }
+    settings: 'without-files',
+    async run({ options: given }, context) {
+      const { host } = context;
+      const { configKeys } = await import('../../server/config.ts');
+      const label = given.config === host.env.CHAT_SERVE_CONFIG ? 'CHAT_SERVE_CONFIG' : '--config';
+      const named = given.config === undefined ? undefined : { path: given.config, label };
+      const files = await readServerFiles(host, named, { known: configKeys, secretHint });
+      const sources: ConfigSources = {
+        flags: given,
+        env: host.env,
+        file: files.at(-1),
+        platform: host.platform,
+        homeDirectory: host.homeDirectory,
+      };
+      return given.check ? await check(sources, files, context) : await serve(sources, context);
     },
   });
+}
+
+const secretHint = 'a settings file is no place for a secret';
+
+async function serve(sources: ConfigSources, { host, output }: CommandContext): Promise<number> {
+  const server = await import('../../server/serve.ts');
+  const running = await server.serve(sources, {
+    ready: (line) => void host.stdout.write(`${line}\n`),
+    log: (line) => void output.note(line),
+  });
+  const stopListening = host.onSignal((signal) => running.stop(signal));
+  try {
+    return await running.closed;
+  } finally {
+    stopListening();
+  }
+}
+
+async function check(
+  sources: ConfigSources,
+  files: readonly SettingsFile[],
+  { host, output, signal }: CommandContext,
+): Promise<number> {
+  const { checkServer } = await import('../../server/check.ts');
+  // Looking into a large database takes its time.
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+  const { settings, findings } = await Promise.race([checkServer(sources, host.now()), interrupted]);
+  const rows = settings.map(({ key, value, origin }) => [key, withoutPassword(value), originText(origin)]);
+  const lines = tableLines(rows, host.stdout);
+  for (const [index, { key, value, origin }] of settings.entries())
+    await output.result({ key, value: withoutPassword(value), origin }, lines[index] ?? '');
+  for (const { path, exists } of files) {
+    const line = tableLines([['settings file', path, exists ? 'read' : 'not there']], host.stdout);
+    await output.result({ file: path, exists }, line);
+  }
+  for (const finding of findings) await printFinding(output, host, finding);
+  return exitCodeOfFindings(findings);
 }

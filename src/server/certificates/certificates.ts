@@ -29,7 +29,7 @@ export interface Certificates extends ServerIdentity {
 }
 
 /** The authority's and the server's directories, by document 5's names. */
-const directories = { authority: 'ttpkeys', server: 'serverkeys' } as const;
+export const directories = { authority: 'ttpkeys', server: 'serverkeys' } as const;
 
 /** A key and its certificate, as files and as objects. */
 interface Credential {
@@ -151,7 +151,8 @@ async function openKey(
   return { key: privateKey, keyText };
 }
 
-function parseKey(text: string, path: string): KeyObject {
+/** Reads a private key; throws `unavailable` for anything but one on P-256. */
+export function parseKey(text: string, path: string): KeyObject {
   let key: KeyObject;
   try {
     key = createPrivateKey(text);
@@ -162,7 +163,8 @@ function parseKey(text: string, path: string): KeyObject {
   return key;
 }
 
-async function readCertificate(
+/** Reads the certificate over `key`; undefined when there is none, throws `unavailable` when it is damaged or over another key. */
+export async function readCertificate(
   path: string,
   key: KeyObject,
 ): Promise<{ text: string; parsed: X509Certificate } | undefined> {
@@ -179,7 +181,7 @@ async function readCertificate(
 }
 
 /** True before a certificate's time, and when a third of it or less is left. */
-function isDueFor(certificate: X509Certificate, now: number): boolean {
+export function isDueFor(certificate: X509Certificate, now: number): boolean {
   const from = certificate.validFromDate.getTime();
   const to = certificate.validToDate.getTime();
   return now < from || to - now <= (to - from) / 3;

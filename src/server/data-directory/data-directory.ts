@@ -1,6 +1,7 @@
-import { accessSync, chmodSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { ChatError } from '../../core/errors.ts';
 import { type DirectoryLock, lockDirectory } from './lock.ts';
+import { whose } from './whose.ts';
 
 /** A data directory that is ours alone until it is closed. */
 export interface DataDirectory {
@@ -21,10 +22,12 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
 }
 
 function prepare(directory: string): string {
+  let found: Stats | undefined;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const path = realpathSync(directory);
-    const { uid, mode } = statSync(path);
+    found = statSync(path);
+    const { uid, mode } = found;
     // Another owner's directory is left as its owner wants it; writing is what counts.
     if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(path, 0o700);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -33,7 +36,7 @@ function prepare(directory: string): string {
     const { code } = error as NodeJS.ErrnoException;
     throw new ChatError(
       'unavailable',
-      `the data directory ${directory} cannot be written (${code ?? String(error)}): give another with --data, or change its permissions`,
+      `the data directory ${directory} cannot be written (${code ?? String(error)})${whose(found)}: give another with --data, or change its permissions`,
       { cause: error },
     );
   }

@@ -70,6 +70,36 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   };
 }
 
+/** What a look at a directory's lock found. */
+export interface LockState {
+  /** The server that holds it; `unknown` for one that does not answer, as when it is stopped. */
+  readonly holder: Holder | 'unknown' | undefined;
+  /** Sockets of servers that were killed; the next start removes them. */
+  readonly leftovers: number;
+}
+
+/** Looks who holds the lock of a directory, and takes and changes nothing. */
+export async function lookAtLock(directory: string): Promise<LockState> {
+  const place = socketPlace(directory);
+  try {
+    const paths =
+      process.platform === 'win32'
+        ? [pipeOf(directory)]
+        : readdirSync(directory)
+            .filter((name) => claimName.test(name))
+            .map((name) => place.pathOf(name));
+    const answers = await Promise.all(paths.map(askClaim));
+    const alive = answers.filter((answer) => answer !== 'gone');
+    const told = alive.find((answer) => answer !== 'silent');
+    return {
+      holder: told ?? (alive.length > 0 ? (readHolder(directory) ?? 'unknown') : undefined),
+      leftovers: process.platform === 'win32' ? 0 : answers.length - alive.length,
+    };
+  } finally {
+    place.close();
+  }
+}
+
 function begin(directory: string, beginning: string, own: string): void {
   try {
     renameSync(join(directory, beginning), join(directory, own));
@@ -117,9 +147,8 @@ function socketPlace(directory: string): { pathOf(name: string): string; close()
 
 /** Windows has named pipes, which one process makes and which end with it. */
 async function lockByPipe(directory: string): Promise<DirectoryLock> {
-  const name = createHash('sha256').update(directory.toLowerCase()).digest('hex');
   const claim: Claim = { state: 'held', pid: process.pid, since: new Date().toISOString() };
-  const server = await listen(`\\\\.\\pipe\\chat-data-${name}`, directory, claim);
+  const server = await listen(pipeOf(directory), directory, claim);
   tellHolder(directory, claim);
   return {
     async release() {
@@ -127,6 +156,11 @@ async function lockByPipe(directory: string): Promise<DirectoryLock> {
       await close(server);
     },
   };
+}
+
+function pipeOf(directory: string): string {
+  const name = createHash('sha256').update(directory.toLowerCase()).digest('hex');
+  return `\\\\.\\pipe\\chat-data-${name}`;
 }
 
 /** Listens, telling everybody who asks what `claim` is at that moment. */
@@ -189,7 +223,7 @@ function cannotLock(directory: string, error: unknown): ChatError {
   const { code } = error as NodeJS.ErrnoException;
   return new ChatError(
     'unavailable',
-    `the data directory ${directory} cannot be locked (${code ?? String(error)})`,
+    `the data directory ${directory} cannot be locked (${code ?? String(error)}): it must be on a file system that takes sockets, not on a share of another machine`,
     {
       cause: error,
     },

@@ -247,6 +247,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   };
 }
 
+/** Listens for a moment and stops again; throws what {@link listen} throws when it cannot. */
+export async function tryToListen(where: { readonly host: string; readonly port: number }): Promise<void> {
+  const server = createServer((socket) => socket.destroy());
+  await bind(server, where);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
 function bind(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: NodeJS.ErrnoException): void => reject(bindError(cause, host, port));

@@ -78,6 +78,41 @@ export async function openDatabase(options: DatabaseOptions): Promise<SqliteData
   }
 }
 
+/** Runs one statement and answers its rows. */
+export type Look = Connection['once'];
+
+/**
+ * Opens the database as it is, hands it to `work`, which may only read, and lets go of the files without a word to them.
+ * Throws `unavailable` as {@link openDatabase} does.
+ */
+export async function lookAtDatabase<Result>(
+  { directory, wasmPath, host, migrations: steps = migrations }: DatabaseOptions,
+  work: (look: Look) => Result,
+): Promise<Result> {
+  const path = join(directory, databaseName);
+  const sqlite = await loadSqlite(wasmPath);
+  const files = hostFiles(directory, databaseName, host);
+  const mounted = sqlite.calls.mount(files);
+  let opened: Connection | undefined;
+  try {
+    const connected = connection(sqlite.exports, `${mounted}/${databaseName}`);
+    opened = connected;
+    refuseForeign(connected, path, steps.length);
+    return work((sql) => connected.once(sql));
+  } catch (error) {
+    throw openingError(error, path, files.trouble);
+  } finally {
+    // First the files: a connection that closes in order would write.
+    files.close();
+    try {
+      opened?.close();
+    } catch {
+      // It could not, and that is meant.
+    }
+    sqlite.calls.unmount(mounted);
+  }
+}
+
 const pragmas = [
   // One process owns the file: the write-ahead log then needs no shared memory, which there is none of here.
   'PRAGMA locking_mode = EXCLUSIVE',

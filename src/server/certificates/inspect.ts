@@ -1,0 +1,75 @@
+import { createPublicKey } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ChatError } from '../../core/errors.ts';
+import { doubtful, type Finding, failed, fine } from '../finding.ts';
+import { directories, fingerprintOf, isDueFor, parseKey, readCertificate } from './certificates.ts';
+import { readIfPresent } from './files.ts';
+
+const dayMs = 86_400_000;
+
+/** The two credentials of a server: who signs, and what clients see. */
+const credentials = [
+  { check: 'authority', directory: directories.authority, key: 'ca.key', certificate: 'ca.crt' },
+  { check: 'certificate', directory: directories.server, key: 'server.key', certificate: 'server.crt' },
+] as const;
+
+/** Looks at the server's keys and certificates in `dataDirectory` and changes nothing; `now` is UTC milliseconds. */
+export async function inspectCertificates(dataDirectory: string, now: number): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const { check, directory, key, certificate } of credentials) {
+    const paths = {
+      key: join(dataDirectory, directory, key),
+      certificate: join(dataDirectory, directory, certificate),
+    };
+    try {
+      found.push(...(await inspectOne(check, paths, now)));
+    } catch (error) {
+      if (error instanceof ChatError) found.push(failed(check, error));
+      else if (error instanceof Error && 'code' in error && 'path' in error)
+        found.push(
+          failed(check, { code: 'unavailable', message: `cannot use ${error.path}: ${error.code}` }),
+        );
+      else throw error;
+    }
+  }
+  return found;
+}
+
+async function inspectOne(
+  check: string,
+  paths: { readonly key: string; readonly certificate: string },
+  now: number,
+): Promise<Finding[]> {
+  const keyText = await readIfPresent(paths.key);
+  if (keyText === undefined) {
+    if ((await readIfPresent(paths.certificate)) === undefined)
+      return [fine(check, 'made at the first start')];
+    const message = `${paths.key} is missing while its certificate is there: restore it from a backup, or remove ${paths.certificate} too and every client will see a new server`;
+    return [failed(check, { code: 'unavailable', message })];
+  }
+  const key = parseKey(keyText, paths.key);
+  const found = await readCertificate(paths.certificate, key);
+  const open = await isOpenToOthers(paths.key);
+  const warnings = open
+    ? [doubtful(check, `others can read ${paths.key}: the next start closes it to them`)]
+    : [];
+  if (found === undefined)
+    return [...warnings, fine(check, `${paths.certificate} is made at the next start`)];
+  const { validToDate } = found.parsed;
+  const days = Math.floor((validToDate.getTime() - now) / dayMs);
+  const until = days < 0 ? 'has expired' : `expires in ${days} ${days === 1 ? 'day' : 'days'}`;
+  const renewal = isDueFor(found.parsed, now) ? '; the next start renews it over the same key' : '';
+  const shown = fingerprintOf(createPublicKey(key).export({ type: 'spki', format: 'der' }));
+  return [
+    ...warnings,
+    fine(
+      check,
+      `${paths.certificate} ${until} (${validToDate.toISOString().slice(0, 10)})${renewal}; ${shown}`,
+    ),
+  ];
+}
+
+async function isOpenToOthers(path: string): Promise<boolean> {
+  return process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0;
+}

@@ -1,0 +1,75 @@
+import { ChatError } from '../core/errors.ts';
+import { inspectCertificates } from './certificates/inspect.ts';
+import { type ConfigSources, type SettledSetting, settleConfig } from './config.ts';
+import { inspectDataDirectory } from './data-directory/inspect.ts';
+import { tryToListen } from './doors/listener.ts';
+import { doubtful, type Finding, failed, fine } from './finding.ts';
+import type { SettingName } from './settings.ts';
+import { inspectAside } from './store/sqlite/inspect-aside.ts';
+
+/** What a server would start with, and whether it would. */
+export interface ServerCheck {
+  readonly settings: readonly SettledSetting[];
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Looks at everything that a start needs, without starting or changing anything: settings, data directory and its lock,
+ * database, certificates, address. A server that is running already is no failure: its data is left alone, and its address
+ * is taken by itself.
+ */
+export async function checkServer(sources: ConfigSources, now: number): Promise<ServerCheck> {
+  const { config, settings, problems, unfit } = settleConfig(sources);
+  const findings: Finding[] = problems.map((problem) => failed('settings', problem));
+  if (problems.length === 0) findings.push(fine('settings', 'every setting fits'));
+  // What stands at its default may have been meant by the part of the file that does not fit.
+  const isFileSound = (sources.file?.problems.length ?? 0) === 0;
+  const isKnown = (name: SettingName): boolean =>
+    !unfit.has(name) &&
+    settings.some((setting) => setting.name === name && (isFileSound || setting.origin.kind !== 'default'));
+  let isHeld = false;
+  if (isKnown('dataDirectory')) {
+    const directory = await inspectDataDirectory(config.dataDirectory);
+    isHeld = directory.isHeld;
+    findings.push(...directory.findings);
+    if (directory.path !== undefined) {
+      findings.push(await inspectDatabase(directory.path, isHeld));
+      findings.push(...(await inspectCertificates(directory.path, now)));
+    }
+  }
+  if (isKnown('listen')) findings.push(await inspectAddress(config, isHeld));
+  return { settings, findings };
+}
+
+async function inspectDatabase(directory: string, isHeld: boolean): Promise<Finding> {
+  const check = 'database';
+  if (isHeld) return fine(check, 'the running server has it open; it was not looked into');
+  try {
+    const { path, format, known, faults } = await inspectAside(directory);
+    if (faults.length > 0) {
+      const message = `${path} is damaged (${faults.join('; ')}): restore a backup`;
+      return failed(check, { code: 'unavailable', message });
+    }
+    if (format === undefined) return fine(check, `${path} is made at the first start`);
+    const update = format < known ? `; the next start brings it to format ${known}` : '';
+    return fine(check, `${path} is sound, format ${format}${update}`);
+  } catch (error) {
+    if (error instanceof ChatError) return failed(check, error);
+    throw error;
+  }
+}
+
+async function inspectAddress(where: { readonly host: string; readonly port: number }, isHeld: boolean) {
+  const check = 'listen';
+  const shown = `${where.host.includes(':') ? `[${where.host}]` : where.host}:${where.port}`;
+  try {
+    await tryToListen(where);
+    return fine(check, `${shown} is free`);
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    const cause = error.cause as NodeJS.ErrnoException | undefined;
+    if (isHeld && cause?.code === 'EADDRINUSE')
+      return doubtful(check, `${shown} is taken, as it is while the server is running`);
+    return failed(check, error);
+  }
+}

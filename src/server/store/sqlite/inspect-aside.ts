@@ -1,0 +1,23 @@
+import { Worker } from 'node:worker_threads';
+import { ChatError } from '../../../core/errors.ts';
+import { workerUrl } from './assets.ts';
+import type { DatabaseReport, InspectMessage } from './inspect.ts';
+
+/**
+ * Looks into the database of a data directory on a thread of its own: a large one takes its time, and signals must be heard
+ * meanwhile. Throws as `inspectDatabase` does.
+ */
+export async function inspectAside(directory: string): Promise<DatabaseReport> {
+  const worker = new Worker(workerUrl(), {
+    workerData: { directory, isInspecting: true },
+    name: 'inspection',
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<DatabaseReport>();
+  worker.on('message', (message: InspectMessage) => {
+    if (message.kind === 'report') resolve(message.report);
+    else reject(new ChatError(message.code, message.message));
+  });
+  worker.on('error', reject);
+  worker.on('exit', () => reject(new ChatError('internal', 'the database could not be looked at')));
+  return await promise;
+}

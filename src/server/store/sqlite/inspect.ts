@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ErrorCode } from '../../../core/errors.ts';
+import { migrations } from '../migrations/index.ts';
+import { type DatabaseOptions, databaseName, lookAtDatabase } from './database.ts';
+import { lookOnly } from './look-only.ts';
+
+/** What a look at a database found. */
+export interface DatabaseReport {
+  /** Where it is. */
+  readonly path: string;
+  /** The format that it is written in, undefined when there is none yet, and the newest one that this program knows. */
+  readonly format: number | undefined;
+  readonly known: number;
+  /** What SQLite's `quick_check` found, at most ten sentences; none for a sound database. */
+  readonly faults: readonly string[];
+}
+
+/** What the worker tells whoever wants the report. */
+export type InspectMessage =
+  | { readonly kind: 'report'; readonly report: DatabaseReport }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+
+/** More faults than this say nothing new. */
+const maxFaults = 10;
+
+/**
+ * Looks into the database without changing it, also one whose server was killed. Throws `unavailable` for a file that is
+ * damaged, that a newer version wrote, or that is somebody else's. The caller makes sure that no server has it open.
+ */
+export async function inspectDatabase(
+  options: Pick<DatabaseOptions, 'directory' | 'wasmPath'>,
+): Promise<DatabaseReport> {
+  const path = join(options.directory, databaseName);
+  if (!existsSync(path)) return { path, format: undefined, known: migrations.length, faults: [] };
+  const files = lookOnly();
+  try {
+    return await lookAtDatabase({ ...options, host: files.host }, (look) => {
+      const format = Number(look('PRAGMA user_version')[0]?.user_version);
+      const rows = look(`PRAGMA quick_check(${maxFaults})`).map(({ quick_check: text }) => String(text));
+      return { path, format, known: migrations.length, faults: rows.filter((text) => text !== 'ok') };
+    });
+  } finally {
+    files.close();
+  }
+}
