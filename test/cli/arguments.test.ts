@@ -223,7 +223,7 @@ describe('commands', () => {
 });
 
 describe('chat serve', () => {
-  it('takes the flags of the server’s own table', async () => {
+  it('takes the flags of the server’s own table, its settings file and --check', async () => {
     const parsed = await parseCommandLine(['serve', '--listen', '127.0.0.1:0', '--tls-only'], commands, 100);
     const options =
       parsed.kind === 'command' ? readOptions(parsed.line.command.options, parsed.line.raw, {}) : {};
@@ -233,7 +233,11 @@ describe('chat serve', () => {
       'insecure-clear-text': false,
       data: undefined,
     });
-    expect(Object.keys(options)).toEqual(Object.values(settings).map(({ flag }) => flag));
+    expect(Object.keys(options)).toEqual([
+      'config',
+      'check',
+      ...Object.values(settings).map(({ flag }) => flag),
+    ]);
   });
 });
 
