@@ -17,7 +17,7 @@ export type Parsed =
   | { readonly kind: 'command'; readonly line: ParsedLine }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version'; readonly raw: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'nothing'; readonly text: string };
+  | { readonly kind: 'nothing'; readonly text: string; readonly raw: Readonly<Record<string, unknown>> };
 
 /**
  * yargs reads `true` and `false` after a bare flag as its value, drops `-`, and takes a last word `help` for the flag;
@@ -220,7 +220,11 @@ export async function parseCommandLine(
   if (words.length > 0) {
     throw usageError(`unknown command ${JSON.stringify(unshield(String(words[0])))} (see chat --help)`);
   }
-  return { kind: 'nothing', text: await (await parseOnce(argv, entries, columns, true)).parser.getHelp() };
+  return {
+    kind: 'nothing',
+    raw,
+    text: await (await parseOnce(argv, entries, columns, true)).parser.getHelp(),
+  };
 }
 
 function checkOperands({ command, operands, path }: ParsedLine): void {

@@ -11,6 +11,8 @@ const lastFlushMs = 500;
 function endAfterBug(error: unknown): void {
   const shown =
     error instanceof Error ? (argv.includes('--verbose') && error.stack) || error.message : String(error);
+  // What is said on a screen that is about to be given back would go with it.
+  host.terminal?.restore();
   process.stderr.write(`chat: internal error: ${shown}\n`);
   process.exit(1);
 }

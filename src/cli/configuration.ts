@@ -165,6 +165,7 @@ export async function settleConfiguration(
     quiet: first('quiet'),
     verbose: first('verbose'),
     'no-color': first('no-color'),
+    'screen-reader': first('screen-reader'),
     trust: first('trust'),
     fingerprint: first('fingerprint'),
   };
@@ -184,6 +185,7 @@ const defaults: Readonly<Record<SettingKey, string | boolean | undefined>> = {
   quiet: false,
   verbose: false,
   'no-color': false,
+  'screen-reader': false,
   // It depends on where the server is (security 2).
   trust: undefined,
   fingerprint: undefined,
@@ -277,6 +279,7 @@ function settingsOf(values: readonly SettledValue[]): Settings {
     quiet: of.get('quiet') === true,
     verbose: of.get('verbose') === true,
     color: of.get('no-color') !== true,
+    screenReader: of.get('screen-reader') === true,
     server: parseServerAddress(text('server') ?? ''),
     context: text('context') ?? defaultContext,
     // Checked to be one of them when it was read.

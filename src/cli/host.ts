@@ -1,4 +1,5 @@
 import type { ClientLibrary } from './client-library.ts';
+import type { Terminal } from './terminal.ts';
 
 /** A signal that asks the process to end. */
 export type EndSignal = 'SIGINT' | 'SIGTERM';
@@ -37,6 +38,10 @@ export interface Prompts {
   /** What is typed is shown as asterisks. */
   secret(question: string): Promise<string>;
   confirm(question: string): Promise<boolean>;
+  choose<Value extends string>(
+    question: string,
+    choices: readonly { readonly name: string; readonly value: Value }[],
+  ): Promise<Value>;
 }
 
 /** Thrown by a prompt that the person left with Ctrl-C. */
@@ -51,6 +56,10 @@ export interface Host {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
   readonly prompts: Prompts;
+  /** The same questions without drawing over anything, for screen readers and simple terminals. */
+  readonly plainPrompts: Prompts;
+  /** Undefined where no screen can be drawn on. */
+  readonly terminal: Terminal | undefined;
   readonly platform: NodeJS.Platform;
   readonly homeDirectory: string;
   /** This machine's name, the default label of a device. */

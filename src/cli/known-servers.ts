@@ -18,6 +18,8 @@ export interface KnownServer {
 export interface KnownServers {
   readonly path: string;
   load(server: ServerAddress): Promise<KnownServer>;
+  /** The servers that were met, as `chat://HOST:PORT`. */
+  list(): Promise<string[]>;
   /** Changes one server's entry while no other process does. */
   update(server: ServerAddress, change: (known: KnownServer) => KnownServer): Promise<void>;
 }
@@ -74,6 +76,9 @@ export function openKnownServers(host: Host): KnownServers {
     path,
     async load(server) {
       return (await read()).get(formatServerAddress(server)) ?? unknownServer;
+    },
+    async list() {
+      return [...(await read()).keys()];
     },
     update(server, change) {
       return withFileLock(`${path}.lock`, host, async () => {

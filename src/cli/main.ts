@@ -1,12 +1,12 @@
 import { ChatError } from '../core/errors.ts';
-import { parseCommandLine } from './arguments.ts';
+import { type ParsedLine, parseCommandLine } from './arguments.ts';
 import type { CommandContext, CommandEntry } from './command.ts';
 import { commands } from './commands/index.ts';
 import { settleConfiguration } from './configuration.ts';
 import { exitBySignal, exitCodes, exitOk } from './exit-codes.ts';
-import { BrokenPipe, type EndSignal, type Host, PromptLeft } from './host.ts';
+import { BrokenPipe, canPrompt, type EndSignal, type Host, PromptLeft } from './host.ts';
 import { readOptions } from './options.ts';
-import { createOutput, type OutputSettings, reportError } from './output.ts';
+import { createOutput, isDumb, type OutputSettings, reportError } from './output.ts';
 
 /** Thrown into the race when a signal asks for the end. */
 class Signalled extends Error {
@@ -24,7 +24,7 @@ function guessOutput(argv: readonly string[]): OutputSettings {
   const end = argv.indexOf('--');
   const words = (end < 0 ? argv : argv.slice(0, end)).join(' ');
   const json = /(^| )(--output|-o)[= ]json( |$)/.test(words);
-  return { format: json ? 'json' : 'text', quiet: false, verbose: false, color: false };
+  return { format: json ? 'json' : 'text', quiet: false, verbose: false, color: false, screenReader: false };
 }
 
 /** The exit code that `error` ends a process with. */
@@ -37,6 +37,12 @@ function exitCodeOf(error: unknown): number {
 
 const isSilent = (error: unknown): boolean =>
   error instanceof BrokenPipe || error instanceof Signalled || error instanceof PromptLeft;
+
+/** `chat` alone at a terminal is a chat. */
+async function interactiveLine(raw: ParsedLine['raw']): Promise<ParsedLine> {
+  const { interactive } = await import('./interactive/interactive.ts');
+  return { path: [], command: interactive, raw, operands: [] };
+}
 
 /**
  * Runs one command line and answers its exit code: the only place where yargs meets the list of commands, and where
@@ -62,11 +68,12 @@ export async function run(
       await host.stdout.flush();
       return exitOk;
     }
-    if (parsed.kind === 'nothing') {
+    if (parsed.kind === 'nothing' && !(canPrompt(host) && host.stdout.isTerminal)) {
       await host.stderr.write(`${parsed.text}\n`);
       return exitCodes.invalid;
     }
-    const { command, raw, operands } = parsed.line;
+    const { command, raw, operands } =
+      parsed.kind === 'nothing' ? await interactiveLine(parsed.raw) : parsed.line;
     const withFiles = command.settings !== 'without-files';
     const configuration = await settleConfiguration(raw, host, withFiles);
     const { settings } = configuration;
@@ -75,7 +82,7 @@ export async function run(
     if (problem !== undefined && command.settings !== 'with-problems') throw problem;
     const options = readOptions(command.options, raw, host.env);
     const context: CommandContext = {
-      host,
+      host: settings.screenReader || isDumb(host.env) ? { ...host, prompts: host.plainPrompts } : host,
       settings,
       configuration,
       output: createOutput(host, settings),

@@ -12,6 +12,8 @@ export interface OutputSettings {
   readonly verbose: boolean;
   /** False with `--no-color` or `NO_COLOR`; a sink that is no terminal gets no colour either way. */
   readonly color: boolean;
+  /** True when nothing that was written may be drawn over. */
+  readonly screenReader: boolean;
 }
 
 /** Paints text, or leaves it as it is. */
@@ -41,14 +43,19 @@ export interface Output {
 
 const plain: Paint = { name: (text) => text, faint: (text) => text, error: (text) => text };
 
+/** True for a terminal that knows nothing but to write on. */
+export function isDumb(env: Host['env']): boolean {
+  return env.TERM === 'dumb';
+}
+
 /** True when `sink` is to be coloured; NO_COLOR counts when it is not empty (no-color.org). */
-function wantsColor(sink: TextSink, settings: OutputSettings): boolean {
-  return settings.color && settings.format === 'text' && sink.isTerminal;
+function wantsColor(sink: TextSink, settings: OutputSettings, env: Host['env']): boolean {
+  return settings.color && settings.format === 'text' && sink.isTerminal && !isDumb(env);
 }
 
 /** Loads chalk only when there is something to colour. */
-async function paintFor(sink: TextSink, settings: OutputSettings): Promise<Paint> {
-  if (!wantsColor(sink, settings)) return plain;
+async function paintFor(sink: TextSink, settings: OutputSettings, env: Host['env']): Promise<Paint> {
+  if (!wantsColor(sink, settings, env)) return plain;
   const { Chalk } = await import('chalk');
   const chalk = new Chalk({ level: 1 });
   return { name: chalk.cyan, faint: chalk.dim, error: chalk.red };
@@ -85,14 +92,14 @@ export function createOutput(host: Host, settings: OutputSettings): Output {
       if (settings.verbose) await talk(host.stderr, `${escapeForTerminal(text)}\n`);
     },
     progress(text) {
-      if (settings.quiet || !host.stderr.isTerminal) return;
+      if (settings.quiet || settings.screenReader || !host.stderr.isTerminal || isDumb(host.env)) return;
       const now = performance.now();
       if (text !== undefined && now - lastProgressAt < progressEveryMs) return;
       lastProgressAt = now;
       void talk(host.stderr, `\r\u001b[K${text ?? ''}`);
     },
     paint() {
-      painted ??= paintFor(host.stdout, settings);
+      painted ??= paintFor(host.stdout, settings, host.env);
       return painted;
     },
   };
@@ -125,7 +132,7 @@ export async function reportError(host: Host, settings: OutputSettings, error: u
   if (settings.format === 'json') {
     await talk(host.stderr, jsonLine({ error: described }));
   } else {
-    const paint = await paintFor(host.stderr, settings);
+    const paint = await paintFor(host.stderr, settings, host.env);
     const retry =
       described.retry_after_ms === undefined
         ? ''

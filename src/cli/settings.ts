@@ -39,6 +39,11 @@ export const globalOptions = {
     env: 'CHAT_NO_COLOR',
     describe: 'no colour (also NO_COLOR, and when stdout is no terminal)',
   },
+  'screen-reader': {
+    type: 'flag',
+    env: 'CHAT_SCREEN_READER',
+    describe: 'lines below one another only: nothing that is drawn is drawn over',
+  },
   trust: {
     type: 'choice',
     choices: ['on-first-use', 'always', 'never'],

@@ -2,6 +2,9 @@ import { homedir, hostname } from 'node:os';
 import type { Writable } from 'node:stream';
 import { lazyClientLibrary } from './client-library.ts';
 import { BrokenPipe, type Host, PromptLeft, type Prompts, type TextSink } from './host.ts';
+import { plainPrompts } from './plain-prompts.ts';
+import { systemTerminal } from './system-terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** What a terminal's stream adds to any other stream. */
 type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -60,6 +63,8 @@ const inquirerPrompts: Prompts = {
     await asked(async ({ password }, on) => await password({ message, mask: '*' }, on)),
   confirm: async (message) =>
     await asked(async ({ confirm }, on) => await confirm({ message, default: false }, on)),
+  choose: async (message, choices) =>
+    await asked(async ({ select }, on) => await select({ message, choices: [...choices] }, on)),
 };
 
 async function asked<T>(
@@ -86,6 +91,7 @@ async function* readStdin(): AsyncIterable<Uint8Array> {
 
 /** The process as it is. */
 export function systemHost(): Host {
+  let terminal: Terminal | undefined;
   return {
     env: process.env,
     stdin: {
@@ -97,6 +103,12 @@ export function systemHost(): Host {
     stdout: streamSink(process.stdout),
     stderr: streamSink(process.stderr),
     prompts: inquirerPrompts,
+    plainPrompts,
+    get terminal() {
+      if (process.stdin.isTTY !== true || process.stdout.isTTY !== true) return undefined;
+      terminal ??= systemTerminal();
+      return terminal;
+    },
     platform: process.platform,
     homeDirectory: homedir(),
     hostName: hostname(),

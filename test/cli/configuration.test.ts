@@ -65,6 +65,7 @@ const samples: Record<SettingKey, readonly [one: string | true, other: string | 
   quiet: [true, true, 'maybe'],
   verbose: [true, true, 'maybe'],
   'no-color': [true, true, 'maybe'],
+  'screen-reader': [true, true, 'maybe'],
   trust: ['never', 'always', 'sometimes'],
   fingerprint: [serverFingerprint, otherFingerprint, 'SHA256:short'],
 };
@@ -75,6 +76,7 @@ describe('a setting', () => {
     expect([settings, problems]).toEqual([
       {
         format: 'text',
+        screenReader: false,
         quiet: false,
         verbose: false,
         color: true,

@@ -92,7 +92,7 @@ describe('a settings file', () => {
     ['Output: json\n', 'FILE:1: Output: there is no such setting; did you mean output?'],
     [
       'hostname: a\n',
-      'FILE:1: hostname: there is no such setting; there are server, context, output, quiet, verbose, no-color, trust, fingerprint',
+      'FILE:1: hostname: there is no such setting; there are server, context, output, quiet, verbose, no-color, screen-reader, trust, fingerprint',
     ],
     ['quiet: yes\n', 'FILE:1: quiet takes true or false, not "yes"'],
     ['quiet: 1\n', 'FILE:1: quiet takes true or false, not 1'],

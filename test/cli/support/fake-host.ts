@@ -3,7 +3,7 @@ import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ClientLibrary } from '../../../src/cli/client-library.ts';
-import { BrokenPipe, type EndSignal, type Host, type TextSink } from '../../../src/cli/host.ts';
+import { BrokenPipe, type EndSignal, type Host, type Prompts, type TextSink } from '../../../src/cli/host.ts';
 import { run } from '../../../src/cli/main.ts';
 import { fakeClient } from './fake-client.ts';
 
@@ -87,6 +87,18 @@ export async function fakeHost(outside: Outside = {}): Promise<FakeHost> {
     return next;
   };
   const isTerminal = outside.terminal ?? false;
+  const prompts: Prompts = {
+    text: async (question) => answer(question),
+    secret: async (question) => answer(question),
+    confirm: async (question) => answer(question) === 'yes',
+    choose: async (question, choices) => {
+      const wanted = answer(question);
+      const found = choices.find(({ name }) => name === wanted);
+      if (found === undefined)
+        throw new Error(`${wanted} is none of ${choices.map(({ name }) => name).join(', ')}`);
+      return found.value;
+    },
+  };
   return {
     env: {
       XDG_STATE_HOME: stateHome,
@@ -98,11 +110,9 @@ export async function fakeHost(outside: Outside = {}): Promise<FakeHost> {
     stdin: { isTerminal, bytes: () => chunksOf(outside.stdin) },
     stdout: fakeSink(isTerminal),
     stderr: fakeSink(isTerminal),
-    prompts: {
-      text: async (question) => answer(question),
-      secret: async (question) => answer(question),
-      confirm: async (question) => answer(question) === 'yes',
-    },
+    prompts,
+    plainPrompts: prompts,
+    terminal: undefined,
     platform: 'linux',
     homeDirectory: join(stateHome, 'home'),
     hostName: outside.hostName ?? 'test-machine',

@@ -1,0 +1,156 @@
+import { formatServerAddress } from '../../client/address.ts';
+import type { WireMessage } from '../../client/connection.ts';
+import { ChatError } from '../../core/errors.ts';
+import { type CommandContext, command, noOperands } from '../command.ts';
+import { exitOk } from '../exit-codes.ts';
+import { isDumb, type Output } from '../output.ts';
+import { type LoggedIn, openSession } from '../session.ts';
+import type { Terminal } from '../terminal.ts';
+import { addNotice, type ChatState, currentOf, startState } from './chat-state.ts';
+import { FullScreen } from './full-screen.ts';
+import { LiveChat } from './live-chat.ts';
+import { PlainChat } from './plain-chat.ts';
+import { painter } from './screen.ts';
+import type { Outgoing } from './send-queue.ts';
+import { signIn } from './sign-in.ts';
+
+/** While the chat has the screen, nothing may be written beside it and nobody can be asked. */
+function withoutPrompts(context: CommandContext, say: (text: string) => void): CommandContext {
+  const output: Output = {
+    ...context.output,
+    note: async (text) => say(text),
+    detail: async () => {},
+    progress: () => {},
+  };
+  const { host } = context;
+  return { ...context, output, host: { ...host, stdin: { ...host.stdin, isTerminal: false } } };
+}
+
+/** How a chat shows itself and hears the person. */
+interface Face {
+  /** How many messages of each conversation it begins with. */
+  readonly firstMessages: number;
+  readonly changed: () => void;
+  readonly message?: (message: WireMessage) => void;
+  readonly refused: (message: Outgoing) => void;
+  readonly say: (text: string) => void;
+  /** Begins to hear the person. */
+  start(live: LiveChat): Promise<void> | void;
+  close(): void;
+}
+
+async function fullScreenFace(
+  context: CommandContext,
+  terminal: Terminal,
+  state: ChatState,
+  onQuit: () => void,
+): Promise<Face> {
+  const paint = await painter(context.settings.color);
+  let screen: FullScreen | undefined;
+  return {
+    firstMessages: 50,
+    changed: () => screen?.changed(),
+    refused: ({ to, text }) => screen?.putBack(to, text),
+    say: (text) => {
+      addNotice(currentOf(state), text);
+      screen?.changed();
+    },
+    start: (live) => {
+      screen = new FullScreen({ terminal, paint, state, live, now: () => context.host.now(), onQuit });
+    },
+    close: () => screen?.close(),
+  };
+}
+
+function plainFace(context: CommandContext, state: ChatState, onQuit: () => void): Face {
+  const plain = new PlainChat({ host: context.host, state, onQuit });
+  return {
+    // They are read out one by one.
+    firstMessages: 10,
+    changed: () => plain.changed(),
+    message: (message) => plain.message(message),
+    refused: ({ to, text }) => plain.say(`not sent to ${to}: ${text}`),
+    say: (text) => plain.say(text),
+    start: (live) => plain.run(live),
+    close: () => {},
+  };
+}
+
+/** True for a terminal that cannot be drawn on, or a person who does not want it. */
+function isPlain({ host, settings }: CommandContext): boolean {
+  return settings.screenReader || isDumb(host.env) || host.terminal === undefined;
+}
+
+/** Chats until the person leaves; throws what no new connection cures. */
+async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: ChatState): Promise<void> {
+  const left = new AbortController();
+  const signal = AbortSignal.any([context.signal, left.signal]);
+  let hasAsked = false;
+  let live: LiveChat | undefined;
+  const onQuit = (): void => {
+    const unsent = live?.unsent ?? 0;
+    if (unsent > 0 && !hasAsked) {
+      hasAsked = true;
+      state.hint = `${unsent === 1 ? '1 message is' : `${unsent} messages are`} not sent yet; leave again to drop them`;
+      face.changed();
+      return;
+    }
+    left.abort();
+  };
+  const { terminal } = context.host;
+  const face: Face =
+    isPlain(context) || terminal === undefined
+      ? plainFace(context, state, onQuit)
+      : await fullScreenFace(context, terminal, state, onQuit);
+  const quiet = withoutPrompts(context, (text) => face.say(text));
+  live = new LiveChat({
+    context: { ...quiet, signal },
+    state,
+    first,
+    firstMessages: face.firstMessages,
+    signal,
+    onChange: () => face.changed(),
+    onRefused: (message) => face.refused(message),
+    ...(face.message === undefined ? {} : { onMessage: face.message }),
+  });
+  try {
+    const hearing = Promise.resolve(face.start(live));
+    hearing.catch(() => left.abort());
+    await live.run();
+    if (!left.signal.aborted) await hearing;
+  } finally {
+    face.close();
+    await context.host.stdout.flush();
+  }
+  if (live.unsent > 0) {
+    throw new ChatError('unavailable', `${live.unsent} typed messages were not sent: no connection`);
+  }
+}
+
+/** The interactive mode: what `chat` alone is at a terminal. */
+export const interactive = command({
+  usage: [''],
+  description: 'Signs in or registers by prompts, then shows a live chat.',
+  options: {},
+  operands: noOperands,
+  examples: [['chat', 'chats']],
+  async run(_args, context) {
+    let state: ChatState | undefined;
+    for (;;) {
+      const signedIn = await signIn(context);
+      if (signedIn === undefined) return exitOk;
+      const first = await openSession(signedIn);
+      const server = formatServerAddress(signedIn.settings.server);
+      if (state?.username !== first.username || state.server !== server)
+        state = startState(first.username, server);
+      try {
+        await chatUntilLeft(signedIn, first, state);
+        return exitOk;
+      } catch (error) {
+        if (!(error instanceof ChatError) || error.code !== 'unauthenticated') throw error;
+        // Signed in again, the person finds the line that was being typed.
+        await context.output.note(error.message);
+      }
+    }
+  },
+});

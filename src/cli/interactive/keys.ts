@@ -1,0 +1,84 @@
+import { emitKeypressEvents } from 'node:readline';
+import { PassThrough } from 'node:stream';
+
+/** Something that a person did at the keyboard. */
+export type Key =
+  /** Characters to be typed. */
+  | { readonly kind: 'text'; readonly text: string }
+  /** Characters that were pasted at once, line breaks and all. */
+  | { readonly kind: 'paste'; readonly text: string }
+  /** A key with a name: `ctrl-a`, `alt-1`, `page-up`, `enter`, `tab`, `shift-tab`. */
+  | { readonly kind: 'named'; readonly name: string };
+
+/** A key as node:readline describes it. */
+interface Keypress {
+  readonly name?: string | undefined;
+  readonly sequence?: string | undefined;
+  readonly ctrl?: boolean | undefined;
+  readonly meta?: boolean | undefined;
+  readonly shift?: boolean | undefined;
+}
+
+const renamed: Readonly<Record<string, string>> = {
+  return: 'enter',
+  // What Ctrl-J sends, and some terminals for Shift-Enter.
+  enter: 'line-break',
+  pageup: 'page-up',
+  pagedown: 'page-down',
+};
+
+function nameOf({ name = '', ctrl, meta, shift }: Keypress): string {
+  const parts = [
+    ...(ctrl ? ['ctrl'] : []),
+    ...(meta ? ['alt'] : []),
+    ...(shift && name.length > 1 ? ['shift'] : []),
+  ];
+  return [...parts, renamed[name] ?? name].join('-');
+}
+
+/** Cuts what a terminal sends into keys; a sequence may come in pieces. */
+export class KeyReader {
+  readonly #stream = new PassThrough();
+  #pasted: string | undefined;
+
+  /** Calls `onKey` for every key. */
+  constructor(onKey: (key: Key) => void) {
+    this.#stream.setEncoding('utf8');
+    emitKeypressEvents(this.#stream);
+    this.#stream.on('keypress', (text: string | undefined, key: Keypress) => {
+      const read = this.#read(text, key);
+      if (read !== undefined) onKey(read);
+    });
+  }
+
+  /** Takes bytes as they come. */
+  write(bytes: Uint8Array): void {
+    this.#stream.write(bytes);
+  }
+
+  /** Ends it; an escape key that waits to become a sequence is dropped. */
+  close(): void {
+    this.#stream.destroy();
+  }
+
+  #read(text: string | undefined, key: Keypress): Key | undefined {
+    if (key.name === 'paste-start') {
+      this.#pasted = '';
+      return undefined;
+    }
+    if (key.name === 'paste-end') {
+      const pasted = this.#pasted ?? '';
+      this.#pasted = undefined;
+      return { kind: 'paste', text: pasted };
+    }
+    if (this.#pasted !== undefined) {
+      this.#pasted += key.sequence ?? text ?? '';
+      return undefined;
+    }
+    const isText = text !== undefined && text !== '' && !key.ctrl && !key.meta && !/\p{Cc}/u.test(text);
+    if (isText) return { kind: 'text', text };
+    return key.name === undefined || key.name === 'undefined'
+      ? undefined
+      : { kind: 'named', name: nameOf(key) };
+  }
+}

@@ -1,0 +1,279 @@
+import type { Connection, WireMessage } from '../../client/connection.ts';
+import { ChatError } from '../../core/errors.ts';
+import type { CommandContext } from '../command.ts';
+import { pages } from '../pages.ts';
+import { callTimeoutMs, type LoggedIn, openSession } from '../session.ts';
+import {
+  addEarlier,
+  addMessage,
+  addNotice,
+  type ChatState,
+  type ConversationState,
+  conversationOf,
+  currentOf,
+  dropItem,
+  read,
+} from './chat-state.ts';
+import type { Item } from './pane.ts';
+import { type Outgoing, SendQueue, type StoredAnswer } from './send-queue.ts';
+
+/** What a live chat needs. */
+export interface LiveChatOptions {
+  /** Its output is where talk goes while the chat runs; nobody is prompted. */
+  readonly context: CommandContext;
+  readonly state: ChatState;
+  /** A connection that is logged in already. */
+  readonly first: LoggedIn;
+  /** So many messages of each conversation are fetched at first. */
+  readonly firstMessages: number;
+  readonly signal: AbortSignal;
+  /** The state has changed. */
+  readonly onChange: () => void;
+  /** A message that is new here, but for those that were typed here. */
+  readonly onMessage?: (message: WireMessage) => void;
+  /** A message that is not to be sent, to be typed anew. */
+  readonly onRefused: (message: Outgoing) => void;
+}
+
+/** So many messages are fetched each time one scrolls up. */
+const pageMessages = 100;
+/** The server is told of what was read once in so many milliseconds. */
+const markReadEveryMs = 1_000;
+/** Names for completion are fetched up to so many. */
+const mostNames = 5_000;
+
+/** A chat that goes on over lost connections: keeps the state up to date, sends what was typed, and fetches what is older. */
+export class LiveChat {
+  readonly #options: LiveChatOptions;
+  readonly #queue: SendQueue;
+  readonly #pending = new Map<string, Item>();
+  #first: LoggedIn | undefined;
+  #connection: Connection | undefined;
+  #markTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Nothing happens before {@link run}. */
+  constructor(options: LiveChatOptions) {
+    this.#options = options;
+    this.#first = options.first;
+    this.#queue = new SendQueue({
+      stored: (message, answer) => this.#onStored(message, answer),
+      refused: (message, why) => this.#onRefused(message, why),
+    });
+  }
+
+  /** How many typed messages the server has not answered. */
+  get unsent(): number {
+    return this.#queue.size;
+  }
+
+  /** Runs until the signal aborts; throws what no new connection cures, `unauthenticated` above all. */
+  async run(): Promise<void> {
+    const { state, signal, context, firstMessages } = this.#options;
+    try {
+      const messages = context.host.client.follow({
+        open: () => this.#open(),
+        targets: [],
+        from: { last: firstMessages },
+        signal,
+        onState: (following) => {
+          state.link =
+            following.kind === 'following'
+              ? { kind: 'online' }
+              : {
+                  kind: 'waiting',
+                  why: following.cause.message,
+                  until: context.host.now() + following.waitMs,
+                };
+          this.#changed();
+        },
+      });
+      for await (const message of messages) {
+        if (!addMessage(state, message)) continue;
+        this.#options.onMessage?.(message);
+        this.#changed();
+      }
+    } finally {
+      clearTimeout(this.#markTimer);
+      this.#queue.close();
+      await this.#first?.connection.close();
+    }
+  }
+
+  /** Sends text to a conversation; it shows as on its way until it comes back. */
+  send(to: string, text: string): void {
+    const { state } = this.#options;
+    const message = this.#queue.add(to, text);
+    const item: Item = { kind: 'pending', text, sender: state.username };
+    this.#pending.set(message.key, item);
+    const conversation = conversationOf(state, to);
+    conversation.items.push(item);
+    conversation.anchor = undefined;
+    this.#changed();
+  }
+
+  /** The connection there is; throws `unavailable` when there is none now. */
+  get connection(): Connection {
+    if (this.#connection === undefined)
+      throw new ChatError('unavailable', 'not connected now; try again when it is back');
+    return this.#connection;
+  }
+
+  /** Fetches what is older than the first message of a conversation, once at a time. */
+  async loadEarlier(conversation: ConversationState): Promise<void> {
+    const { earlier } = conversation;
+    if (conversation.isLoading || earlier === 0 || this.#connection === undefined) return;
+    conversation.isLoading = true;
+    this.#changed();
+    try {
+      const messages: WireMessage[] = [];
+      const after = Math.max(0, (earlier ?? 0) - pageMessages);
+      const from = earlier === undefined ? { last: pageMessages } : { after };
+      const limit = earlier === undefined ? pageMessages : earlier - after;
+      const { name: to } = conversation;
+      for await (const message of this.#options.context.host.client.history({
+        connection: this.#connection,
+        to,
+        from,
+        limit,
+      })) {
+        messages.push(message);
+      }
+      addEarlier(conversation, messages);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      await this.#options.context.output.note(`older messages did not come: ${error.message}`);
+    } finally {
+      conversation.isLoading = false;
+      this.#changed();
+    }
+  }
+
+  /** Takes what the current conversation shows for read, and tells the server now and then. */
+  markRead(): void {
+    const conversation = currentOf(this.#options.state);
+    if (!read(conversation)) return;
+    this.#markTimer ??= setTimeout(() => {
+      this.#markTimer = undefined;
+      void this.#tellRead(conversation.name, conversation.readSeq);
+    }, markReadEveryMs);
+  }
+
+  /** The caller's conversations and how far they were read: before any message, so that it is known which are new. */
+  async #listConversations(connection: Connection): Promise<void> {
+    const { state } = this.#options;
+    const { conversations } = await connection.call('conversation.list', {}, { timeoutMs: callTimeoutMs });
+    for (const { to, last_seq, read_seq } of conversations) {
+      const conversation = conversationOf(state, to);
+      conversation.lastSeq = Math.max(conversation.lastSeq, last_seq);
+      conversation.readSeq = Math.max(conversation.readSeq, read_seq);
+      if (last_seq === 0) conversation.earlier ??= 0;
+    }
+    this.#changed();
+  }
+
+  /** Who is online, and the names that can be completed. */
+  async #listNames(connection: Connection): Promise<void> {
+    const { state } = this.#options;
+    const options = { timeoutMs: callTimeoutMs };
+    const online = new Set<string>();
+    for await (const page of pages((after) =>
+      connection.call('user.list', { watch: true, ...after }, options),
+    )) {
+      for (const { username } of page.users) online.add(username);
+    }
+    state.online = online;
+    this.#changed();
+    for await (const page of pages((after) =>
+      connection.call('user.list', { all: true, ...after }, options),
+    )) {
+      for (const { username } of page.users) state.people.add(username);
+      if (state.people.size >= mostNames) break;
+    }
+    for await (const page of pages((after) => connection.call('room.list', { ...after }, options))) {
+      for (const { room } of page.rooms) state.rooms.add(room);
+      if (state.rooms.size >= mostNames) break;
+    }
+  }
+
+  async #open(): Promise<Connection> {
+    const { state, context } = this.#options;
+    if (this.#first === undefined) {
+      state.link = { kind: 'connecting' };
+      this.#changed();
+    }
+    const { connection, username } = this.#first ?? (await openSession(context));
+    this.#first = undefined;
+    if (username !== state.username) {
+      await connection.close();
+      throw new ChatError('unauthenticated', `the saved login is ${username}'s now; start chat again`);
+    }
+    connection.onEvent((event) => {
+      if (event.type !== 'presence') return;
+      if (event.online) state.online.add(event.user);
+      else state.online.delete(event.user);
+      state.people.add(event.user);
+      this.#changed();
+    });
+    try {
+      await this.#listConversations(connection);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    this.#connection = connection;
+    void connection.closed.then(() => this.#onLost(connection));
+    this.#queue.use(connection);
+    // What fails with the connection is asked for again on the next one.
+    this.#listNames(connection).catch((error: unknown) => {
+      if (!(error instanceof ChatError)) throw error;
+    });
+    return connection;
+  }
+
+  #onLost(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#queue.use(undefined);
+    this.#options.state.online = new Set();
+    this.#changed();
+  }
+
+  /** The event that brings it back comes a moment later: nothing is to flicker meanwhile. */
+  #onStored(message: Outgoing, { id, seq, sent_at }: StoredAnswer): void {
+    const { state } = this.#options;
+    const conversation = conversationOf(state, message.to);
+    this.#dropPending(conversation, message);
+    const { to, text } = message;
+    if (seq === conversation.lastSeq + 1)
+      addMessage(state, { to, seq, id, sender: state.username, sent_at, text });
+    this.#changed();
+  }
+
+  #onRefused(message: Outgoing, why: ChatError): void {
+    const { state, onRefused } = this.#options;
+    const conversation = conversationOf(state, message.to);
+    this.#dropPending(conversation, message);
+    addNotice(conversation, `not sent: ${why.message}`, true);
+    onRefused(message);
+    this.#changed();
+  }
+
+  #dropPending(conversation: ConversationState, { key }: Outgoing): void {
+    const item = this.#pending.get(key);
+    this.#pending.delete(key);
+    if (item !== undefined) dropItem(conversation, item);
+  }
+
+  async #tellRead(to: string, seq: number): Promise<void> {
+    try {
+      await this.#connection?.call('conversation.mark-read', { to, seq }, { timeoutMs: callTimeoutMs });
+    } catch (error) {
+      // A marker that was not moved is moved by the next one.
+      if (!(error instanceof ChatError)) throw error;
+    }
+  }
+
+  #changed(): void {
+    this.#options.onChange();
+  }
+}

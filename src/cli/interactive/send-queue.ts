@@ -1,0 +1,120 @@
+import { passes } from '../../client/backoff.ts';
+import type { Connection } from '../../client/connection.ts';
+import { ChatError } from '../../core/errors.ts';
+import { uuidV7 } from '../../core/random.ts';
+
+/** A message that is on its way. */
+export interface Outgoing {
+  readonly to: string;
+  readonly text: string;
+  /** The idempotency key: the same for every try. */
+  readonly key: string;
+}
+
+/** Where the server has stored a message. */
+export interface StoredAnswer {
+  readonly id: string;
+  readonly seq: number;
+  readonly sent_at: string;
+}
+
+/** What happens to messages that were typed. */
+export interface SendQueueEvents {
+  stored(message: Outgoing, answer: StoredAnswer): void;
+  /** The server does not take it; it will not be tried again. */
+  refused(message: Outgoing, why: ChatError): void;
+}
+
+/** How long one try may take, in milliseconds; a connection that is lost ends it sooner. */
+const tryMs = 30_000;
+/** What a server that wants us to wait, and does not say how long, is given, in milliseconds. */
+const pauseMs = 1_000;
+
+/**
+ * Sends what was typed, one at a time and in order, on whichever connection there is; what a lost connection leaves
+ * unanswered is sent again on the next one, under its key, so that nothing is doubled.
+ */
+export class SendQueue {
+  readonly #events: SendQueueEvents;
+  readonly #waiting: Outgoing[] = [];
+  #connection: Connection | undefined;
+  #isSending = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Nothing is sent before a connection is there. */
+  constructor(events: SendQueueEvents) {
+    this.#events = events;
+  }
+
+  /** How many have not been answered. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Takes a message; answers it with its key. */
+  add(to: string, text: string): Outgoing {
+    const message: Outgoing = { to, text, key: uuidV7() };
+    this.#waiting.push(message);
+    void this.#pump();
+    return message;
+  }
+
+  /** A connection that is logged in, or undefined when it was lost. */
+  use(connection: Connection | undefined): void {
+    this.#connection = connection;
+    void this.#pump();
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#connection = undefined;
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#isSending || this.#timer !== undefined) return;
+    this.#isSending = true;
+    try {
+      for (;;) {
+        const connection = this.#connection;
+        const message = this.#waiting[0];
+        if (connection === undefined || message === undefined) return;
+        if (!(await this.#send(connection, message))) return;
+      }
+    } finally {
+      this.#isSending = false;
+      // What came while the last answer was awaited.
+      if (this.#connection !== undefined && this.#waiting.length > 0 && this.#timer === undefined)
+        void this.#pump();
+    }
+  }
+
+  /** False when this connection cannot be used, or not now. */
+  async #send(connection: Connection, message: Outgoing): Promise<boolean> {
+    try {
+      const { to, text, key } = message;
+      const answer = await connection.call('message.send', { to, text, key }, { timeoutMs: tryMs });
+      this.#waiting.shift();
+      this.#events.stored(message, answer);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      const { code, details } = error;
+      if (!passes(error) && code !== 'unauthenticated') {
+        this.#waiting.shift();
+        this.#events.refused(message, error);
+        return true;
+      }
+      if (this.#connection === connection) this.#pauseFor(details.retryAfterMs ?? pauseMs);
+      return false;
+    }
+  }
+
+  #pauseFor(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#pump();
+    }, ms);
+  }
+}
