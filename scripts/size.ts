@@ -20,6 +20,7 @@ const loads: readonly Load[] = [
     name: 'chat send',
     entries: [
       'src/cli/chat.ts',
+      'src/cli/configuration.ts',
       'src/cli/commands/send.ts',
       'src/client/connection.ts',
       'src/client/login.ts',
@@ -33,6 +34,7 @@ const loads: readonly Load[] = [
     name: 'chat tail',
     entries: [
       'src/cli/chat.ts',
+      'src/cli/configuration.ts',
       'src/cli/commands/tail.ts',
       'src/client/connection.ts',
       'src/client/login.ts',

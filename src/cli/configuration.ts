@@ -1,6 +1,6 @@
 import { parseServerAddress } from '../client/address.ts';
 import { ChatError } from '../core/errors.ts';
-import { type Contexts, contextsPath, defaultContext, loadContexts } from './contexts.ts';
+import { type Contexts, contextsPath, defaultContext, loadContexts, noContexts } from './contexts.ts';
 import { configDirectory, type Place, pathsOf, systemDirectory } from './directories.ts';
 import { checkValue, readSwitch, usageError } from './options.ts';
 import {
@@ -140,7 +140,7 @@ export async function settleConfiguration(
 ): Promise<Configuration> {
   const problems = new Problems();
   const files = withFiles ? await readFiles(raw, place, problems) : [];
-  const contexts = withFiles ? await readContexts(place, problems) : noContexts(place);
+  const contexts = withFiles ? await readContexts(place, problems) : none(place);
 
   /** The first that fits of all who say something, `between` standing where its rank puts it. */
   function first(key: SettingKey, between?: Candidate): Candidate | undefined {
@@ -210,16 +210,11 @@ async function readContexts(place: Place, problems: Problems): Promise<Contexts>
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
     problems.found.push(error);
-    return { ...noContexts(place), exists: true };
+    return { ...none(place), exists: true };
   }
 }
 
-const noContexts = (place: Place): Contexts => ({
-  path: contextsPath(place),
-  exists: false,
-  selected: undefined,
-  saved: new Map(),
-});
+const none = (place: Place): Contexts => ({ path: contextsPath(place), exists: false, ...noContexts });
 
 function selectedContext({ selected, path }: Contexts): Candidate | undefined {
   if (selected === undefined) return undefined;

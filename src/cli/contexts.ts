@@ -1,5 +1,7 @@
 import { ChatError } from '../core/errors.ts';
 import { configDirectory, type Place, pathsOf } from './directories.ts';
+import { editFile } from './edit-file.ts';
+import type { Host } from './host.ts';
 import { checkSetting } from './settings.ts';
 import { readSettingsText } from './settings-file.ts';
 import { stateError } from './state-directory.ts';
@@ -23,6 +25,9 @@ export interface Contexts {
 /** The context that is used when nobody names one; it is there without being saved. */
 export const defaultContext = 'default';
 
+/** What there is before the first one is saved. */
+export const noContexts: Pick<Contexts, 'selected' | 'saved'> = { selected: undefined, saved: new Map() };
+
 /** Where the contexts are kept: JSON, since it is read at every start and written by the program alone. */
 export function contextsPath(place: Place): string {
   return pathsOf(place.platform).join(configDirectory(place), 'contexts.json');
@@ -33,7 +38,7 @@ export async function loadContexts(place: Place): Promise<Contexts> {
   const path = contextsPath(place);
   const text = await readSettingsText(path);
   return text === undefined
-    ? { path, exists: false, selected: undefined, saved: new Map() }
+    ? { path, exists: false, ...noContexts }
     : { path, exists: true, ...parseContexts(path, text) };
 }
 
@@ -72,4 +77,15 @@ export function formatContexts({ selected, saved }: Pick<Contexts, 'selected' | 
   const names = [...saved.keys()].sort();
   const contexts = Object.fromEntries(names.map((name) => [name, saved.get(name)]));
   return `${JSON.stringify({ ...(selected === undefined ? {} : { selected }), contexts }, undefined, 2)}\n`;
+}
+
+/** Changes the contexts while no other process does. */
+export async function updateContexts(
+  host: Host,
+  change: (before: Pick<Contexts, 'selected' | 'saved'>) => Pick<Contexts, 'selected' | 'saved'>,
+): Promise<void> {
+  const path = contextsPath(host);
+  await editFile(host, path, (text) =>
+    formatContexts(change(text === undefined ? noContexts : parseContexts(path, text))),
+  );
 }

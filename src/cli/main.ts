@@ -2,7 +2,6 @@ import { ChatError } from '../core/errors.ts';
 import { type ParsedLine, parseCommandLine } from './arguments.ts';
 import type { CommandContext, CommandEntry } from './command.ts';
 import { commands } from './commands/index.ts';
-import { settleConfiguration } from './configuration.ts';
 import { exitBySignal, exitCodes, exitOk } from './exit-codes.ts';
 import { BrokenPipe, canPrompt, type EndSignal, type Host, PromptLeft } from './host.ts';
 import { readOptions } from './options.ts';
@@ -75,6 +74,8 @@ export async function run(
     const { command, raw, operands } =
       parsed.kind === 'nothing' ? await interactiveLine(parsed.raw) : parsed.line;
     const withFiles = command.settings !== 'without-files';
+    // Help and --version go by no settings.
+    const { settleConfiguration } = await import('./configuration.ts');
     const configuration = await settleConfiguration(raw, host, withFiles);
     const { settings } = configuration;
     speaking = settings;

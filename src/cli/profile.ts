@@ -68,9 +68,27 @@ function fileName(context: string, server: ServerAddress): string {
   return `${context}.${server.scheme}_${encodeURIComponent(server.host)}_${server.port}.json`;
 }
 
+/** Reads the name of a saved login's file; undefined for any other file. */
+export function parseProfileName(name: string): { context: string; server: ServerAddress } | undefined {
+  const [, context, scheme, host, port] = /^(.+)\.(chat|plain)_(.+)_(\d{1,5})\.json$/.exec(name) ?? [];
+  if (context === undefined || (scheme !== 'chat' && scheme !== 'plain') || host === undefined)
+    return undefined;
+  try {
+    return { context, server: { scheme, host: decodeURIComponent(host), port: Number(port) } };
+  } catch {
+    // No file of ours: a lone % in its name.
+    return undefined;
+  }
+}
+
+/** Where the saved logins are. */
+export function profilesDirectory(host: Host): string {
+  return join(stateDirectory(host), 'logins');
+}
+
 /** Opens the saved login of `server` in `context`; touches no file yet. */
 export function openProfile(host: Host, server: ServerAddress, context: string): Profile {
-  const path = join(stateDirectory(host), 'logins', fileName(context, server));
+  const path = join(profilesDirectory(host), fileName(context, server));
   return {
     path,
     async load() {

@@ -8,6 +8,7 @@ import {
   type Pair,
   parseDocument,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml';
 import { ChatError } from '../core/errors.ts';
 import { usageError } from './options.ts';
@@ -37,8 +38,16 @@ const meanings: Partial<Record<YAMLError['code'], string>> = {
 const secretShape =
   /^(?:chat[-_])?(?:pass(?:word|wd|phrase)?|secret|(?:(?:session|refresh|auth|access)[-_])?token|otp|totp|(?:private|api)[-_]?key|credentials?)$/i;
 
-/** Parses YAML as it is written, for a reader and for an editor that keeps comments. */
-export function parseYaml(text: string): { document: Document.Parsed; lines: LineCounter } {
+/** A settings file taken apart as it is written. */
+export interface SettingsDocument {
+  readonly document: Document.Parsed;
+  /** Undefined for a file without any key. */
+  readonly map: YAMLMap | undefined;
+  readonly lines: LineCounter;
+}
+
+/** Takes a settings file apart; throws `invalid` with file, line and key for what is no YAML, or no keys and values. */
+export function openSettings(path: string, text: string): SettingsDocument {
   const lines = new LineCounter();
   // Keys that are given twice are told of by `readPairs`, which knows both lines.
   const document = parseDocument(text, {
@@ -47,27 +56,22 @@ export function parseYaml(text: string): { document: Document.Parsed; lines: Lin
     uniqueKeys: false,
     logLevel: 'error',
   });
-  return { document, lines };
+  const [broken] = document.errors;
+  if (broken !== undefined) throw explain(path, document, lines, broken);
+  const { contents } = document;
+  if (isMap(contents)) return { document, map: contents, lines };
+  if (contents === null || (isScalar(contents) && contents.value === null))
+    return { document, map: undefined, lines };
+  throw usageError(`${path}:1: a settings file has lines of KEY: VALUE, and this is something else`);
 }
 
 /**
- * Reads one level of keys and values: unknown keys, keys given twice, values of another type, secrets and whatever is no
- * YAML are problems, `invalid` (exit 2), each with file, line and key in its text.
+ * Reads one level of keys and values: unknown keys, keys given twice, values of another type and secrets are problems,
+ * `invalid` (exit 2), each with file, line and key in its text. Throws as {@link openSettings} does.
  */
 export function parseSettings(path: string, text: string, keys: FileKeys): ParsedSettings {
-  const { document, lines } = parseYaml(text);
-  const [broken] = document.errors;
-  if (broken !== undefined) return { values: new Map(), problems: [explain(path, document, lines, broken)] };
-  const { contents } = document;
-  if (contents === null || (isScalar(contents) && contents.value === null))
-    return { values: new Map(), problems: [] };
-  if (!isMap(contents)) {
-    const problem = usageError(
-      `${path}:1: a settings file has lines of KEY: VALUE, and this is something else`,
-    );
-    return { values: new Map(), problems: [problem] };
-  }
-  return readPairs(path, contents.items, lines, keys);
+  const { map, lines } = openSettings(path, text);
+  return readPairs(path, map?.items ?? [], lines, keys);
 }
 
 function readPairs(path: string, pairs: readonly Pair[], lines: LineCounter, keys: FileKeys): ParsedSettings {
@@ -97,7 +101,8 @@ function readPairs(path: string, pairs: readonly Pair[], lines: LineCounter, key
   return { values, problems };
 }
 
-function unknownKey(label: string, name: string, keys: FileKeys): ChatError {
+/** What is wrong with a key that no such file has, and what was meant. */
+export function unknownKey(label: string, name: string, keys: FileKeys): ChatError {
   if (secretShape.test(name)) return usageError(`${label}: ${keys.secretHint}`, name);
   const names = Object.keys(keys.known);
   const nearest = closest(name.toLowerCase().replaceAll('_', '-'), names);

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ChatError } from '../core/errors.ts';
 import { uuidV7 } from '../core/random.ts';
@@ -91,6 +91,27 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** Writes beside `path` and renames, both synced: a reader sees the old or the new content, also after a power cut. */
+async function writeWhole(path: string, content: string, mode: number | undefined): Promise<void> {
+  const temporary = `${path}.${uuidV7()}.tmp`;
+  try {
+    const file = await open(temporary, 'wx', mode ?? 0o644);
+    try {
+      // What the process masks out, the file that is replaced may have had.
+      if (mode !== undefined) await file.chmod(mode);
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    await unlink(temporary).catch(() => {});
+    throw systemError(path, 'write it', error);
+  }
+}
+
 /**
  * Replaces a private file whole, 0600: a reader sees the old or the new one, also after a power cut. Our own few lines,
  * since write-file-atomic follows symlinks and leaves the directory unsynced, and both are decided otherwise here.
@@ -100,25 +121,37 @@ export async function replacePrivateFile(
   content: string,
   userId: number | undefined,
 ): Promise<void> {
-  const directory = dirname(path);
-  await ensureDirectory(directory, userId);
-  const temporary = `${path}.${uuidV7()}.tmp`;
+  await ensureDirectory(dirname(path), userId);
+  await refuseSymlink(path);
+  await writeWhole(path, content, 0o600);
+}
+
+/**
+ * Replaces a file that a person may also write by hand: it keeps its mode, and a symbolic link to it stays one. A new one is
+ * readable by others as the process's mask says: it holds no secret.
+ */
+export async function replaceSharedFile(path: string, content: string): Promise<void> {
   try {
-    await refuseSymlink(path);
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncDirectory(directory);
+    const found = await stat(path).catch(undefinedIfMissing);
+    if (found === undefined) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeWhole(await realPath(path), content, found && found.mode & 0o777);
   } catch (error) {
-    await unlink(temporary).catch(() => {});
-    if (error instanceof ChatError) throw error;
-    throw systemError(path, 'write it', error);
+    throw error instanceof ChatError ? error : systemError(path, 'write it', error);
   }
+}
+
+/** Where a file is behind its symbolic links; a link to nowhere is refused, since it would be replaced. */
+export async function realPath(path: string): Promise<string> {
+  const found = await lstat(path).catch(undefinedIfMissing);
+  if (found === undefined) return path;
+  const real = await realpath(path).catch(undefinedIfMissing);
+  if (real === undefined) throw stateError(path, 'is a symbolic link to a file that is not there');
+  return real;
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
+  return undefined;
 }
 
 /** Removes a file of ours; true when there was one. */

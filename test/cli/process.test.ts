@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -242,5 +242,24 @@ describe('what a client command loads', () => {
       const ownCommands = loaded.filter((module) => /\/cli\/commands\/(?!index)/.test(module));
       expect(ownCommands.map((module) => module.replace(/^.*\//, ''))).toEqual([`${argv[0]}.ts`]);
     }
+  });
+
+  it('is YAML too when there is a settings file, and not for contexts', async () => {
+    const { url } = await lineServer({ 'account.me': () => ({ username: 'alice' }) });
+    const home = await temporaryDirectory();
+    const directory = join(home, 'chat');
+    await mkdir(directory);
+    const env = { CHAT_TOKEN: 'cs1_alice', XDG_CONFIG_HOME: home, CHAT_CONTEXT: 'work' };
+    await writeFile(
+      join(directory, 'contexts.json'),
+      JSON.stringify({ contexts: { work: { server: url } } }),
+    );
+    const packages = async () =>
+      (await loadedBy(['whoami'], env))
+        .filter((module) => heavy.test(module))
+        .map((module) => /node_modules\/([^/]+)/.exec(module)?.[1]);
+    expect(await packages()).toEqual([]);
+    await writeFile(join(directory, 'config.yaml'), 'quiet: true\n');
+    expect([...new Set(await packages())].sort()).toEqual(['fastest-levenshtein', 'yaml']);
   });
 });

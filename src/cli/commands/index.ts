@@ -36,4 +36,14 @@ export const commands: readonly CommandEntry[] = [
     summary: 'print a session token for another door',
     load: async () => (await import('./token.ts')).token,
   },
+  {
+    name: 'context',
+    summary: 'names for servers and logins',
+    load: async () => (await import('./context.ts')).context,
+  },
+  {
+    name: 'config',
+    summary: 'print or change settings',
+    load: async () => (await import('./config.ts')).config,
+  },
 ];
