@@ -206,8 +206,8 @@ describe('a server', () => {
       if (text === '') server.running.child.kill('SIGTERM');
       text += chunk;
     }
-    expect(text).toBe(
-      '{"jsonrpc":"2.0","id":1,"result":{}}\n{"jsonrpc":"2.0","method":"session-ended","params":{"reason":"shutting-down"}}\n',
+    expect(text.replace(/"time":"[^"]*"/, '"time":"…"')).toBe(
+      '{"jsonrpc":"2.0","id":1,"result":{"time":"…","protocol":1}}\n{"jsonrpc":"2.0","method":"session-ended","params":{"reason":"shutting-down"}}\n',
     );
     expect((await server.running.ended).code).toBe(0);
   });

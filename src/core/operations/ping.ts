@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { operation } from '../operation.ts';
+import { pong } from '../pong.ts';
+import { instant } from './shapes.ts';
 
-/** Shows that the other end is alive; it is no use of a session, so an idle one still expires. */
+/** Shows that the other end is alive, and what its clock says; it is no use of a session, so an idle one still expires. */
 export const ping = operation({
   name: 'ping',
   access: 'anyone',
@@ -9,6 +11,6 @@ export const ping = operation({
   audited: false,
   overlaps: true,
   input: z.strictObject({}),
-  output: z.object({}),
-  handle: async () => ({}),
+  output: z.object({ time: instant, protocol: z.number() }),
+  handle: async (_input, { now }) => pong(now),
 });

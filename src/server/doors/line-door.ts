@@ -11,6 +11,7 @@ import {
 import { ChatError } from '../../core/errors.ts';
 import type { EndReason } from '../../core/events.ts';
 import { ping } from '../../core/policy.ts';
+import { pong } from '../../core/pong.ts';
 import { CallQueue } from '../call-queue.ts';
 import { Connection } from '../connection.ts';
 import type { Arrival, DoorParts, OpenDoor } from './door.ts';
@@ -189,7 +190,7 @@ class LineDoor implements OpenDoor {
     this.#lastCallAt = Date.now();
     const { id, method, params } = frame;
     // The door's own: a ping must not wait behind calls that wait for the disk.
-    if (method === 'ping') this.#answer(id, {});
+    if (method === 'ping') this.#answer(id, pong(Date.now()));
     else this.#queue.add(this.#parts.calls.overlaps(method), () => this.#serve(id, method, params));
   }
 

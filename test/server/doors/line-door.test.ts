@@ -162,7 +162,7 @@ describe('the line door answers', () => {
     const other = await connectClear(port);
     other.call(1, 'ping');
     await other.lineCount(1);
-    expect([failures, other.frames]).toEqual([[bug], [result(1)]]);
+    expect([failures, other.frames]).toEqual([[bug], [result(1, expect.objectContaining({ protocol: 1 }))]]);
   });
 
   it('overlapping calls in the order in which they end, and others in their own order', async () => {
@@ -186,9 +186,14 @@ describe('the line door answers', () => {
   it('a ping at once, also behind a call that waits', async () => {
     const { port, calls } = await listening();
     const client = await connectClear(port);
+    const before = Date.now();
     client.write(call(1, 'alone') + call(2, 'ping'));
     await client.lineCount(1);
-    expect([client.frames, calls.pending.length]).toEqual([[result(2)], 1]);
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect([client.frames, calls.pending.length]).toEqual([[result(2, { time, protocol: 1 })], 1]);
+    const [{ result: pong }] = client.frames as [{ result: { time: string } }];
+    expect(Date.parse(pong.time)).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(pong.time)).toBeLessThanOrEqual(Date.now());
   });
 });
 
