@@ -13,13 +13,14 @@ export const lockWaitMs = 40_000;
 const pollMs = 25;
 
 /** Who holds a lock; `nonce` tells two holds of one process apart. */
-interface Holder {
+export interface Holder {
   readonly pid: number;
   readonly host: string;
   readonly nonce: string;
 }
 
-function parseHolder(text: string): Holder | undefined {
+/** What a lock's file says; undefined when that is nothing of ours. */
+export function parseHolder(text: string): Holder | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return undefined;
@@ -40,8 +41,14 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** A lock as it is found. */
+export interface FoundLock {
+  readonly text: string;
+  readonly ageMs: number;
+}
+
 /** Reads a lock's content and age; undefined when it is gone. */
-async function inspect(path: string): Promise<{ text: string; ageMs: number } | undefined> {
+export async function inspectLock(path: string): Promise<FoundLock | undefined> {
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
     return { text, ageMs: Date.now() - mtimeMs };
@@ -52,14 +59,14 @@ async function inspect(path: string): Promise<{ text: string; ageMs: number } | 
 }
 
 /** A lock is stale when its holder on this machine is gone, or when it is older than any holder may be. */
-function isStale(found: { text: string; ageMs: number }, hostName: string): boolean {
+export function isStaleLock(found: FoundLock, hostName: string): boolean {
   const holder = parseHolder(found.text);
   if (holder !== undefined && holder.host === hostName && !isRunning(holder.pid)) return true;
   return found.ageMs > staleLockMs || found.ageMs < -staleLockMs;
 }
 
 /** Takes a stale lock away; one that was renewed between look and rename is put back. */
-async function evict(path: string, staleText: string): Promise<void> {
+export async function evictLock(path: string, staleText: string): Promise<void> {
   const aside = `${path}.${uuidV7()}.tmp`;
   try {
     await rename(path, aside);
@@ -72,7 +79,8 @@ async function evict(path: string, staleText: string): Promise<void> {
   await unlink(aside);
 }
 
-async function tryCreate(path: string, text: string): Promise<boolean> {
+/** Makes the lock's file; false when there is one. */
+export async function createLock(path: string, text: string): Promise<boolean> {
   try {
     const file = await open(path, 'wx', 0o600);
     try {
@@ -85,6 +93,13 @@ async function tryCreate(path: string, text: string): Promise<boolean> {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw stateError(path, 'cannot make the lock', error);
   }
+}
+
+/** Makes the directory that a lock is to be in. */
+export async function makeLockDirectory(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw stateError(dirname(path), 'cannot make the directory', error);
+  });
 }
 
 /**
@@ -102,14 +117,12 @@ export async function withFileLock<T>(
   const holder: Holder = { pid: host.processId, host: host.hostName, nonce: uuidV7() };
   const text = JSON.stringify(holder);
   const giveUpAt = performance.now() + waitMs;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw stateError(dirname(path), 'cannot make the directory', error);
-  });
-  while (!(await tryCreate(path, text))) {
-    const found = await inspect(path);
+  await makeLockDirectory(path);
+  while (!(await createLock(path, text))) {
+    const found = await inspectLock(path);
     if (found === undefined) continue;
-    if (isStale(found, host.hostName)) {
-      await evict(path, found.text);
+    if (isStaleLock(found, host.hostName)) {
+      await evictLock(path, found.text);
       continue;
     }
     if (performance.now() >= giveUpAt) {

@@ -18,6 +18,8 @@ export interface TextSink {
   flush(): Promise<void>;
   /** Aborts when the reader is known to have gone. */
   readonly gone: AbortSignal;
+  /** Looks for that now, also when nothing is written; `gone` has aborted when it answers true. */
+  isReaderGone(): boolean;
 }
 
 /** Thrown by a sink whose reader has gone (`chat tail | head`): there is nobody left to tell. */

@@ -11,6 +11,11 @@ export interface LineContext {
   readonly paint: Paint;
 }
 
+/** A message as `-o json` prints it: exactly one of `text` and `envelope` is there. */
+export function messageRecord({ to, seq, id, sender, sent_at, text, envelope }: WireMessage): object {
+  return { to, seq, id, sender, sent_at, ...(text === undefined ? { envelope } : { text }) };
+}
+
 /** `2019-11-01 09:30:00`, UTC, as document 5 prints times. */
 export function lineTime(instant: string): string {
   const at = Date.parse(instant);

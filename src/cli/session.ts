@@ -17,6 +17,7 @@ const minLifeLeftShare = 0.1;
 export interface LoggedIn {
   readonly connection: Connection;
   readonly username: string;
+  readonly userId: string;
   /** The token that this connection was logged in with. */
   readonly sessionToken: string;
   readonly expiresAt: string;
@@ -96,8 +97,8 @@ async function tryResume(
   sessionToken: string,
 ): Promise<LoggedIn | undefined> {
   try {
-    const { username, expires_at } = await context.host.client.resume(connection, sessionToken);
-    return { connection, username, sessionToken, expiresAt: expires_at };
+    const { username, user_id, expires_at } = await context.host.client.resume(connection, sessionToken);
+    return { connection, username, userId: user_id, sessionToken, expiresAt: expires_at };
   } catch (error) {
     if (isUnauthenticated(error)) return undefined;
     throw error;

@@ -3,15 +3,17 @@ import type { Writable } from 'node:stream';
 import { lazyClientLibrary } from './client-library.ts';
 import { BrokenPipe, type Host, PromptLeft, type Prompts, type TextSink } from './host.ts';
 import { plainPrompts } from './plain-prompts.ts';
+import { readerProbe } from './reader-probe.ts';
 import { systemTerminal } from './system-terminal.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a terminal's stream adds to any other stream. */
-type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly fd?: number };
 
 /** Wraps a process stream; its errors come out of `write`, and a reader that has gone as {@link BrokenPipe}. */
 export function streamSink(stream: Stream): TextSink {
   let failed: Error | undefined;
+  let probe: (() => boolean) | undefined;
   const gone = new AbortController();
   const fail = (error: Error): void => {
     const isGone = 'code' in error && (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED');
@@ -39,6 +41,12 @@ export function streamSink(stream: Stream): TextSink {
     },
     get columns() {
       return stream.columns;
+    },
+    isReaderGone() {
+      probe ??= (stream.fd === undefined ? undefined : readerProbe(stream.fd)) ?? (() => false);
+      if (failed === undefined && probe())
+        fail(Object.assign(new Error('its reader has gone'), { code: 'EPIPE' }));
+      return gone.signal.aborted;
     },
     write(text) {
       if (failed !== undefined) return Promise.reject(failed);

@@ -5,30 +5,8 @@ import type { WireMessage } from '../../src/client/connection.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import { message } from './support/fake-client.ts';
 import type { Outside } from './support/fake-host.ts';
+import { type FollowOptions, following } from './support/following.ts';
 import { loggedIn } from './support/logged-in.ts';
-
-type FollowOptions = Parameters<ClientLibrary['follow']>[0];
-
-/** Follows as told, then for ever, until it is stopped. */
-function following(
-  messages: readonly WireMessage[],
-  seen: Partial<FollowOptions>[] = [],
-): Partial<ClientLibrary> {
-  return {
-    async *follow(options) {
-      seen.push({ targets: options.targets, from: options.from });
-      await options.open();
-      for (const one of messages) {
-        if (options.signal?.aborted) return;
-        yield one;
-      }
-      await new Promise<void>((resolve) => {
-        if (options.signal?.aborted) resolve();
-        options.signal?.addEventListener('abort', () => resolve());
-      });
-    },
-  };
-}
 
 const messages = [
   message(1),
@@ -125,9 +103,11 @@ describe('where it begins', () => {
     ],
     [['#ops', '--since', id], { targets: ['#ops'], from: { after_id: id } }],
   ])('%j', async (argv, expected) => {
-    const seen: Partial<FollowOptions>[] = [];
-    expect((await tail([...argv, '--count', '1'], following(messages, seen))).code).toBe(0);
-    expect(seen).toEqual([expected]);
+    const seen: FollowOptions[] = [];
+    expect((await tail([...argv, '--count', '1'], following(messages, { seen }))).code).toBe(0);
+    expect(
+      seen.map(({ targets, from, cursors, wholeLater }) => ({ targets, from, cursors, wholeLater })),
+    ).toEqual([{ ...expected, cursors: undefined, wholeLater: false }]);
   });
 
   it.each<[string[], string]>([
@@ -142,6 +122,14 @@ describe('where it begins', () => {
     [['--timeout', '-1'], '--timeout takes a number from 0.001 to 86400, not "-1"'],
     [['--since', id], '--since ID needs exactly one conversation: chat tail TO --since ID'],
     [['#a', '#b', '--since', id], '--since ID needs exactly one conversation: chat tail TO --since ID'],
+    [['--own', '--no-own'], '--own and --no-own cannot be given together: they ask for opposite things'],
+    [['--exec-errors', 'continue'], '--exec-errors goes with --exec'],
+    [['--exec', 'true', '--exec-errors', 'maybe'], '--exec-errors takes stop, continue, not "maybe"'],
+    [['--exec', ''], '--exec must not be empty'],
+    ...['Bot', '.bot', 'a/b', '../x', 'a b', 'b\0', 'x'.repeat(33)].map((name): [string[], string] => [
+      ['--durable', name],
+      "--durable takes 1 to 32 characters of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit",
+    ]),
     [
       ['--since', 'soon'],
       '--since takes a message id, a time (2019-11-01 09:30:00, UTC), a duration (90s, 10m, 2h, 1d) or all, not "soon"',
@@ -154,6 +142,32 @@ describe('where it begins', () => {
       stderr: `chat: ${text}\n`,
       opened: 0,
     });
+  });
+});
+
+describe('own messages', () => {
+  const mine = [
+    message(1, { sender: 'alice' }),
+    message(2),
+    message(3, { sender: 'alice' }),
+    message(4),
+    message(5),
+  ];
+  const seqs = async (...argv: string[]) => {
+    const { code, stdout } = await tail(['#lobby', '-o', 'json', ...argv], following(mine));
+    return [
+      code,
+      ...stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).seq),
+    ];
+  };
+
+  it('are printed, unless --no-own leaves them out; then they do not count', async () => {
+    expect(await seqs('--count', '2')).toEqual([0, 1, 2]);
+    expect(await seqs('--own', '--count', '2')).toEqual([0, 1, 2]);
+    expect(await seqs('--no-own', '--count', '2')).toEqual([0, 2, 4]);
   });
 });
 

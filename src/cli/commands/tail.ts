@@ -1,14 +1,20 @@
-import type { Connection, WireMessage } from '../../client/connection.ts';
-import type { FollowState, StartingPoint } from '../../client/follow.ts';
+import type { StartingPoint } from '../../client/follow.ts';
 import { ChatError } from '../../core/errors.ts';
 import { conversationName, parseConversationName } from '../../core/model/conversation-name.ts';
-import { type CommandContext, command } from '../command.ts';
+import { command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
-import { mergeByTime } from '../merge.ts';
-import { messageLine } from '../message-text.ts';
 import { type OptionTable, type OptionValues, refuseBoth, timeoutOption, usageError } from '../options.ts';
-import { callTimeoutMs, type LoggedIn, openSession, timeoutAsUnavailable, withSession } from '../session.ts';
+import { timeoutAsUnavailable } from '../session.ts';
 import { parseSince } from '../since.ts';
+import { type Limits, startLimits } from '../tail-limits.ts';
+import {
+  beginningOfTime,
+  handOverAndFollow,
+  handOverOnce,
+  type Plan,
+  type Progress,
+  type Run,
+} from '../tail-run.ts';
 
 const options = {
   last: {
@@ -35,6 +41,25 @@ const options = {
     whole: true,
     describe: 'end after N messages',
   },
+  durable: {
+    type: 'text',
+    value: 'NAME',
+    describe:
+      'go on where the last run under this NAME ended; -n and --since are for what it does not know yet. Every message comes at least once',
+  },
+  exec: {
+    type: 'text',
+    value: 'CMD',
+    describe:
+      'run CMD by the shell for each message, one at a time, instead of printing: CHAT_MESSAGE_TO, _SEQ, _ID, _SENDER, _SENT_AT and _TEXT (or _ENVELOPE) are in its environment, the JSON of -o json on its stdin',
+  },
+  'exec-errors': {
+    type: 'choice',
+    choices: ['stop', 'continue'],
+    describe: 'what a command that fails does to the rest; default stop, with exit 1',
+  },
+  own: { type: 'flag', describe: 'with own messages; the default, but not with --exec' },
+  'no-own': { type: 'flag', describe: 'without own messages; the default with --exec' },
   timeout: timeoutOption(
     'end after so many seconds; exit 10 if that was before the end (--once) or before --count',
   ),
@@ -43,7 +68,6 @@ const options = {
 type TailValues = OptionValues<typeof options>;
 
 const defaultLast = 10;
-const beginningOfTime = '1970-01-01T00:00:00.000Z';
 
 function parseTargets(operands: readonly string[]): string[] {
   return [...new Set(operands.map((operand) => conversationName(parseConversationName(operand, 'TO'))))];
@@ -60,135 +84,29 @@ function parseFrom(values: TailValues, targets: readonly string[], now: number):
   return { after_id: since.id };
 }
 
-/** Ends the printing by itself: enough was printed, time is over, or somebody asked. */
-interface Limits {
-  readonly signal: AbortSignal;
-  readonly isTimeOver: () => boolean;
-  readonly count: number | undefined;
-  readonly stop: () => void;
+const cursorShape = /^[a-z0-9][a-z0-9._-]{0,31}$/;
+
+function parseCursorName(given: string): string {
+  if (cursorShape.test(given)) return given;
+  throw usageError(
+    "--durable takes 1 to 32 characters of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit",
+    '--durable',
+  );
 }
 
-function startLimits(context: CommandContext, values: TailValues): Limits {
-  const time = new AbortController();
-  const { timeout } = values;
-  const timer = timeout === undefined ? undefined : setTimeout(() => time.abort(), timeout * 1000);
+function parsePlan(values: TailValues, operands: readonly string[], now: number): Plan {
+  refuseBoth(values, 'own', 'no-own', 'they ask for opposite things');
+  if (values['exec-errors'] !== undefined && values.exec === undefined)
+    throw usageError('--exec-errors goes with --exec', '--exec-errors');
+  const targets = parseTargets(operands);
   return {
-    signal: AbortSignal.any([context.signal, time.signal, context.host.stdout.gone]),
-    isTimeOver: () => time.signal.aborted,
-    count: values.count,
-    stop: () => clearTimeout(timer),
+    targets,
+    from: parseFrom(values, targets, now),
+    durable: values.durable === undefined ? undefined : parseCursorName(values.durable),
+    exec: values.exec,
+    onExecError: values['exec-errors'] ?? 'stop',
+    showsOwn: values.exec === undefined ? !values['no-own'] : values.own,
   };
-}
-
-/** Resolves when `signal` aborts. */
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-/** How far the printing came, kept outside so that it is known after a failure too. */
-interface Progress {
-  printed: number;
-  /** True when nothing more was to be printed: all that was there, or as many as were asked for. */
-  isAtEnd: boolean;
-}
-
-/** Whose conversations are read; known once connected. */
-interface Reader {
-  username: string;
-}
-
-/** Prints until the messages end or a limit is reached; a slow stdout is waited for, and the library leaves the socket
- * unread meanwhile. */
-async function print(
-  context: CommandContext,
-  messages: AsyncIterable<WireMessage>,
-  reader: Reader,
-  several: boolean,
-  limits: Limits,
-  progress: Progress,
-): Promise<void> {
-  const paint = await context.output.paint();
-  const over = aborted(limits.signal);
-  for await (const message of messages) {
-    if (limits.signal.aborted) break;
-    const { to, seq, id, sender, sent_at, text, envelope } = message;
-    const body = text === undefined ? { envelope } : { text };
-    const line = messageLine(message, { reader: reader.username, several, paint });
-    const written = context.output.result({ to, seq, id, sender, sent_at, ...body }, line);
-    if (written !== undefined) await Promise.race([written, over]);
-    progress.printed += 1;
-    if (progress.printed === limits.count) {
-      progress.isAtEnd = true;
-      return;
-    }
-  }
-  progress.isAtEnd = !limits.signal.aborted;
-}
-
-/** A lost connection is talk on stderr: nothing waits silently. */
-function tellState({ output }: CommandContext, state: FollowState): void {
-  if (state.kind === 'waiting') void output.note(`${state.cause.message}; trying again`);
-  else void output.detail('following');
-}
-
-/** Prints and follows. The first connection has to succeed; one that is lost later is made again. */
-async function printAndFollow(
-  context: CommandContext,
-  targets: readonly string[],
-  from: StartingPoint,
-  limits: Limits,
-  progress: Progress,
-): Promise<void> {
-  const limited = { ...context, signal: limits.signal };
-  let first: LoggedIn | undefined = await openSession(limited);
-  const reader: Reader = { username: first.username };
-  const open = async (): Promise<Connection> => {
-    const session = first ?? (await openSession(limited));
-    first = undefined;
-    reader.username = session.username;
-    return session.connection;
-  };
-  try {
-    const messages = context.host.client.follow({
-      open,
-      targets,
-      from,
-      signal: limits.signal,
-      onState: (state) => tellState(context, state),
-    });
-    await print(context, messages, reader, targets.length !== 1, limits, progress);
-  } finally {
-    await first?.connection.close();
-  }
-}
-
-/** Prints what is there, the oldest first over all conversations. */
-async function printOnce(
-  context: CommandContext,
-  targets: readonly string[],
-  from: StartingPoint,
-  limits: Limits,
-  progress: Progress,
-): Promise<void> {
-  await withSession({ ...context, signal: limits.signal }, async ({ connection, username }) => {
-    // A call that is waited for ends with its connection.
-    const cut = () => void connection.close();
-    limits.signal.addEventListener('abort', cut);
-    try {
-      const names = targets.length > 0 ? targets : await ownConversations(connection);
-      const streams = names.map((to) => context.host.client.history({ connection, to, from }));
-      const several = targets.length !== 1;
-      await print(context, mergeByTime(streams), { username }, several, limits, progress);
-    } finally {
-      limits.signal.removeEventListener('abort', cut);
-    }
-  });
-}
-
-async function ownConversations(connection: Connection): Promise<string[]> {
-  const { conversations } = await connection.call('conversation.list', {}, { timeoutMs: callTimeoutMs });
-  return conversations.map(({ to }) => to);
 }
 
 /** Runs `work`; what breaks because a limit has closed its connection is no failure. */
@@ -210,6 +128,7 @@ export const tail = command({
     'connection is made again, without a gap or a repeat. Without --count, --timeout is no failure.',
   options,
   operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '' },
+  handlesSignals: true,
   examples: [
     ["chat tail '#ops' -n 20", 'the last 20 messages, then live ones'],
     ['chat tail --since 2h --once', 'the last two hours of everything'],
@@ -219,21 +138,19 @@ export const tail = command({
     ],
   ],
   async run({ options: values, operands }, context) {
-    const targets = parseTargets(operands);
-    const from = parseFrom(values, targets, context.host.now());
+    const plan = parsePlan(values, operands, context.host.now());
     const limits = startLimits(context, values);
-    const progress: Progress = { printed: 0, isAtEnd: false };
+    const progress: Progress = { handedOver: 0, isAtEnd: false };
+    const run: Run = { context, plan, limits, progress };
     try {
-      await endingQuietly(limits, () =>
-        values.once
-          ? printOnce(context, targets, from, limits, progress)
-          : printAndFollow(context, targets, from, limits, progress),
-      );
+      await endingQuietly(limits, () => (values.once ? handOverOnce(run) : handOverAndFollow(run)));
+      context.signal.throwIfAborted();
       const hasEnd = values.once || values.count !== undefined;
       if (limits.isTimeOver() && hasEnd && !progress.isAtEnd) {
-        const { printed } = progress;
-        const messages = printed === 1 ? '1 message' : `${printed} messages`;
-        throw new ChatError('timeout', `time is over after ${values.timeout} s: ${messages} printed`);
+        const { handedOver } = progress;
+        const messages = handedOver === 1 ? '1 message' : `${handedOver} messages`;
+        const done = plan.exec === undefined ? 'printed' : 'handled';
+        throw new ChatError('timeout', `time is over after ${values.timeout} s: ${messages} ${done}`);
       }
       return exitOk;
     } finally {

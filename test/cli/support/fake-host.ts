@@ -24,6 +24,7 @@ export function fakeSink(isTerminal = false): FakeSink {
     isTerminal,
     columns: isTerminal ? 100 : undefined,
     gone: gone.signal,
+    isReaderGone: () => gone.signal.aborted,
     write(text) {
       if (gone.signal.aborted) return Promise.reject(new BrokenPipe('gone'));
       this.text += text;
