@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ClientLibrary } from '../../src/cli/client-library.ts';
 import { BrokenPipe } from '../../src/cli/host.ts';
 import { run } from '../../src/cli/main.ts';
@@ -66,7 +66,7 @@ describe('the first run of tail --durable', () => {
       ['@sam', 0],
     ]);
     const running = tail(following([], { starts }), '-n', '0', '--verbose');
-    await expectEventually(() => host.stderr.text.includes('following\n'));
+    await eventually(() => expect(host.stderr.text).toBe('following\n'));
     // Whoever was told that it follows misses nothing from now on, whatever ends it.
     expect(await saved()).toEqual({ all: true, positions: { '#lobby': 7, '@sam': 0 } });
     host.signal('SIGTERM');
@@ -74,9 +74,8 @@ describe('the first run of tail --durable', () => {
   });
 });
 
-async function expectEventually(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
-}
+/** Waits for what another part of the program does in its own time. */
+const eventually = (check: () => unknown) => vi.waitFor(check, { interval: 1, timeout: 15_000 });
 
 describe('a later run of tail --durable', () => {
   it('goes on after what was handed over, and leaves nothing but its file', async () => {
@@ -205,7 +204,7 @@ describe('the cursor of tail --durable', () => {
   ] as const)('is saved at %s, and the lock is gone', async (signal, exit) => {
     const { run: tail, saved, host, directory } = await world();
     const running = tail(following(lobby), '#lobby');
-    await expectEventually(() => host.stdout.text.includes('message 3'));
+    await eventually(() => expect(host.stdout.text).toContain('message 3'));
     host.signal(signal);
     expect(await running).toMatchObject({ code: exit, stderr: '' });
     expect(await saved()).toMatchObject({ positions: { '#lobby': 3 } });
@@ -215,11 +214,7 @@ describe('the cursor of tail --durable', () => {
   it('is saved when it is idle for a moment, long before the end', async () => {
     const { run: tail, saved, host } = await world();
     const running = tail(following(lobby), '#lobby');
-    for (;;) {
-      const { positions } = await saved().catch(() => ({ positions: {} as Record<string, number> }));
-      if (positions['#lobby'] === 3) break;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await eventually(async () => expect((await saved()).positions).toEqual({ '#lobby': 3 }));
     host.signal('SIGTERM');
     await running;
   });
