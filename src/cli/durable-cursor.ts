@@ -2,10 +2,11 @@ import { readdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ServerAddress } from '../client/address.ts';
 import { ChatError } from '../core/errors.ts';
+import { stateDirectory } from './directories.ts';
 import { staleLockMs } from './file-lock.ts';
 import { type HeldLock, holdLock } from './held-lock.ts';
 import type { Host } from './host.ts';
-import { readPrivateFile, replacePrivateFile, stateDirectory, stateError } from './state-directory.ts';
+import { readPrivateFile, replacePrivateFile, stateError } from './state-directory.ts';
 
 /** Whose cursor it is. */
 export interface CursorOwner {

@@ -25,7 +25,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
 /** The table that every `--help` ends with. */
 export const exitCodeHelp = `Exit codes:
    0  done; for send: the server has stored it
-   1  a bug; the server's log has it under the id shown
+   1  a bug; the server's log has it under the id shown. For tail: the --exec command failed
    2  the command, its input or its own files do not fit
    3  no server there, or it cannot serve now
    4  not logged in, or wrong credentials

@@ -20,6 +20,8 @@ export interface TextSink {
   readonly gone: AbortSignal;
   /** Looks for that now, also when nothing is written; `gone` has aborted when it answers true. */
   isReaderGone(): boolean;
+  /** True when it is a file that ends within a line, as far as that can be seen. */
+  isAmidLine(): boolean;
 }
 
 /** Thrown by a sink whose reader has gone (`chat tail | head`): there is nobody left to tell. */

@@ -1,5 +1,6 @@
 import { homedir, hostname } from 'node:os';
 import type { Writable } from 'node:stream';
+import { isAmidLine } from './amid-line.ts';
 import { lazyClientLibrary } from './client-library.ts';
 import { BrokenPipe, type Host, PromptLeft, type Prompts, type TextSink } from './host.ts';
 import { plainPrompts } from './plain-prompts.ts';
@@ -48,6 +49,7 @@ export function streamSink(stream: Stream): TextSink {
         fail(Object.assign(new Error('its reader has gone'), { code: 'EPIPE' }));
       return gone.signal.aborted;
     },
+    isAmidLine: () => stream.fd !== undefined && isAmidLine(stream.fd),
     write(text) {
       if (failed !== undefined) return Promise.reject(failed);
       return stream.write(text) ? undefined : drained();

@@ -81,6 +81,8 @@ async function openHandOver(
     const { commandRunner } = await import('./run-per-message.ts');
     return commandRunner({ command: plan.exec, onError: plan.onExecError, host, output, cursor, signal });
   }
+  // What a run that was killed has left there must not make the first line unreadable: it would count as handed over.
+  if (cursor !== undefined && host.stdout.isAmidLine()) await host.stdout.write('\n');
   const paint = await output.paint();
   const several = plan.targets.length !== 1;
   const line = () => ({ reader: reader.username, several, paint });

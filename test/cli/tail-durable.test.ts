@@ -263,6 +263,14 @@ describe('the cursor of tail --durable', () => {
     expect(await saved()).toMatchObject({ positions: { '#lobby': 1 } });
   });
 
+  it('belongs to lines that can be read: they do not go on where one was cut', async () => {
+    const { host, run: tail } = await world();
+    Object.assign(host.stdout, { isAmidLine: () => true });
+    const whole = '2019-11-01 09:30:01 sam: message 1\n';
+    expect((await tail(following(lobby), '#lobby', '--count', '1')).stdout).toBe(`\n${whole}`);
+    expect((await tail(following(lobby), '#lobby', '--count', '1', '--exec', 'true')).stdout).toBe('');
+  });
+
   it('that can no longer be written ends it: exit 2, and says why', async () => {
     const { run: tail, path } = await world();
     const client: Partial<ClientLibrary> = {

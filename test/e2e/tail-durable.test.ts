@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +83,20 @@ describe('tail --durable', () => {
       places(await alice.succeed(['tail', '#lobby', '--durable', 'other', '--once', '-o', 'json'])),
     ).toEqual(['#lobby 1', '#lobby 2']);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'appends whole lines to a file in which the last one was cut',
+    async () => {
+      const { world, alice, bob } = await opened();
+      await bob.succeed(['send', '--lines', '#lobby'], 'one\ntwo\n');
+      const file = world.path('lobby.jsonl');
+      writeFileSync(file, '{"to":"#lob');
+      const line = `'${chat}' tail '#lobby' --durable work --once -o json >>'${file}'`;
+      execFileSync('sh', ['-c', `${line}; ${line}`], { env: alice.env });
+      const [first, ...rest] = readFileSync(file, 'utf8').split('\n');
+      expect([first, places(rest.join('\n'))]).toEqual(['{"to":"#lob', ['#lobby 1', '#lobby 2']]);
+    },
+  );
 
   it('is had by one process at a time, and taken over from one that was killed', async () => {
     const { alice, bob } = await opened();

@@ -125,7 +125,12 @@ export const tail = command({
   description:
     "Prints messages and follows. TO is '#room' or '@user'; without one, all own conversations, each line with its " +
     'conversation. Lines are "2019-11-01 09:30:00 sam: text" in UTC; control characters are shown escaped. A lost ' +
-    'connection is made again, without a gap or a repeat. Without --count, --timeout is no failure.',
+    'connection is made again, without a gap or a repeat. Without --count, --timeout is no failure.\n\n' +
+    '--durable: every message is handed over at least once, whatever is killed, and exactly once for who drops ids ' +
+    'that came before (-o json). The cursor moves when a line was accepted by stdout, or the command ended with 0. ' +
+    'Once it was used for all own conversations, one that it does not know begins at its start.\n\n' +
+    '--exec: CMD is run by sh -c (Windows: cmd.exe). A text with a NUL is in the JSON on stdin only. When tail is to ' +
+    'end, a command that runs gets SIGTERM, and SIGKILL after 5 s.',
   options,
   operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '' },
   handlesSignals: true,
@@ -135,6 +140,12 @@ export const tail = command({
     [
       "chat tail '@deploy' -n 0 --count 1 --timeout 60 -o json",
       'waits a minute for one new message; exit 10 without one',
+    ],
+    ["chat tail '#ops' --durable watch -o json >>ops.jsonl", 'run again after a crash, it misses nothing'],
+    ['chat tail --durable seen --once', 'what is new since the last time'],
+    [
+      `chat tail '#help' --durable bot -n 0 --exec 'chat send "@$CHAT_MESSAGE_SENDER" "somebody will come"'`,
+      'answers each message, also those that came while it was down',
     ],
   ],
   async run({ options: values, operands }, context) {

@@ -25,6 +25,7 @@ export function fakeSink(isTerminal = false): FakeSink {
     columns: isTerminal ? 100 : undefined,
     gone: gone.signal,
     isReaderGone: () => gone.signal.aborted,
+    isAmidLine: () => false,
     write(text) {
       if (gone.signal.aborted) return Promise.reject(new BrokenPipe('gone'));
       this.text += text;
