@@ -143,6 +143,13 @@ class FileCursor implements DurableCursor {
     if (this.#failure) throw this.#failure.reason;
   }
 
+  /** Writes no more, and has `close` throw `reason`. */
+  fail(reason: unknown): void {
+    if (this.#failure) return;
+    this.#failure = { reason };
+    this.#onFailure();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     try {
@@ -180,8 +187,7 @@ class FileCursor implements DurableCursor {
       await this.#lock.check();
       await replacePrivateFile(this.path, `${JSON.stringify(saved, undefined, 2)}\n`, this.#host.userId);
     } catch (error) {
-      this.#failure = { reason: error };
-      this.#onFailure();
+      this.fail(error);
     }
   }
 }
@@ -197,12 +203,17 @@ export async function openCursor(
   onFailure: () => void,
 ): Promise<DurableCursor> {
   const path = cursorPath(host, owner, name);
-  const lock = await holdLock(`${path}.lock`, host, (who) => {
-    return new ChatError(
-      'conflict',
-      `--durable ${name} is in use by ${who} (${path}.lock): end that one, or take another name`,
-    );
-  });
+  let cursor: FileCursor | undefined;
+  const lock = await holdLock(
+    `${path}.lock`,
+    host,
+    (who) =>
+      new ChatError(
+        'conflict',
+        `--durable ${name} is in use by ${who} (${path}.lock): end that one, or take another name`,
+      ),
+    (why) => cursor?.fail(why),
+  );
   try {
     await removeLeftovers(path);
     const content = await readPrivateFile(path, host.userId);
@@ -210,7 +221,8 @@ export async function openCursor(
       content === undefined
         ? { user_id: owner.userId, all: false, positions: {} }
         : parse(path, content, owner.userId);
-    return new FileCursor(path, saved, { host, lock, onFailure });
+    cursor = new FileCursor(path, saved, { host, lock, onFailure });
+    return cursor;
   } catch (error) {
     await lock.release();
     throw error;

@@ -1,5 +1,5 @@
 import { link, unlink, utimes, writeFile } from 'node:fs/promises';
-import type { ChatError } from '../core/errors.ts';
+import { ChatError } from '../core/errors.ts';
 import { uuidV7 } from '../core/random.ts';
 import {
   createLock,
@@ -17,7 +17,7 @@ import { stateError } from './state-directory.ts';
 
 /** A lock that a process keeps for as long as it runs. */
 export interface HeldLock {
-  /** Throws what `busy` answers when it is another's by now: this process was stopped for so long that it counted as gone. */
+  /** Throws `conflict`, as `busy` words it, when it is another's by now: this process was stopped for so long that it counted as gone. */
   check(): Promise<void>;
   release(): Promise<void>;
 }
@@ -61,13 +61,15 @@ function nameOf(found: FoundLock, hostName: string): string {
 }
 
 /**
- * Takes a lock for as long as the process runs, and waits for nobody: throws `busy(who)` when a living process has it. One whose
- * process is gone is taken over, and so is one that was not renewed for {@link staleLockMs}.
+ * Takes a lock for as long as the process runs, and waits for nobody: throws `conflict`, as `busy` words it, when a living process has it. One whose
+ * process is gone is taken over, and so is one that was not renewed for {@link staleLockMs}. `onLost` is told soon after that
+ * happened to this one.
  */
 export async function holdLock(
   path: string,
   { processId, hostName }: Pick<Host, 'processId' | 'hostName'>,
   busy: (who: string) => ChatError,
+  onLost: (why: ChatError) => void = () => {},
 ): Promise<HeldLock> {
   const self: Holder = { pid: processId, host: hostName, nonce: uuidV7() };
   const text = JSON.stringify(self);
@@ -98,8 +100,10 @@ export async function holdLock(
   }
   let renewed = Promise.resolve();
   const timer = setInterval(() => {
-    // Who has lost it is told at the next check.
-    renewed = renew().catch(() => {});
+    renewed = renew().catch((error: unknown) => {
+      // Any other trouble may be over by the next time.
+      if (error instanceof ChatError && error.code === 'conflict') onLost(error);
+    });
   }, renewEveryMs);
   timer.unref();
   return {

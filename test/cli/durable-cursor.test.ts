@@ -12,6 +12,9 @@ const owner: CursorOwner = {
   userId: 'id-of-alice',
 };
 
+/** Waits for what the file system does in its own time. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { interval: 1, timeout: 15_000 });
+
 async function open(host: FakeHost, onFailure: () => void = () => {}, who: Partial<CursorOwner> = {}) {
   const cursor = await openCursor(host, { ...owner, ...who }, 'bot', onFailure);
   onTestFinished(() => cursor.close().catch(() => {}));
@@ -257,6 +260,27 @@ describe('a cursor that cannot be used', () => {
   });
 });
 
+describe('a cursor that is idle', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('finds that another process took it, too', async () => {
+    const host = await fakeHost();
+    let failures = 0;
+    const cursor = await open(host, () => {
+      failures += 1;
+    });
+    await writeFile(`${cursor.path}.lock`, JSON.stringify({ pid: 7, host: 'elsewhere', nonce: 'x' }));
+    vi.advanceTimersByTime(staleLockMs / 3);
+    await eventually(() => expect(failures).toBe(1));
+    await expect(cursor.close()).rejects.toMatchObject({ code: 'conflict' });
+  });
+});
+
 describe('the moves of a moment', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -266,7 +290,7 @@ describe('the moves of a moment', () => {
   });
 
   const settled = async (path: string) =>
-    await vi.waitFor(() => saved(path), { interval: 1 }).then(({ positions }) => positions);
+    await eventually(() => saved(path)).then(({ positions }) => positions);
 
   it('are written together, no later than it after the first, and also when more come all the time', async () => {
     const host = await fakeHost();
@@ -289,8 +313,8 @@ describe('the moves of a moment', () => {
     // Its time is over before the first write is.
     vi.advanceTimersByTime(saveAfterMs);
     expect(await settled(cursor.path)).toEqual({ '#ops': 1 });
-    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1), { interval: 1 });
+    await eventually(() => expect(vi.getTimerCount()).toBe(1));
     vi.advanceTimersByTime(saveAfterMs);
-    await vi.waitFor(async () => expect(await settled(cursor.path)).toEqual({ '#ops': 2 }), { interval: 1 });
+    await eventually(async () => expect(await settled(cursor.path)).toEqual({ '#ops': 2 }));
   });
 });

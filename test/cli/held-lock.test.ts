@@ -11,8 +11,11 @@ const self = { processId: process.pid, hostName: 'here' };
 const deadPid = 4_194_305;
 const busy = (who: string) => new ChatError('conflict', `in use by ${who}`);
 
-async function hold(path: string, who: Partial<typeof self> = {}) {
-  const lock = await holdLock(path, { ...self, ...who }, busy);
+/** Waits for what the file system does in its own time. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { interval: 1, timeout: 15_000 });
+
+async function hold(path: string, onLost?: (why: ChatError) => void) {
+  const lock = await holdLock(path, self, busy, onLost);
   onTestFinished(() => lock.release());
   return lock;
 }
@@ -126,10 +129,21 @@ describe('the renewal of a lock', () => {
     for (let third = 0; third < 3; third++) {
       await age(path, staleLockMs - 1_000);
       vi.advanceTimersByTime(staleLockMs / 3);
-      await vi.waitFor(async () =>
+      await eventually(async () =>
         expect(Date.now() - (await stat(path)).mtimeMs).toBeLessThan(staleLockMs / 2),
       );
     }
+  });
+
+  it('tells the holder that the lock is another’s by now', async () => {
+    const path = join(await temporaryDirectory(), 'lock');
+    const lost: string[] = [];
+    await hold(path, ({ message }) => lost.push(message));
+    vi.advanceTimersByTime(staleLockMs / 3 - 1);
+    await writeFile(path, JSON.stringify({ pid: 7, host: 'elsewhere', nonce: 'x' }));
+    expect(lost).toEqual([]);
+    vi.advanceTimersByTime(1);
+    await eventually(() => expect(lost).toEqual(['in use by process 7 on elsewhere']));
   });
 
   it('does not outlive its release', async () => {

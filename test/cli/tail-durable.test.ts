@@ -232,6 +232,15 @@ describe('the cursor of tail --durable', () => {
     expect(await saved()).toMatchObject({ positions: { '#lobby': 4 } });
   });
 
+  it('waits at the end for the last line to be accepted', async () => {
+    const { host, saved } = await world();
+    const flush = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
+    Object.assign(host.client, following(lobby));
+    const argv = ['tail', '--durable', 'bot', '#lobby', '--count', '3'];
+    expect(await run(argv, { ...host, stdout: { ...host.stdout, flush } })).toBe(0);
+    expect(await saved()).toMatchObject({ positions: { '#lobby': 3 } });
+  });
+
   it('does not pass what stdout has not accepted, when it blocks', async () => {
     const { host, saved, save } = await world();
     await save({ '#lobby': 0 });

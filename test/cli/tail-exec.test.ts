@@ -131,9 +131,9 @@ describe('tail --exec', () => {
   });
 
   it('does not mind a command that never reads its stdin, whatever its length', async () => {
-    // Every character is six in JSON: more than a pipe holds.
-    const long = message(1, { text: '\u0001'.repeat(16_384) });
-    const { tail, position } = await world([long, message(2, { text: long.text ?? '' }), message(3)]);
+    // Every character is six in JSON: more than a pipe or a socket holds.
+    const text = '\0'.repeat(200_000);
+    const { tail, position } = await world([message(1, { text }), message(2, { text }), message(3)]);
     for (const cmd of ['true', 'exec <&-', 'head -c 1 >/dev/null']) {
       expect(await tail(cmd, ...durable)).toEqual({ code: 0, stdout: '', stderr: '' });
       expect(await position()).toBe(3);
@@ -245,6 +245,7 @@ describe('a command that runs when the tail is asked to end', () => {
     return {
       ...there,
       pid: Number(await there.file('pid')),
+      isOver: () => outcome !== undefined,
       ended: async () => {
         await eventually(() => expect(outcome).toBeDefined());
         return outcome;
@@ -282,19 +283,25 @@ describe('a command that runs when the tail is asked to end', () => {
     expect(await position()).toBeUndefined();
   });
 
-  it.each([
-    ['does not end', 'trap "" TERM; touch "$DIR/began"; while :; do sleep 0.01; done'],
-    [
-      'leaves something that does not',
-      '(trap "" TERM; touch "$DIR/began"; while :; do sleep 0.01; done); true',
-    ],
-  ])('and %s is killed after its grace, to the millisecond', async (_what, cmd) => {
-    const { ended, position, pid } = await asked(cmd);
+  const never = 'trap "" TERM; touch "$DIR/began"; while :; do sleep 0.01; done';
+
+  it('and does not end is killed after its grace, to the millisecond', async () => {
+    const { ended, position, pid } = await asked(never);
     vi.advanceTimersByTime(endGraceMs - 1);
     expect(process.kill(-pid, 0)).toBe(true);
     vi.advanceTimersByTime(1);
     expect(await ended()).toEqual({ code: 143, stdout: '', stderr: '' });
     expect(await position()).toBeUndefined();
+    await gone(pid);
+  });
+
+  it('and leaves something that does not is waited for, and all of it is killed', async () => {
+    const { ended, isOver, pid } = await asked(`(${never}); true`);
+    // Time stands still but for the few milliseconds of this look.
+    await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
+    expect(isOver()).toBe(false);
+    vi.advanceTimersByTime(endGraceMs);
+    expect(await ended()).toEqual({ code: 143, stdout: '', stderr: '' });
     await gone(pid);
   });
 });
