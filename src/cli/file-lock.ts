@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ChatError } from '../core/errors.ts';
 import { uuidV7 } from '../core/random.ts';
 import type { Host } from './host.ts';
-import { isMissing, stateError } from './state-directory.ts';
+import { isMissing, systemError } from './state-directory.ts';
 
 /** A holder is never slower than this: what is done under a lock is one call with a shorter timeout. */
 export const staleLockMs = 30_000;
@@ -54,7 +54,7 @@ export async function inspectLock(path: string): Promise<FoundLock | undefined> 
     return { text, ageMs: Date.now() - mtimeMs };
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw stateError(path, 'cannot read the lock', error);
+    throw systemError(path, 'read the lock', error);
   }
 }
 
@@ -65,6 +65,27 @@ export function isStaleLock(found: FoundLock, hostName: string): boolean {
   return found.ageMs > staleLockMs || found.ageMs < -staleLockMs;
 }
 
+/** What a look at a lock found. */
+export interface LockState {
+  /** `stale`: its holder is gone, and the next process takes it over. */
+  readonly state: 'held' | 'stale';
+  /** Who has or had it, for people. */
+  readonly holder: string;
+  readonly ageMs: number;
+}
+
+function holderText(holder: Holder | undefined): string {
+  return holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
+}
+
+/** Looks at a lock and changes nothing; undefined when there is none. */
+export async function lookAtFileLock(path: string, hostName: string): Promise<LockState | undefined> {
+  const found = await inspectLock(path);
+  if (found === undefined) return undefined;
+  const state = isStaleLock(found, hostName) ? 'stale' : 'held';
+  return { state, holder: holderText(parseHolder(found.text)), ageMs: found.ageMs };
+}
+
 /** Takes a stale lock away; one that was renewed between look and rename is put back. */
 export async function evictLock(path: string, staleText: string): Promise<void> {
   const aside = `${path}.${uuidV7()}.tmp`;
@@ -72,7 +93,10 @@ export async function evictLock(path: string, staleText: string): Promise<void> 
     await rename(path, aside);
   } catch (error) {
     if (isMissing(error)) return;
-    throw stateError(path, 'cannot remove the stale lock', error);
+    const { pid } = parseHolder(staleText) ?? {};
+    const whose =
+      pid === undefined ? 'a lock that was left behind' : `the lock that process ${pid} left behind`;
+    throw systemError(path, `remove ${whose}`, error);
   }
   const taken = await readFile(aside, 'utf8');
   if (taken !== staleText) await link(aside, path).catch(() => {});
@@ -91,14 +115,14 @@ export async function createLock(path: string, text: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw stateError(path, 'cannot make the lock', error);
+    throw systemError(path, 'make the lock', error);
   }
 }
 
 /** Makes the directory that a lock is to be in. */
 export async function makeLockDirectory(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw stateError(dirname(path), 'cannot make the directory', error);
+    throw systemError(dirname(path), 'make the directory', error);
   });
 }
 
@@ -126,10 +150,9 @@ export async function withFileLock<T>(
       continue;
     }
     if (performance.now() >= giveUpAt) {
-      const who = parseHolder(found.text);
       throw new ChatError(
         'unavailable',
-        `${path}: is held by ${who === undefined ? 'another process' : `process ${who.pid}`}; remove it if that is gone`,
+        `${path}: is held by ${holderText(parseHolder(found.text))}; try again, or end that process`,
       );
     }
     await delay(pollMs);

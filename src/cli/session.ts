@@ -120,7 +120,11 @@ async function resumeSaved(context: CommandContext, connection: Connection): Pro
   return again;
 }
 
-async function resumeAny(context: CommandContext, connection: Connection): Promise<LoggedIn> {
+/**
+ * Logs `connection` in with CHAT_TOKEN or the saved login, refreshing it when it is near its end or over. Throws
+ * `unauthenticated` (exit 4) with what to do.
+ */
+export async function resumeAny(context: CommandContext, connection: Connection): Promise<LoggedIn> {
   const token = context.host.env.CHAT_TOKEN;
   if (token === undefined) return await resumeSaved(context, connection);
   const resumed = token === '' ? undefined : await tryResume(context, connection, token);

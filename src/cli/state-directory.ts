@@ -21,9 +21,25 @@ export function stateError(path: string, problem: string, cause?: unknown): Chat
   return new ChatError('invalid', `${path}: ${problem}`, { cause });
 }
 
+/** Where a person can go when the system does not let them. */
+const denials: readonly string[] = ['EACCES', 'EPERM', 'EROFS'];
+
 /** Spells what the system said about `path`. */
-function systemError(path: string, doing: string, cause: unknown): ChatError {
-  return stateError(path, `cannot ${doing} (${errnoOf(cause)})`, cause);
+export function systemError(path: string, doing: string, cause: unknown): ChatError {
+  const code = errnoOf(cause);
+  const advice = denials.includes(code)
+    ? '; check whose the directory is, or name another with XDG_STATE_HOME and XDG_CONFIG_HOME'
+    : '';
+  return stateError(path, `cannot ${doing} (${code})${advice}`, cause);
+}
+
+/** The refusal of what somebody else has made: usually root, for a command that was once run with sudo. */
+export function othersError(path: string, owner: number, userId: number): ChatError {
+  return stateError(
+    path,
+    `belongs to user ${owner}, and this is user ${userId}; was chat run with sudo? Give it back (chown -R ${userId}), ` +
+      'or name another directory with XDG_STATE_HOME',
+  );
 }
 
 /** Makes the directory, 0700, and refuses one that is a symlink or somebody else's. */
@@ -34,7 +50,7 @@ async function ensureDirectory(path: string, userId: number | undefined): Promis
     if (found.isSymbolicLink())
       throw stateError(path, 'is a symbolic link; chat keeps its files in a directory of its own');
     if (userId === undefined) return;
-    if (found.uid !== userId) throw stateError(path, 'belongs to another user');
+    if (found.uid !== userId) throw othersError(path, found.uid, userId);
     if ((found.mode & 0o077) !== 0) await chmod(path, 0o700);
   } catch (error) {
     if (error instanceof ChatError) throw error;
@@ -53,7 +69,7 @@ export async function readPrivateFile(path: string, userId: number | undefined):
       const found = await file.stat();
       if (!found.isFile()) throw stateError(path, 'is not a file');
       if (userId !== undefined) {
-        if (found.uid !== userId) throw stateError(path, 'belongs to another user');
+        if (found.uid !== userId) throw othersError(path, found.uid, userId);
         if ((found.mode & 0o077) !== 0) {
           throw stateError(path, `can be read by other users; see who did, then run: chmod 600 '${path}'`);
         }

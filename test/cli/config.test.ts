@@ -35,6 +35,7 @@ describe('chat config', () => {
         'quiet\tfalse\tdefault',
         'verbose\tfalse\tdefault',
         'no-color\tfalse\tdefault',
+        'screen-reader\tfalse\tdefault',
         'trust\tnever\t--trust',
         'fingerprint\t-\tdefault',
         `file\t${own}\tread`,

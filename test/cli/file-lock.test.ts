@@ -3,7 +3,7 @@ import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { staleLockMs, withFileLock } from '../../src/cli/file-lock.ts';
+import { lookAtFileLock, staleLockMs, withFileLock } from '../../src/cli/file-lock.ts';
 import { temporaryDirectory } from './support/fake-host.ts';
 
 const self = { processId: process.pid, hostName: 'here' };
@@ -60,7 +60,7 @@ describe('a file lock', () => {
     const path = await lockHeldBy({ pid: process.pid, host: 'here', nonce: 'x' });
     await expect(withFileLock(path, self, async () => 'mine', 0)).rejects.toMatchObject({
       code: 'unavailable',
-      message: `${path}: is held by process ${process.pid}; remove it if that is gone`,
+      message: `${path}: is held by process ${process.pid} on here; try again, or end that process`,
     });
     expect(await readFile(path, 'utf8')).toContain('"nonce":"x"');
   });
@@ -78,7 +78,7 @@ describe('a file lock', () => {
   it('with unreadable content goes by its age alone', async () => {
     const path = await lockHeldBy('');
     await expect(withFileLock(path, self, async () => 'mine', 0)).rejects.toMatchObject({
-      message: `${path}: is held by another process; remove it if that is gone`,
+      message: `${path}: is held by another process; try again, or end that process`,
     });
     await age(path, staleLockMs + 1_000);
     expect(await withFileLock(path, self, async () => 'mine', 0)).toBe('mine');
@@ -88,6 +88,20 @@ describe('a file lock', () => {
     const path = join(await temporaryDirectory(), 'lock');
     await withFileLock(path, self, () => writeFile(path, 'theirs'));
     expect(await readFile(path, 'utf8')).toBe('theirs');
+  });
+
+  it('can be looked at: who has it, since when, and whether that one is gone', async () => {
+    const path = await lockHeldBy({ pid: process.pid, host: 'here', nonce: 'x' });
+    await age(path, 5_000);
+    const held = await lookAtFileLock(path, 'here');
+    expect(held).toMatchObject({ state: 'held', holder: `process ${process.pid} on here` });
+    expect(held?.ageMs).toBeGreaterThanOrEqual(5_000);
+    await writeFile(path, JSON.stringify({ pid: deadPid, host: 'here', nonce: 'x' }));
+    expect(await lookAtFileLock(path, 'here')).toMatchObject({ state: 'stale' });
+    await writeFile(path, 'x');
+    expect(await lookAtFileLock(path, 'here')).toMatchObject({ state: 'held', holder: 'another process' });
+    expect(await readFile(path, 'utf8')).toBe('x');
+    expect(await lookAtFileLock(`${path}.none`, 'here')).toBeUndefined();
   });
 
   it('holds between processes: no increment of a counter in a file is lost', async () => {

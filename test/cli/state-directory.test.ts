@@ -10,6 +10,8 @@ import {
 import { temporaryDirectory } from './support/fake-host.ts';
 
 const userId = process.getuid?.() ?? 0;
+const others = (path: string, owner: number, own: number) =>
+  `${path}: belongs to user ${owner}, and this is user ${own}; was chat run with sudo? Give it back (chown -R ${own}), or name another directory with XDG_STATE_HOME`;
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
 describe('a private file', () => {
@@ -77,15 +79,15 @@ describe('a private file', () => {
     const path = join(directory, 'file');
     await writeFile(path, 'x', { mode: 0o600 });
     await expect(readPrivateFile(path, userId + 1)).rejects.toMatchObject({
-      message: `${path}: belongs to another user`,
+      message: others(path, userId, userId + 1),
     });
     await expect(replacePrivateFile(path, 'y', userId + 1)).rejects.toMatchObject({
-      message: `${directory}: belongs to another user`,
+      message: others(directory, userId, userId + 1),
     });
     if (userId === 0) {
       await chown(path, 1, 1);
       await expect(readPrivateFile(path, 0)).rejects.toMatchObject({
-        message: `${path}: belongs to another user`,
+        message: others(path, 1, 0),
       });
     }
   });

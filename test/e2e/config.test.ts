@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { World } from './support/server.ts';
 
 function put(path: string, content: string): string {
@@ -55,5 +57,93 @@ describe('settings files of the built program', () => {
       out: '',
       err: `chat: ${file}:3: outptu: there is no such setting; did you mean output?\n`,
     });
+  });
+});
+
+describe('contexts of the built program', () => {
+  it('lead commands to their servers and logins', async () => {
+    const world = new World();
+    const [one, two] = [
+      await world.serve([], { data: world.path('one') }),
+      await world.serve([], { data: world.path('two') }),
+    ];
+    const { CHAT_SERVER: _server, ...env } = world.person('alice', one).env;
+    const run = (...args: string[]) => world.start(args, env).ended;
+    expect(await run('context', 'save', 'work', '--server', one.address)).toEqual({
+      code: 0,
+      out: '',
+      err: `context work is chat://${one.address}\n`,
+    });
+    await run('context', 'save', 'home', '--server', two.address);
+    expect((await run('register', 'alice', '--context', 'work')).code).toBe(0);
+    expect((await run('register', 'ali', '--context', 'home')).code).toBe(0);
+    await run('context', 'select', 'home');
+    expect((await run('whoami')).out).toBe('ali\n');
+    expect((await run('whoami', '--context', 'work')).out).toBe('alice\n');
+    expect((await run('context')).out).toBe(
+      `home\tchat://${two.address}\tali\tin use\nwork\tchat://${one.address}\talice\t\n`,
+    );
+    expect((await run('context', 'rm', 'home')).code).toBe(2);
+    expect((await run('logout')).code).toBe(0);
+    expect(await run('context', 'rm', 'home')).toEqual({
+      code: 0,
+      out: '',
+      err: 'context home is removed; none is selected now\n',
+    });
+  });
+
+  it('are all kept when many processes save at once', async () => {
+    const world = new World();
+    const { env } = world.person('alice', '127.0.0.1:1');
+    const names = Array.from({ length: 8 }, (_, n) => `c${n}`);
+    await Promise.all(
+      names.map((name) => world.start(['context', 'save', name, '--server', `${name}.test`], env).ended),
+    );
+    const { out } = await world.start(['context', 'ls', '-o', 'json'], env).ended;
+    const saved = out.split('\n').filter((line) => line.includes('"saved":true'));
+    expect(saved.map((line) => JSON.parse(line).name)).toEqual(names);
+  });
+});
+
+describe('the doctor of the built program', () => {
+  it('finds everything well over TLS, and says what is wrong when the server is gone', async () => {
+    const world = new World();
+    const server = await world.serve();
+    const alice = await world.person('alice', server).register();
+    const well = await alice.run(['doctor'], '', { LC_ALL: 'C.UTF-8' });
+    expect([well.code, well.err, well.out.match(/^(?!ok)/gm)?.length]).toEqual([0, '', 1]);
+    expect(well.out).toMatch(/^ok\tserver\tchat:\/\/127\.0\.0\.1:\d+ is reached over TLS 1\.3 in \d+ ms$/m);
+    expect(well.out).toContain(`ok\tkey\t${server.fingerprint}, as it was remembered\n`);
+    expect(well.out).toMatch(/^ok\tclock\t0\.\d s from the server's$/m);
+    expect(well.out).toMatch(
+      /^ok\tlogin\talice is logged in to .*; the session ends in 24 h, commands refresh it$/m,
+    );
+    await server.stop();
+    const gone = await alice.run(['doctor', '-o', 'json']);
+    expect(gone.code).toBe(3);
+    expect(gone.out).toContain('{"check":"server","status":"fail","message":"chat://127.0.0.1:');
+  });
+
+  it('fails with 9 when the key has changed', async () => {
+    const world = new World();
+    const first = await world.serve();
+    const alice = await world.person('alice', first).register();
+    await first.stop();
+    await world.serve([], { listen: first.address, data: world.path('other') });
+    const { code, out } = await alice.run(['doctor']);
+    expect(code).toBe(9);
+    expect(out).toMatch(/^fail\tkey\tthe key of .* has changed: /m);
+    expect(out).toContain('warn\tlogin\talice is saved here; the server was not asked\n');
+  });
+
+  it('does not hang on something that takes connections and says nothing', async () => {
+    const world = new World();
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    onTestFinished(() => void silent.close());
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const { code, out } = await world.person('alice', `127.0.0.1:${port}`).run(['doctor']);
+    expect(code).toBe(3);
+    expect(out).toMatch(/^fail\tserver\t.*no connection within 5000 ms/m);
   });
 });

@@ -46,4 +46,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'print or change settings',
     load: async () => (await import('./config.ts')).config,
   },
+  {
+    name: 'doctor',
+    summary: 'find out why something does not work',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
 ];
