@@ -111,7 +111,7 @@ describe('a lock that is held', () => {
   it('where a directory of its name stands says so', async () => {
     const path = join(await temporaryDirectory(), 'lock');
     await mkdir(path);
-    await expect(hold(path)).rejects.toMatchObject({ message: `${path}: cannot read the lock` });
+    await expect(hold(path)).rejects.toMatchObject({ message: `${path}: cannot read the lock (EISDIR)` });
   });
 });
 
