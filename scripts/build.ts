@@ -19,6 +19,7 @@ const dist = join(root, 'dist');
 const entryPoints = {
   chat: 'src/cli/chat.ts',
   'store-worker': 'src/server/store/sqlite/worker.ts',
+  'password-worker': 'src/server/workers/password-worker.ts',
 };
 
 /** Copied as they are: the debug build's imports have names, which the store's file hook needs. */

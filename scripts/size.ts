@@ -58,6 +58,13 @@ const loads: readonly Load[] = [
     maxKb: 500,
     never: /^src\/(cli|client|server\/doors|core\/operations)\/|node_modules\/(yargs|@inquirer|@peculiar)\//,
   },
+  {
+    name: 'the password worker',
+    entries: ['src/server/workers/password-worker.ts'],
+    minKb: 20,
+    maxKb: 80,
+    never: /^src\/(cli|client|server\/(?!workers)|core\/operations)\/|node_modules\/(yargs|zod|sql\.js)\//,
+  },
 ];
 
 const metafile = JSON.parse(readFileSync('dist/meta.json', 'utf8')) as Metafile;

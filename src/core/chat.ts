@@ -10,6 +10,7 @@ import type { Peer } from './peer.ts';
 import { serveCall } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
+import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
 import { createPresence } from './presence.ts';
 import type { Services } from './services.ts';
@@ -22,6 +23,8 @@ export interface Ports {
   readonly bus: Bus;
   readonly audit: AuditTrail;
   readonly turn: Turn;
+  /** Where passwords are stretched that a door has shown the server. */
+  readonly stretcher: PasswordStretcher;
   /** Takes errors that are nobody's answer, under the id that the caller was given. */
   readonly onFailure: (error: unknown, errorId?: string) => void;
   /** Faster primitives than core's own, where the platform has them. */
@@ -44,7 +47,7 @@ const registry: ReadonlyMap<string, Operation> = new Map(
 
 /** Builds chat over its ports; `settings` are the ones that `store.settings` answered. */
 export function createChat(ports: Ports, policy: Policy, settings: ServerSettings): Chat {
-  const { store, bus, audit, turn, onFailure, digests = nobleDigests } = ports;
+  const { store, bus, audit, turn, stretcher, onFailure, digests = nobleDigests } = ports;
   const presence = createPresence(turn);
   const feed = createFeed({ store, bus, turn, onFailure });
   const sessions = createSessions({
@@ -74,6 +77,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     audit,
     onFailure,
     digests,
+    stretcher,
     policy,
     settings,
     sessions,

@@ -55,6 +55,17 @@ export function badCredentials(): ChatError {
   return new ChatError('unauthenticated', 'unknown user or wrong secret');
 }
 
+/**
+ * The same at doors that carry the password, with a hint for everybody: the password of a private account is refused there
+ * like a wrong one, and nobody may learn from the text which it was (security 1.10).
+ */
+export function badPassword(): ChatError {
+  return new ChatError(
+    'unauthenticated',
+    'unknown user or wrong secret (an account made by `chat register` signs in elsewhere with a token: `chat token`)',
+  );
+}
+
 /** The one text for a token that is unknown, of the wrong kind, expired or revoked. */
 export function badToken(): ChatError {
   return new ChatError('unauthenticated', 'the session is unknown, expired or revoked');

@@ -5,6 +5,7 @@ import type { Limits } from './limits.ts';
 import type { Exchanges } from './login/exchanges.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
+import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
 import type { Presence } from './presence.ts';
 import type { Sessions } from './sessions.ts';
@@ -16,6 +17,7 @@ export interface Services {
   readonly audit: AuditTrail;
   readonly onFailure: (error: unknown, errorId?: string) => void;
   readonly digests: Digests;
+  readonly stretcher: PasswordStretcher;
   readonly policy: Policy;
   readonly settings: ServerSettings;
   readonly sessions: Sessions;

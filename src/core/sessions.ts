@@ -2,6 +2,7 @@ import { badToken, ChatError } from './errors.ts';
 import type { EndReason } from './events.ts';
 import type { SessionId } from './model/ids.ts';
 import type { Session } from './model/session.ts';
+import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
 import { type Policy, sessionRecheckMs, touchIntervalMs } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
@@ -17,8 +18,11 @@ export interface Sessions {
   admit(peer: Peer, now: number): Session;
   /** When the token dies if it is not used again: the nearer of idle and absolute, UTC milliseconds. */
   expiresAt(session: Session): number;
-  /** Binds the session behind a token that is alive at `now`; `unauthenticated` with one text for every other token. */
-  resume(peer: Peer, token: string, now: number): Promise<Session>;
+  /**
+   * Binds the session behind a token that is alive at `now` and, where an owner is named, is that account's;
+   * `unauthenticated` with one text for every other token.
+   */
+  resume(peer: Peer, token: string, now: number, owner?: Username): Promise<Session>;
   /** Takes over what a refresh or login changed in a session that is open here. */
   renew(session: Session): void;
   /** Tells every node that sessions have ended; their connections are closed, but for `survivor`'s, which is logged out. */
@@ -169,7 +173,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       const lastUsedAt = open.get(session.id)?.lastUsedAt ?? session.lastUsedAt;
       return Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt);
     },
-    async resume(peer, token, now) {
+    async resume(peer, token, now, owner) {
       const digest = parts.digest(token);
       if (!digest) throw badToken();
       const ended = new Set<SessionId>();
@@ -177,6 +181,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       try {
         const session = await store.sessionByToken(digest);
         if (!session || ended.has(session.id)) throw badToken();
+        if (owner !== undefined && owner !== session.username) throw badToken();
         // What is open here was used later than the store has heard.
         const lastUsedAt = Math.max(session.lastUsedAt, open.get(session.id)?.lastUsedAt ?? 0);
         if (now >= Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt)) throw badToken();

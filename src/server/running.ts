@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { createChat } from '../core/chat.ts';
 import type { Store } from '../core/ports/store.ts';
 import { randomBytes } from '../core/random.ts';
@@ -8,6 +9,7 @@ import type { ServerConfig } from './config.ts';
 import { platformDigests } from './digests.ts';
 import { type Listener, listen } from './doors/listener.ts';
 import type { Log } from './log.ts';
+import { passwordPool, passwordWorkers } from './workers/password-pool.ts';
 
 /** What a server runs on; both are opened and closed by the caller. */
 export interface ServerParts {
@@ -34,12 +36,14 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     realm: Buffer.from(randomBytes(16)).toString('hex'),
     serverSecret: randomBytes(32),
   });
+  const passwords = passwordPool({ workers: passwordWorkers(availableParallelism()) });
   const chat = createChat(
     {
       store,
       bus: localBus(onFailure),
       audit: ({ at: _at, ...entry }) => log.info('audit', entry),
       turn,
+      stretcher: passwords,
       onFailure,
       digests: platformDigests,
     },
@@ -57,6 +61,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     onFailure,
   }).catch((error: unknown) => {
     chat.stop();
+    void passwords.close();
     throw error;
   });
   return {
@@ -64,10 +69,12 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     async drain() {
       await listener.drain('shutting-down', config.drainMs);
       chat.stop();
+      await passwords.close();
     },
     destroy() {
       listener.destroy();
       chat.stop();
+      void passwords.close();
     },
   };
 }

@@ -274,6 +274,7 @@ test('a house built as it should be breaks no rule', async () => {
       "import '../../core/codecs/lines.ts'; import type { it } from '../../core/chat.ts';",
     'src/server/store/queries.ts': "import 'kysely'; import type { it } from '../../core/ports/store.ts';",
     'src/server/store/sqlite/worker.ts': "import '../queries.ts'; import 'sql.js'; import 'node:fs';",
+    'src/server/workers/password-worker.ts': "import '../../core/errors.ts'; import 'bcryptjs';",
     'src/cli/chat.ts': "import './main.ts';",
     'src/cli/main.ts': "import 'yargs'; import './commands/index.ts'; await import('@inquirer/prompts');",
     'src/cli/commands/index.ts': "await import('./serve.ts'); await import('./send.ts');",

@@ -1,6 +1,6 @@
 import type { Verifier } from '../model/account.ts';
 import type { Username } from '../model/username.ts';
-import { utf8 } from './bytes.ts';
+import { equalDigests, utf8 } from './bytes.ts';
 import { type Digests, nobleDigests } from './digests.ts';
 import { saltBytes } from './stretch.ts';
 
@@ -66,4 +66,13 @@ export function verifierOrFake(
 ): Verifier {
   const fake = fakeVerifier(serverSecret, username, cost, digests);
   return found ?? fake;
+}
+
+/** True when an AuthSecret belongs to a verifier; the same judgement that SCRAM passes on a proof, in constant time. */
+export function fitsVerifier(
+  authSecret: Uint8Array,
+  verifier: Verifier,
+  digests: Digests = nobleDigests,
+): boolean {
+  return equalDigests(scramKeys(authSecret, digests).storedKey, verifier.storedKey);
 }

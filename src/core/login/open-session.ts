@@ -1,8 +1,10 @@
+import { equalDigests } from '../crypto/bytes.ts';
 import { newTokens, type TokenPair, tokenDigest } from '../crypto/tokens.ts';
 import { badToken, ChatError } from '../errors.ts';
 import type { Account } from '../model/account.ts';
 import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
+import type { Username } from '../model/username.ts';
 import type { CallContext } from '../operation.ts';
 import { uuidV7 } from '../random.ts';
 
@@ -12,11 +14,33 @@ export interface DeviceClaim {
   readonly label?: string | undefined;
 }
 
+/** Whom a secret was found to belong to, and what is answered when that is no longer so. */
+export interface Proven {
+  readonly username: Username;
+  /** Of the verifier that the secret fitted. */
+  readonly storedKey: Uint8Array;
+  readonly refusal: () => ChatError;
+}
+
 /** What every login answers: the session with its tokens, which are shown this once. */
 export type OpenedSessionAnswer = ReturnType<typeof sessionAnswer>;
 
 /**
- * Ends every login mechanism: opens a session for an account that has proven itself and binds it to the connection.
+ * Opens a session for a secret that was right: the credential is read again, since between its first reading and now the
+ * password may have been changed or the account removed.
+ */
+export async function openProven(
+  context: CallContext,
+  { username, storedKey, refusal }: Proven,
+  device: DeviceClaim | undefined,
+): Promise<OpenedSessionAnswer> {
+  const current = await context.services.store.credential(username);
+  if (!current || !equalDigests(current.verifier.storedKey, storedKey)) throw refusal();
+  return await openSession(context, current.account, device);
+}
+
+/**
+ * Ends every login mechanism, and is where a second factor will be asked for: opens a session for an account that has proven itself and binds it to the connection.
  * Replaces the device's session (security 3); a device of another account is replaced by a new one.
  */
 export async function openSession(

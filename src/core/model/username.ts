@@ -18,3 +18,20 @@ export function parseUsername(input: string, field = 'username'): Username {
   }
   return name as Username;
 }
+
+/** How many names an e-mail address gives before it gives up. */
+const namesPerEmail = 1_000;
+
+/** Names made of an e-mail address's local part, best first: `sam`, `sam2`, `sam3` … (five-systems, section 2). */
+export function* usernamesFromEmail(email: string): Generator<Username> {
+  const local = email.slice(0, Math.max(email.lastIndexOf('@'), 0)).toLowerCase();
+  const base =
+    local
+      .replace(/\+.*/, '')
+      .replace(/[^a-z0-9._-]+/g, '-')
+      .replace(/^[^a-z0-9]+/, '') || 'user';
+  for (let count = 1; count <= namesPerEmail; count++) {
+    const suffix = count === 1 ? '' : String(count);
+    yield (base.slice(0, 32 - suffix.length) + suffix) as Username;
+  }
+}

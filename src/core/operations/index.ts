@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { loginOperations } from '../login/index.ts';
 import { beginRegister } from './account/begin-register.ts';
 import { me } from './account/me.ts';
 import { register } from './account/register.ts';
@@ -6,10 +7,7 @@ import { follow } from './conversation/follow.ts';
 import { list as listConversations } from './conversation/list.ts';
 import { markRead } from './conversation/mark-read.ts';
 import { unfollow } from './conversation/unfollow.ts';
-import { begin } from './login/begin.ts';
-import { finish } from './login/finish.ts';
 import { reject } from './login/reject.ts';
-import { resume } from './login/resume.ts';
 import { history } from './message/history.ts';
 import { send } from './message/send.ts';
 import { ping } from './ping.ts';
@@ -29,10 +27,8 @@ export const operations = [
   beginRegister,
   register,
   me,
-  begin,
-  finish,
+  ...loginOperations,
   reject,
-  resume,
   refresh,
   listSessions,
   revoke,

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { fromBase64 } from '../crypto/bytes.ts';
+import { parseHashedPassword } from '../crypto/hashed-password.ts';
 import { maxScramCharacters } from '../crypto/scram-messages.ts';
 import { ChatError } from '../errors.ts';
 import { parseConversationName, parseRoomName } from '../model/conversation-name.ts';
 import type { MessageId, SessionId } from '../model/ids.ts';
+import { parsePassword } from '../model/password.ts';
 import { parseUsername } from '../model/username.ts';
 import { feedPageRows, maxEnvelopeBytes, maxLabelLength, maxPageRows, maxTextBytes } from '../policy.ts';
 
@@ -36,6 +38,17 @@ const utf8Length = (text: string): number => {
 
 /** A username, lower-cased. */
 export const username = parsedBy(parseUsername);
+/** A password in its canonical spelling; refused without ever being shown (security 1.1). */
+export const password = parsedBy(parsePassword);
+/** The AuthSecret in `v1.` and 32 bytes of base64url (five-systems, section 1). */
+export const hashedPassword = z.string().transform((input, context): Uint8Array => {
+  const secret = parseHashedPassword(input);
+  if (secret) return secret;
+  context.addIssue({ code: 'custom', message: 'v1. and 32 bytes in base64url are expected' });
+  return z.NEVER;
+});
+/** An e-mail address; checked for its form alone. */
+export const email = z.email('not an e-mail address').max(254);
 /** A room's name, with or without its `#`. */
 export const roomName = parsedBy(parseRoomName);
 /** `#room` or `@user`. */

@@ -19,6 +19,8 @@ export interface Store {
     account: NewAccount,
   ): Promise<{ kind: 'created' } | { kind: 'taken'; field: 'username' | 'email' }>;
   account(username: Username): Promise<Account | undefined>;
+  /** Whose e-mail address this is, whatever its case. */
+  usernameByEmail(email: string): Promise<Username | undefined>;
   credential(username: Username): Promise<{ account: Account; verifier: Verifier } | undefined>;
   usernames(page: { after: string; limit: number }): Promise<Username[]>;
 

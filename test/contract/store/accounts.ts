@@ -69,6 +69,15 @@ export function examineAccounts(on: Examined): void {
       expect(await on.store.account(name('alice'))).toEqual(first);
     });
 
+    test('an email says whose it is, whatever its case, and nobody else is found by it', async () => {
+      await on.store.createAccount({ account: person('alice', { email: 'A@Example.org' }), verifier });
+      await people(on.store, 'bob');
+      expect(await on.store.usernameByEmail('a@example.ORG')).toBe('alice');
+      for (const other of ['b@example.org', '', 'a@example.or_', '%']) {
+        expect(await on.store.usernameByEmail(other)).toBeUndefined();
+      }
+    });
+
     test('any number of accounts have no email', async () => {
       await people(on.store, 'alice', 'bob');
       expect(await on.store.usernames({ after: '', limit: 10 })).toEqual(['alice', 'bob']);

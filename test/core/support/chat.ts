@@ -15,6 +15,7 @@ import type { InputOf, OperationName, OutputOf } from '../../../src/core/operati
 import type { Peer } from '../../../src/core/peer.ts';
 import { defaultPolicy, type Policy } from '../../../src/core/policy.ts';
 import type { Bus } from '../../../src/core/ports/bus.ts';
+import type { PasswordStretcher } from '../../../src/core/ports/password-stretcher.ts';
 import type { ServerSettings, Store } from '../../../src/core/ports/store.ts';
 import { createTurn } from '../../../src/core/turn.ts';
 import { localBus } from '../../../src/server/bus/local.ts';
@@ -38,6 +39,8 @@ export interface OpenChatParts {
   readonly bus?: (bus: Bus) => Bus;
   /** Wraps the store, to watch it or make it fail. */
   readonly store?: (store: Store) => Store;
+  /** Left out: one without threads that makes each AuthSecret once. */
+  readonly stretcher?: PasswordStretcher;
 }
 
 /** A real chat over the real embedded store, with what it said to the world outside. */
@@ -76,6 +79,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
         audit.push(entry);
       },
       turn: createTurn(setImmediate),
+      stretcher: parts.stretcher ?? rememberingStretcher,
       onFailure,
     },
     policy,
@@ -134,16 +138,22 @@ export function authSecret(
   return made;
 }
 
+const rememberingStretcher: PasswordStretcher = {
+  stretch: ({ username, password: secret, salt, cost }) => authSecret(username, secret, salt, cost),
+};
+
 /** The salt of an account of these tests: always the same, so that its AuthSecret is too. */
 export function saltOf(username: string): Uint8Array {
   return Uint8Array.from({ length: 16 }, (_, index) => (username.charCodeAt(index) || index) % 256);
 }
 
+/** A registration from a verifier that the client has made. */
+export type VerifierRegistration = InputOf<'account.register'> & {
+  verifier: NonNullable<InputOf<'account.register'>['verifier']>;
+};
+
 /** What a client registers with. */
-export async function registration(
-  username: string,
-  secret = password,
-): Promise<InputOf<'account.register'>> {
+export async function registration(username: string, secret = password): Promise<VerifierRegistration> {
   const salt = saltOf(username);
   const verifier = verifierFrom(await authSecret(username, secret, salt, 10), salt, 10);
   return {

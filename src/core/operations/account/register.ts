@@ -1,15 +1,50 @@
 import { z } from 'zod';
 import { saltBytes } from '../../crypto/stretch.ts';
-import { chatSuite } from '../../crypto/verifier.ts';
+import { chatSuite, fakeVerifier, verifierFrom } from '../../crypto/verifier.ts';
 import { ChatError } from '../../errors.ts';
+import { stretchFor } from '../../login/stretch-for.ts';
+import type { Account, Verifier } from '../../model/account.ts';
 import type { UserId } from '../../model/ids.ts';
-import { operation } from '../../operation.ts';
-import { uuidV7 } from '../../random.ts';
-import { base64Bytes, instant, username } from '../shapes.ts';
+import { type Username, usernamesFromEmail } from '../../model/username.ts';
+import { type CallContext, operation } from '../../operation.ts';
+import { randomBytes, uuidV7 } from '../../random.ts';
+import { base64Bytes, email, hashedPassword, instant, password, username } from '../shapes.ts';
+
+const input = z
+  .strictObject({
+    username: username.optional(),
+    email: email.optional(),
+    verifier: z
+      .strictObject({
+        suite: z.literal(chatSuite, { error: `the one suite is ${chatSuite}` }),
+        salt: base64Bytes(saltBytes),
+        cost: z.number().int(),
+        stored_key: base64Bytes(32),
+        server_key: base64Bytes(32),
+      })
+      .optional(),
+    hashed_password: hashedPassword.optional(),
+    password: password.optional(),
+  })
+  .superRefine((given, context) => {
+    const refuse = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    const secrets = [given.verifier, given.hashed_password, given.password].filter(
+      (secret) => secret !== undefined,
+    );
+    if (secrets.length !== 1) refuse('password', 'give one of password, hashed_password and verifier');
+    // What a client makes of its password has the name in it.
+    if (given.username === undefined && (given.email === undefined || given.password === undefined)) {
+      refuse('username', 'give one; only an e-mail address with a password goes without');
+    }
+  });
+
+type Registration = z.output<typeof input>;
 
 /**
- * Creates a private account from a verifier made on the client; the server never sees the password (security 1.3).
- * Answers `conflict` when the name or the e-mail address is taken. It does not log in.
+ * Creates an account; it does not log in. From a verifier or a hashed password, which are made on the client, it is private: the
+ * server never sees the password (security 1.3). From a password it is open: that works at every door (security 1.10). An
+ * e-mail address alone makes the name of its local part. Answers `conflict` when the name or the address is taken.
  */
 export const register = operation({
   name: 'account.register',
@@ -17,39 +52,74 @@ export const register = operation({
   cost: 'registration',
   audited: true,
   overlaps: false,
-  input: z.strictObject({
-    username,
-    verifier: z.strictObject({
-      suite: z.literal(chatSuite, { error: `the one suite is ${chatSuite}` }),
-      salt: base64Bytes(saltBytes),
-      cost: z.number().int(),
-      stored_key: base64Bytes(32),
-      server_key: base64Bytes(32),
-    }),
-    email: z.email('not an e-mail address').max(254).optional(),
-  }),
+  input,
   output: z.object({ user_id: z.string(), username: z.string(), created_at: instant }),
-  async handle({ username, verifier, email }, { services, now }) {
-    const { bcryptCost } = services.policy;
-    if (verifier.cost !== bcryptCost) {
-      throw new ChatError('invalid', `verifier.cost: this server's cost is ${bcryptCost}`, {
+  async handle(given, context) {
+    const { now, concerns } = context;
+    for (const name of given.username === undefined
+      ? usernamesFromEmail(given.email ?? '')
+      : [given.username]) {
+      const made = await create(context, name, given);
+      if (made.kind === 'created') {
+        concerns(name);
+        return { user_id: made.id, username: name, created_at: new Date(now).toISOString() };
+      }
+      if (given.username !== undefined || made.field === 'email') throw taken(made.field);
+    }
+    throw taken('username');
+  },
+});
+
+type Made =
+  | { readonly kind: 'created'; readonly id: UserId }
+  | { readonly kind: 'taken'; readonly field: 'username' | 'email' };
+
+async function create(context: CallContext, name: Username, given: Registration): Promise<Made> {
+  const { services, now } = context;
+  const { store } = services;
+  // Looked up before a password is stretched for nothing; who comes first is decided by the store.
+  if (given.password !== undefined) {
+    if (await store.account(name)) return { kind: 'taken', field: 'username' };
+    if (given.email !== undefined && (await store.usernameByEmail(given.email))) {
+      return { kind: 'taken', field: 'email' };
+    }
+  }
+  const { privacy, verifier } = await credentialOf(context, name, given);
+  const id = uuidV7() as UserId;
+  const outcome = await store.createAccount({
+    account: { id, username: name, email: given.email ?? null, privacy, isAdmin: false, createdAt: now },
+    verifier,
+  });
+  return outcome.kind === 'created' ? { kind: 'created', id } : outcome;
+}
+
+async function credentialOf(
+  context: CallContext,
+  name: Username,
+  given: Registration,
+): Promise<{ privacy: Account['privacy']; verifier: Verifier }> {
+  const { settings, policy, digests } = context.services;
+  const cost = policy.bcryptCost;
+  if (given.verifier) {
+    const { suite, salt, cost: chosen, stored_key: storedKey, server_key: serverKey } = given.verifier;
+    if (chosen !== cost) {
+      throw new ChatError('invalid', `verifier.cost: this server's cost is ${cost}`, {
         field: 'verifier.cost',
       });
     }
-    const id = uuidV7() as UserId;
-    const outcome = await services.store.createAccount({
-      account: { id, username, email: email ?? null, privacy: 'private', isAdmin: false, createdAt: now },
-      verifier: {
-        suite: verifier.suite,
-        salt: verifier.salt,
-        cost: verifier.cost,
-        storedKey: verifier.stored_key,
-        serverKey: verifier.server_key,
-      },
-    });
-    if (outcome.kind === 'taken') {
-      throw new ChatError('conflict', `${outcome.field}: taken already`, { field: outcome.field });
-    }
-    return { user_id: id, username, created_at: new Date(now).toISOString() };
-  },
-});
+    return { privacy: 'private', verifier: { suite, salt, cost, storedKey, serverKey } };
+  }
+  if (given.hashed_password) {
+    // What `login.salt` has told for this name, and tells from now on.
+    const { salt } = fakeVerifier(settings.serverSecret, name, cost, digests);
+    return { privacy: 'private', verifier: verifierFrom(given.hashed_password, salt, cost, digests) };
+  }
+  if (given.password === undefined) throw new Error('a registration has a secret');
+  const salt = randomBytes(saltBytes);
+  const authSecret = await stretchFor(context, { username: name, password: given.password, salt, cost });
+  return { privacy: 'open', verifier: verifierFrom(authSecret, salt, cost, digests) };
+}
+
+function taken(field: 'username' | 'email'): ChatError {
+  return new ChatError('conflict', `${field}: taken already`, { field });
+}

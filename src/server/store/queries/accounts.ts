@@ -16,7 +16,7 @@ const byName = statement((db, p: { username: string }) =>
   db.selectFrom('users').select(accountColumns).where('username', '=', p.username),
 );
 const byEmail = statement((db, p: { emailKey: string }) =>
-  db.selectFrom('users').select('id').where('email_key', '=', p.emailKey),
+  db.selectFrom('users').select(['id', 'username']).where('email_key', '=', p.emailKey),
 );
 const withCredential = statement((db, p: { username: string }) =>
   db
@@ -95,7 +95,7 @@ export function* createAccount({
   account,
   verifier,
 }: NewAccount): Query<{ kind: 'created' } | { kind: 'taken'; field: 'username' | 'email' }> {
-  const emailKey = account.email?.toLowerCase() ?? null;
+  const emailKey = account.email === null ? null : emailKeyOf(account.email);
   if (yield* first(byName, { username: account.username })) return { kind: 'taken', field: 'username' };
   if (emailKey !== null && (yield* first(byEmail, { emailKey }))) return { kind: 'taken', field: 'email' };
   yield* rows(insertUser, {
@@ -118,6 +118,12 @@ export function* account(username: Username): Query<Account | undefined> {
   return row && accountOf(row);
 }
 
+/** Store.usernameByEmail */
+export function* usernameByEmail(email: string): Query<Username | undefined> {
+  const row = yield* first(byEmail, { emailKey: emailKeyOf(email) });
+  return row && (row.username as Username);
+}
+
 /** Store.credential */
 export function* credential(username: Username): Query<{ account: Account; verifier: Verifier } | undefined> {
   const row = yield* first(withCredential, { username });
@@ -129,6 +135,10 @@ export function* credential(username: Username): Query<{ account: Account; verif
 /** Store.usernames */
 export function* usernames(page: { after: string; limit: number }): Query<Username[]> {
   return (yield* rows(names, page)).map((row) => row.username as Username);
+}
+
+function emailKeyOf(email: string): string {
+  return email.toLowerCase();
 }
 
 function accountOf(row: {

@@ -1,6 +1,6 @@
 import type { Store } from '../../../core/ports/store.ts';
 import type { Query } from '../statement.ts';
-import { account, createAccount, credential, settings, usernames } from './accounts.ts';
+import { account, createAccount, credential, settings, usernameByEmail, usernames } from './accounts.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
@@ -32,6 +32,7 @@ export const queries: Queries = {
   settings,
   createAccount,
   account,
+  usernameByEmail,
   credential,
   usernames,
   openSession,
@@ -59,6 +60,7 @@ export const queries: Queries = {
 /** Calls that never write: they are answered also when the disk is full. (`openConversation` may make one.) */
 export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'account',
+  'usernameByEmail',
   'credential',
   'usernames',
   'sessionByToken',

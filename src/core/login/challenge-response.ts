@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { toBase64 } from '../crypto/bytes.ts';
+import { parseClientFirst } from '../crypto/scram-messages.ts';
+import { loginRefusal, serverFirst, verifyClientFinal } from '../crypto/scram-server.ts';
+import { verifierOrFake } from '../crypto/verifier.ts';
+import { badCredentials, ChatError } from '../errors.ts';
+import { operation } from '../operation.ts';
+import { deviceClaim, openedSession, scramMessage } from '../operations/shapes.ts';
+import { uuidV7 } from '../random.ts';
+import { mechanism } from './mechanism.ts';
+import { loginOffer } from './offer.ts';
+import { openProven } from './open-session.ts';
+
+/**
+ * The first half of a challenge–response login: takes client-first, answers server-first (security 1.4). A name that does
+ * not exist gets a challenge of the same shape, the same salt each time, in the same way (security 1.8).
+ */
+const begin = operation({
+  name: 'login.begin',
+  access: 'anyone',
+  cost: 'login',
+  audited: false,
+  overlaps: false,
+  input: z.strictObject({ message: scramMessage }),
+  output: z.object({
+    exchange: z.string(),
+    message: z.string(),
+    server_key: z.string(),
+    suites: z.array(z.string()),
+    bindings: z.array(z.string()),
+  }),
+  async handle({ message }, { services, peer, now }) {
+    const { store, settings, policy, digests, exchanges } = services;
+    const clientFirst = parseClientFirst(message);
+    if (!clientFirst.ok) throw loginRefusal(clientFirst.reason);
+    const { username } = clientFirst.value;
+    const found = await store.credential(username);
+    const offer = loginOffer(peer.channel);
+    const challenge = serverFirst(
+      {
+        clientFirst: clientFirst.value,
+        verifier: verifierOrFake(
+          found?.verifier,
+          settings.serverSecret,
+          username,
+          policy.bcryptCost,
+          digests,
+        ),
+        realm: settings.realm,
+        offer,
+        serverPublicKey: peer.channel.serverKey,
+      },
+      digests,
+    );
+    if (!challenge.ok) throw loginRefusal(challenge.reason);
+    const exchange = uuidV7();
+    exchanges.open(exchange, peer, challenge.value, now);
+    return {
+      exchange,
+      message: challenge.value.message,
+      server_key: toBase64(peer.channel.serverKey),
+      suites: [...offer.suites],
+      bindings: [...offer.bindings],
+    };
+  },
+});
+
+/**
+ * The second half: judges the client's proof and answers the server's own, together with a new session (security 1.4).
+ * One try per challenge. `unauthenticated` has one text for an unknown user and a wrong password.
+ */
+const finish = operation({
+  name: 'login.finish',
+  access: 'anyone',
+  cost: 'none',
+  audited: true,
+  overlaps: false,
+  input: z.strictObject({
+    exchange: z.string().max(64),
+    message: scramMessage,
+    device: deviceClaim.optional(),
+  }),
+  output: openedSession.extend({ message: z.string() }),
+  async handle({ exchange: id, message, device }, context) {
+    const { services, peer, now, concerns } = context;
+    if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+    const exchange = services.exchanges.take(id, peer, now);
+    if (!exchange) throw new ChatError('unauthenticated', 'this login has ended: begin again');
+    concerns(exchange.username);
+    const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
+    if (!proof.ok) throw loginRefusal(proof.reason);
+    const { username, storedKey } = exchange;
+    const opened = await openProven(context, { username, storedKey, refusal: badCredentials }, device);
+    return { ...opened, message: proof.value };
+  },
+});
+
+/** SCRAM's messages over bcrypt on the client (document 3, security 1). */
+export const challengeResponse = mechanism({
+  name: 'challenge-response',
+  shows: 'a proof over both challenges; neither the password nor what is made of it',
+  operations: [begin, finish],
+});

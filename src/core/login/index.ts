@@ -1,0 +1,12 @@
+import { challengeResponse } from './challenge-response.ts';
+import { hashedPassword } from './hashed-password.ts';
+import { password } from './password.ts';
+import { token } from './token.ts';
+
+/** Every way to log in, one line each: its operations are in the registry by standing here. */
+export const mechanisms = [challengeResponse, password, hashedPassword, token] as const;
+
+/** The operations of all mechanisms. */
+export const loginOperations = mechanisms.flatMap(
+  (one): (typeof mechanisms)[number]['operations'][number][] => [...one.operations],
+);

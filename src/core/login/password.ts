@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { fitsVerifier, verifierOrFake } from '../crypto/verifier.ts';
+import { badPassword, ChatError } from '../errors.ts';
+import type { Username } from '../model/username.ts';
+import { operation } from '../operation.ts';
+import {
+  deviceClaim,
+  email,
+  openedSession,
+  password as passwordShape,
+  username,
+} from '../operations/shapes.ts';
+import { mechanism } from './mechanism.ts';
+import { openProven } from './open-session.ts';
+import { stretchFor } from './stretch-for.ts';
+
+/** Stands in for the name of an e-mail address that belongs to nobody, so that the same work is done for it. */
+const nobody = 'nobody' as Username;
+
+/**
+ * Logs in with a password that the server is shown. One answer, after the same work, for an unknown name, a wrong password and
+ * a private account's password, which is accepted from no door that shows it (security 1.8 and 1.10).
+ */
+const loginPassword = operation({
+  name: 'login.password',
+  access: 'anyone',
+  cost: 'login',
+  audited: true,
+  overlaps: false,
+  input: z
+    .strictObject({
+      username: username.optional(),
+      email: email.optional(),
+      password: passwordShape,
+      device: deviceClaim.optional(),
+    })
+    .refine((input) => (input.username === undefined) !== (input.email === undefined), {
+      error: 'give either username or email',
+      path: ['username'],
+    }),
+  output: openedSession,
+  async handle({ username: named, email: address, password: secret, device }, context) {
+    const { services, peer, concerns } = context;
+    const { store, settings, policy, digests } = services;
+    if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+    const owner = address === undefined ? named : await store.usernameByEmail(address);
+    if (owner !== undefined) concerns(owner);
+    const name = owner ?? nobody;
+    const row = await store.credential(name);
+    const found = owner === undefined ? undefined : row;
+    const verifier = verifierOrFake(found?.verifier, settings.serverSecret, name, policy.bcryptCost, digests);
+    const { salt, cost } = verifier;
+    const authSecret = await stretchFor(context, { username: name, password: secret, salt, cost });
+    const fits = fitsVerifier(authSecret, verifier, digests);
+    if (!fits || found?.account.privacy !== 'open') throw badPassword();
+    return await openProven(
+      context,
+      { username: name, storedKey: verifier.storedKey, refusal: badPassword },
+      device,
+    );
+  },
+});
+
+/** The plain password: documents 2, 4 and 5, and an opaque secret of document 1. */
+export const password = mechanism({
+  name: 'password',
+  shows: 'the password itself',
+  operations: [loginPassword],
+});

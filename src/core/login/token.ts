@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { ChatError } from '../errors.ts';
+import { operation } from '../operation.ts';
+import { instant, username } from '../operations/shapes.ts';
+import { mechanism } from './mechanism.ts';
+
+/**
+ * Binds a connection to the session of a token; one text for every token that is not alive, or with `username` not that
+ * account's.
+ */
+const resume = operation({
+  name: 'login.resume',
+  access: 'anyone',
+  cost: 'login',
+  audited: true,
+  overlaps: false,
+  input: z.strictObject({ session_token: z.string().max(256), username: username.optional() }),
+  output: z.object({
+    user_id: z.string(),
+    username: z.string(),
+    session_id: z.string(),
+    expires_at: instant,
+    device_id: z.string(),
+  }),
+  async handle({ session_token: token, username: owner }, { services, peer, now, concerns }) {
+    if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+    const session = await services.sessions.resume(peer, token, now, owner);
+    concerns(session.username);
+    return {
+      user_id: session.userId,
+      username: session.username,
+      session_id: session.id,
+      expires_at: new Date(services.sessions.expiresAt(session)).toISOString(),
+      device_id: session.deviceId,
+    };
+  },
+});
+
+/** The token of a session that another login opened (security 3): good at every door. */
+export const token = mechanism({
+  name: 'token',
+  shows: 'a session token, of which the server keeps the digest',
+  operations: [resume],
+});
