@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -17,7 +18,13 @@ async function start(
 ) {
   const stateHome = await temporaryDirectory();
   return spawn(process.execPath, [...nodeFlags, entry, ...argv], {
-    env: { PATH: process.env.PATH, XDG_STATE_HOME: stateHome, HOME: stateHome, ...env },
+    env: {
+      PATH: process.env.PATH,
+      XDG_STATE_HOME: stateHome,
+      HOME: stateHome,
+      CHAT_SYSTEM_CONFIG: devNull,
+      ...env,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
 }

@@ -211,6 +211,15 @@ describe('a settings file', () => {
     ]);
   });
 
+  it.runIf(process.platform === 'linux')('that never ends, or waits for somebody, is refused', async () => {
+    for (const path of ['/dev/zero', '/dev/tty']) {
+      const { problems } = await readSettingsFile(path, clientKeys, '--config');
+      expect(problems.map(({ message }) => message)).toEqual([
+        `${path}: is no file; settings are read from a file`,
+      ]);
+    }
+  });
+
   it.runIf(process.getuid?.() !== 0)('that may not be read says so', async () => {
     const path = await fileOf('quiet: true\n');
     await chmod(path, 0);

@@ -9,6 +9,7 @@ import { ChatError } from '../../src/core/errors.ts';
 import { checkServer } from '../../src/server/check.ts';
 import type { ConfigSources } from '../../src/server/config.ts';
 import { serve } from '../../src/server/serve.ts';
+import { migrations } from '../../src/server/store/migrations/index.ts';
 
 let home: string;
 let data: string;
@@ -70,7 +71,7 @@ describe('the check of a server', () => {
       fits,
       'ok data HOME/data can be read and written',
       'ok lock no server is running there',
-      'ok database HOME/data/chat.db is sound, format 1',
+      `ok database HOME/data/chat.db is sound, format ${migrations.length}`,
       expect.stringMatching(
         /^ok authority HOME\/data\/ttpkeys\/ca\.crt expires in 365[12] days \(20..-..-..\); SHA256:/,
       ),

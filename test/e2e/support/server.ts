@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -118,7 +118,9 @@ export class World {
     { listen = '127.0.0.1:0', data = this.path('data') } = {},
   ): Running {
     const args = ['serve', '--listen', listen, '--data', data, '--bcrypt-cost', '10', ...flags];
-    return this.start(args, { PATH: process.env.PATH, HOME: this.path('operator') });
+    // Whatever this machine's own settings are, no test goes by them.
+    const env = { CHAT_SERVE_CONFIG: devNull, CHAT_SYSTEM_CONFIG: devNull };
+    return this.start(args, { PATH: process.env.PATH, HOME: this.path('operator'), ...env });
   }
 
   /** Somebody with a home of their own, at a server. */
@@ -177,6 +179,7 @@ export class Person {
       XDG_STATE_HOME: join(this.home, 'state'),
       XDG_CONFIG_HOME: join(this.home, 'config'),
       XDG_DATA_HOME: join(this.home, 'data'),
+      CHAT_SYSTEM_CONFIG: devNull,
       CHAT_PASSWORD: `correct horse of ${name}`,
       CHAT_SERVER: server,
     };
