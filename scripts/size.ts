@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Metafile } from 'esbuild';
 import { type Load, measureLoad } from './loads.ts';
 
-const heavyPackages = 'zod|sql\\.js|kysely|@inquirer|@peculiar|bcryptjs|@noble|@hpke|ipaddr\\.js|chalk';
+const heavyPackages = 'zod|sql\\.js|kysely|@inquirer|@peculiar|bcryptjs|@noble|@hpke|ipaddr\\.js|chalk|yaml';
 const clientNever = new RegExp(
   `^src/(server/|core/(chat|pipeline|operation|sessions)\\.ts|core/(operations|login|codecs)/)|node_modules/(${heavyPackages})/`,
 );

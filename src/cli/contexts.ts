@@ -4,7 +4,7 @@ import { editFile } from './edit-file.ts';
 import type { Host } from './host.ts';
 import { checkSetting } from './settings.ts';
 import { readSettingsText } from './settings-file.ts';
-import { stateError } from './state-directory.ts';
+import { replacePrivateFile, stateError } from './state-directory.ts';
 
 /** What is kept of one context: the login itself is in the state directory, under the context's name and server. */
 export interface SavedContext {
@@ -85,7 +85,8 @@ export async function updateContexts(
   change: (before: Pick<Contexts, 'selected' | 'saved'>) => Pick<Contexts, 'selected' | 'saved'>,
 ): Promise<void> {
   const path = contextsPath(host);
-  await editFile(host, path, (text) =>
+  const replace = (content: string) => replacePrivateFile(path, content, host.userId);
+  await editFile(host, { path, replace }, (text) =>
     formatContexts(change(text === undefined ? noContexts : parseContexts(path, text))),
   );
 }

@@ -56,7 +56,8 @@ export function openSettings(path: string, text: string): SettingsDocument {
     uniqueKeys: false,
     logLevel: 'error',
   });
-  const [broken] = document.errors;
+  // A tag or a directive that it does not know is a warning to YAML, and to a settings file a mistake.
+  const [broken] = [...document.errors, ...document.warnings];
   if (broken !== undefined) throw explain(path, document, lines, broken);
   const { contents } = document;
   if (isMap(contents)) return { document, map: contents, lines };

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ChatError } from '../core/errors.ts';
 import { uuidV7 } from '../core/random.ts';
@@ -92,7 +92,8 @@ async function refuseSymlink(path: string): Promise<void> {
     if ((await lstat(path)).isSymbolicLink())
       throw stateError(path, 'is a symbolic link; chat does not replace it');
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (error instanceof ChatError) throw error;
+    if (!isMissing(error)) throw systemError(path, 'look at it', error);
   }
 }
 
@@ -108,13 +109,13 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 /** Writes beside `path` and renames, both synced: a reader sees the old or the new content, also after a power cut. */
-async function writeWhole(path: string, content: string, mode: number | undefined): Promise<void> {
+async function writeWhole(path: string, content: string, mode: number): Promise<void> {
   const temporary = `${path}.${uuidV7()}.tmp`;
   try {
-    const file = await open(temporary, 'wx', mode ?? 0o644);
+    const file = await open(temporary, 'wx', mode);
     try {
       // What the process masks out, the file that is replaced may have had.
-      if (mode !== undefined) await file.chmod(mode);
+      await file.chmod(mode);
       await file.writeFile(content);
       await file.sync();
     } finally {
@@ -143,31 +144,21 @@ export async function replacePrivateFile(
 }
 
 /**
- * Replaces a file that a person may also write by hand: it keeps its mode, and a symbolic link to it stays one. A new one is
- * readable by others as the process's mask says: it holds no secret.
+ * Replaces a file that a person may also write by hand, wherever it is: it keeps its mode, and so does its directory. New
+ * ones are their owner's alone. A symbolic link is refused.
  */
 export async function replaceSharedFile(path: string, content: string): Promise<void> {
+  await refuseSymlink(path);
+  let mode = 0o600;
   try {
-    const found = await stat(path).catch(undefinedIfMissing);
-    if (found === undefined) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeWhole(await realPath(path), content, found && found.mode & 0o777);
+    mode = (await stat(path)).mode & 0o777;
   } catch (error) {
-    throw error instanceof ChatError ? error : systemError(path, 'write it', error);
+    if (!isMissing(error)) throw systemError(path, 'look at it', error);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+      throw systemError(dirname(path), 'make the directory', cause);
+    });
   }
-}
-
-/** Where a file is behind its symbolic links; a link to nowhere is refused, since it would be replaced. */
-export async function realPath(path: string): Promise<string> {
-  const found = await lstat(path).catch(undefinedIfMissing);
-  if (found === undefined) return path;
-  const real = await realpath(path).catch(undefinedIfMissing);
-  if (real === undefined) throw stateError(path, 'is a symbolic link to a file that is not there');
-  return real;
-}
-
-function undefinedIfMissing(error: unknown): undefined {
-  if (!isMissing(error)) throw error;
-  return undefined;
+  await writeWhole(path, content, mode);
 }
 
 /** Removes a file of ours; true when there was one. */

@@ -105,7 +105,7 @@ describe('chat config set and unset', () => {
       stdout: '',
       stderr: `server is one:1 now in ${own}\n`,
     });
-    expect((await stat(dirname(own))).mode & 0o777).toBe(0o700);
+    expect([(await stat(own)).mode & 0o777, (await stat(dirname(own))).mode & 0o777]).toEqual([0o600, 0o700]);
     await writeFile(own, '# mine\nserver: one:1 # ours\n');
     await run('config', 'set', 'no-color', 'true');
     await run('config', 'set', 'server', 'two:2');
@@ -168,30 +168,47 @@ describe('chat config set and unset', () => {
     expect(await readFile(own, 'utf8')).toBe('server: [a\n');
   });
 
-  it('keep a symbolic link and the mode of the file behind it', async () => {
-    const { host, own, run } = await world();
-    const real = join(host.stateHome, 'dotfiles', 'chat.yaml');
-    await mkdir(dirname(real));
-    await mkdir(dirname(own), { recursive: true });
-    await writeFile(real, '# kept\n', { mode: 0o640 });
-    await symlink(real, own);
-    expect((await run('config', 'set', 'quiet', 'true')).code).toBe(0);
-    expect(await readFile(real, 'utf8')).toBe('# kept\nquiet: true\n');
-    expect((await stat(real)).mode & 0o777).toBe(0o640);
-    expect(await readFile(own, 'utf8')).toContain('# kept');
+  it('keep the mode of a file and of its directory, wherever it is', async () => {
+    const { host, run } = await world();
+    const path = join(host.stateHome, 'etc', 'chat.yaml');
+    await mkdir(dirname(path), { mode: 0o755 });
+    await writeFile(path, '# kept\n', { mode: 0o644 });
+    expect((await run('config', 'set', 'quiet', 'true', '--config', path)).code).toBe(0);
+    expect(await readFile(path, 'utf8')).toBe('# kept\nquiet: true\n');
+    expect([(await stat(path)).mode & 0o777, (await stat(dirname(path))).mode & 0o777]).toEqual([
+      0o644, 0o755,
+    ]);
   });
 
-  it('refuse a link to nowhere and the null device', async () => {
-    const { own, run } = await world();
+  it('do not replace a symbolic link, which is read', async () => {
+    const { host, own, run } = await world();
+    const real = join(host.stateHome, 'dotfiles.yaml');
     await mkdir(dirname(own), { recursive: true });
-    await symlink('/nowhere/at/all', own);
+    await writeFile(real, 'server: one:1\n');
+    await symlink(real, own);
+    expect((await run('config')).stdout).toContain(`server\tchat://one:1\t${own}:1\n`);
     expect(await run('config', 'set', 'quiet', 'true')).toMatchObject({
       code: 2,
-      stderr: `chat: ${own}: is a symbolic link to a file that is not there\n`,
+      stderr: `chat: ${own}: is a symbolic link; chat does not replace it\n`,
     });
+    expect(await readFile(real, 'utf8')).toBe('server: one:1\n');
+    expect((await run('config', 'set', 'quiet', 'true', '--config', real)).code).toBe(0);
+  });
+
+  it('do not write to the null device', async () => {
+    const { run } = await world();
     expect(await run('config', 'set', 'quiet', 'true', '--config', devNull)).toMatchObject({
       code: 2,
       stderr: `chat: ${devNull} keeps nothing; name a file with --config\n`,
+    });
+  });
+
+  it('say what is wrong when there is no place for the file', async () => {
+    const { host, run } = await world();
+    await writeFile(join(host.stateHome, 'config'), '');
+    expect(await run('config', 'set', 'quiet', 'true')).toMatchObject({
+      code: 2,
+      stderr: `chat: ${join(host.stateHome, 'config', 'chat')}: cannot make the directory (ENOTDIR)\n`,
     });
   });
 

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fakeClient, fakeServer } from './support/fake-client.ts';
@@ -108,6 +108,21 @@ describe('chat context save and select', () => {
     await run('context', 'save', 'copy', '--context', 'here');
     expect(await contexts()).toEqual({
       contexts: { copy: { server: 'chat://x:1' }, here: { server: 'chat://x:1' } },
+    });
+  });
+
+  it('keep them for their owner alone, and replace no symbolic link', async () => {
+    const { host, run } = await world();
+    await run('context', 'save', 'work', '--server', 'x:1');
+    const path = join(host.stateHome, 'config', 'chat', 'contexts.json');
+    expect([(await stat(path)).mode & 0o777, (await stat(join(path, '..'))).mode & 0o777]).toEqual([
+      0o600, 0o700,
+    ]);
+    await rename(path, `${path}.real`);
+    await symlink(`${path}.real`, path);
+    expect(await run('context', 'save', 'home', '--server', 'x:2')).toMatchObject({
+      code: 2,
+      stderr: `chat: ${path}: is a symbolic link; chat does not replace it\n`,
     });
   });
 

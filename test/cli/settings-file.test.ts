@@ -172,6 +172,7 @@ describe('a settings file', () => {
       'quiet: true\n---\nquiet: false\n',
       expect.stringMatching(/^FILE:2: quiet: this is no YAML: .*second one begins$/),
     ],
+    ['server: !!mine a\n', expect.stringMatching(/^FILE:1: server: this is no YAML: Unresolved tag/)],
     ['- server: a\n', 'FILE:1: a settings file has lines of KEY: VALUE, and this is something else'],
     ['only words\n', 'FILE:1: a settings file has lines of KEY: VALUE, and this is something else'],
   ])('that is no YAML says where and why: %j', async (text, problem) => {

@@ -6,6 +6,7 @@ import { exitCodes, exitOk } from '../exit-codes.ts';
 import { usageError } from '../options.ts';
 import { originText } from '../origin.ts';
 import { checkSetting, clientKeys, globalOptions, type SettingKey } from '../settings.ts';
+import { replaceSharedFile } from '../state-directory.ts';
 import { tableLines } from '../table.ts';
 
 /** The person's own file, which `set` and `unset` change. */
@@ -74,7 +75,8 @@ async function change(
   if (own.path === devNull) throw usageError(`${own.path} keeps nothing; name a file with --config`);
   const { editSettings } = await import('../settings-edit.ts');
   let isChanged = false;
-  await editFile(host, own.path, (text = '') => {
+  const file = { path: own.path, replace: (content: string) => replaceSharedFile(own.path, content) };
+  await editFile(host, file, (text = '') => {
     const edited = editSettings(own.path, text, key, value);
     isChanged = edited !== text;
     return isChanged ? edited : undefined;
