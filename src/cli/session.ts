@@ -3,6 +3,7 @@ import type { Connection } from '../client/connection.ts';
 import type { OpenedSession } from '../client/login.ts';
 import { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
+import { usageError } from './options.ts';
 import { openProfile, type Profile, type SavedLogin } from './profile.ts';
 import { checkIdentity } from './trust.ts';
 
@@ -147,6 +148,21 @@ export async function openSession(context: CommandContext, timeoutMs = callTimeo
     await connection.close();
     throw error;
   }
+}
+
+/**
+ * The account of the saved login, without asking the server. Throws `unauthenticated` (exit 4) when there is none, and `invalid`
+ * with CHAT_TOKEN, which does not say whose it is.
+ */
+export async function savedUsername(context: CommandContext): Promise<string> {
+  if (context.host.env.CHAT_TOKEN !== undefined) {
+    throw usageError(
+      'CHAT_TOKEN does not say whose messages are kept; the outbox needs a saved login (chat login)',
+    );
+  }
+  const saved = await profileOf(context).load();
+  if (saved === undefined) throw notLoggedIn(context, 'not logged in to');
+  return saved.username;
 }
 
 /** A server that does not answer a call in time cannot serve now: `timeout` (exit 10) is for `tail --timeout` alone. */

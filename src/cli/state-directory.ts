@@ -98,7 +98,7 @@ async function refuseSymlink(path: string): Promise<void> {
 }
 
 /** Makes a rename or removal last over a power cut; Windows has no such call. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const directory = await open(path, 'r');
   try {

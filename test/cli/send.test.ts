@@ -332,3 +332,47 @@ describe('--lines', () => {
     expect(await send(['--lines'], { stdin: '' })).toMatchObject({ code: 0, stdout: '', lines: [] });
   });
 });
+
+describe('an outbox that cannot be written', () => {
+  it('is said, and the message is sent all the same', async () => {
+    const stateHome = await temporaryDirectory();
+    await mkdir(join(stateHome, 'chat'), { recursive: true, mode: 0o700 });
+    await writeFile(join(stateHome, 'chat', 'outbox'), 'a file in the way');
+    const { code, stderr, sent } = await send(['--outbox', 'hello'], { stateHome });
+    expect({ code, texts: sent.map(({ text }) => text) }).toEqual({ code: 0, texts: ['hello'] });
+    expect(stderr).toMatch(/^warning: not kept: .*outbox.*: cannot make the directory \(ENOTDIR\)\n$/);
+    const lines = await send(['--outbox', '--lines'], { stateHome, stdin: 'one\ntwo\n' });
+    expect({ code: lines.code, texts: lines.lines.map(({ text }) => text) }).toEqual({
+      code: 0,
+      texts: ['one', 'two'],
+    });
+    expect(lines.stderr).toMatch(/^warning: not kept: /);
+  });
+});
+
+describe('--from-line', () => {
+  it('skips the lines before it and leaves the keys as they are', async () => {
+    const { code, lines } = await send(['--lines', '--key', 'k', '--from-line', '3'], {
+      stdin: 'a\n\nc\nd\n',
+    });
+    expect({ code, lines }).toEqual({
+      code: 0,
+      lines: [
+        { text: 'c', key: 'k.3' },
+        { text: 'd', key: 'k.4' },
+      ],
+    });
+  });
+
+  it('goes with --lines, and begins at 1', async () => {
+    expect(await send(['--from-line', '2', 'hello'])).toMatchObject({
+      ...nothing,
+      code: 2,
+      stderr: 'chat: --from-line goes with --lines: a single message has no lines to skip\n',
+    });
+    expect(await send(['--lines', '--from-line', '0'], { stdin: 'a\n' })).toMatchObject({
+      ...nothing,
+      code: 2,
+    });
+  });
+});

@@ -20,6 +20,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./whoami.ts')).whoami,
   },
   { name: 'send', summary: 'send a message', load: async () => (await import('./send.ts')).send },
+  {
+    name: 'outbox',
+    summary: 'messages kept to be sent later',
+    load: async () => (await import('./outbox.ts')).outbox,
+  },
   { name: 'tail', summary: 'print messages and follow', load: async () => (await import('./tail.ts')).tail },
   { name: 'users', summary: 'list who is online', load: async () => (await import('./users.ts')).users },
   { name: 'rooms', summary: 'list the rooms', load: async () => (await import('./rooms.ts')).rooms },
