@@ -60,8 +60,9 @@ export function linePrinter({ output, stdout, line, cursor, signal }: PrinterOpt
     async take(message) {
       const waiting = output.result(messageRecord(message), messageLine(message, line()));
       pass(message);
-      if (waiting !== undefined) await Promise.race([waiting, over]);
-      return true;
+      if (waiting === undefined) return true;
+      await Promise.race([waiting, over]);
+      return !signal.aborted;
     },
     pass,
     async settle() {

@@ -17,7 +17,7 @@ import { stateError } from './state-directory.ts';
 
 /** A lock that a process keeps for as long as it runs. */
 export interface HeldLock {
-  /** Throws `conflict`, as `busy` words it, when it is another's by now: this process was stopped for so long that it counted as gone. */
+  /** Throws `conflict` when it is another's by now: this process was stopped for so long that it counted as gone. */
   check(): Promise<void>;
   release(): Promise<void>;
 }
@@ -61,9 +61,9 @@ function nameOf(found: FoundLock, hostName: string): string {
 }
 
 /**
- * Takes a lock for as long as the process runs, and waits for nobody: throws `conflict`, as `busy` words it, when a living process has it. One whose
- * process is gone is taken over, and so is one that was not renewed for {@link staleLockMs}. `onLost` is told soon after that
- * happened to this one.
+ * Takes a lock for as long as the process runs, and waits for nobody: throws `conflict`, as `busy` words it, when a living
+ * process has it. One whose process is gone is taken over, and so is one that was not renewed for {@link staleLockMs};
+ * `onLost` is told soon after that happened to this one.
  */
 export async function holdLock(
   path: string,

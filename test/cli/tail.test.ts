@@ -227,16 +227,16 @@ describe('where it ends', () => {
       });
     });
 
-    it('with exit 10 although stdout is blocked', async () => {
+    it.each(['1', '2'])('with exit 10 although stdout is blocked before line %s is out', async (count) => {
       const world = await loggedIn({}, { client: following(messages) });
       const write = () => {
         setImmediate(() => vi.advanceTimersByTime(5_000));
         return new Promise<void>(() => {});
       };
       const blocked = { ...world.host.stdout, write };
-      expect(await run(['tail', '--timeout', '5', '--count', '2'], { ...world.host, stdout: blocked })).toBe(
-        10,
-      );
+      expect(
+        await run(['tail', '--timeout', '5', '--count', count], { ...world.host, stdout: blocked }),
+      ).toBe(10);
     });
   });
 
