@@ -79,8 +79,13 @@ function refuseValues(argv: readonly string[], table: OptionTable): void {
   }
 }
 
-/** Turns yargs' texts into ours: the flag as it was typed, and where to look. */
-function explain(message: string, argv: readonly string[]): string {
+/** What may have been meant instead of a word; loaded for a mistake only. */
+async function didYouMean(typed: string, known: readonly string[], prefix = ''): Promise<string> {
+  return (await import('./did-you-mean.ts')).didYouMean(typed, known, prefix);
+}
+
+/** Turns yargs' texts into ours: the flag as it was typed, what may have been meant, and where to look. */
+async function explain(message: string, argv: readonly string[], options: OptionTable): Promise<string> {
   const unknown = /^Unknown arguments?: (.*)$/.exec(message);
   if (unknown !== null) {
     const names = (unknown[1] ?? '').split(', ');
@@ -90,8 +95,12 @@ function explain(message: string, argv: readonly string[]): string {
       ),
     );
     const shown = (first ?? `--${names[0]}`).replace(/=.*$/, '');
-    const dashed = shown.startsWith('--') ? '' : '; text that begins with a dash goes after --';
-    return `unknown flag ${shown}${dashed} (see chat --help)`;
+    const isLong = shown.startsWith('--');
+    const known = Object.keys(options).filter((name) => options[name]?.type !== 'refused');
+    const hint = isLong
+      ? await didYouMean(shown.slice(2), [...known, 'help', 'version'], '--')
+      : '; text that begins with a dash goes after --';
+    return `unknown flag ${shown}${hint} (see chat --help)`;
   }
   const valueless = /^Not enough arguments following: (.*)$/.exec(message);
   if (valueless !== null) {
@@ -103,13 +112,13 @@ function explain(message: string, argv: readonly string[]): string {
   return message;
 }
 
-/** Adds commands to a parser; `found` is told which one was typed. */
+/** Adds commands to a parser, which tells of each that is on the way to the one that was typed, and of that one. */
 function register(
   parser: Argv,
   list: readonly CommandEntry[],
   path: readonly string[],
   forHelp: boolean,
-  found: (line: ParsedLine) => void,
+  tell: { loaded(command: Command): void; found(line: ParsedLine): void },
 ): void {
   for (const entry of list) {
     const ownPath = [...path, entry.name];
@@ -119,10 +128,11 @@ function register(
       describe: entry.summary,
       builder: async (own: Argv) => {
         loaded = await entry.load();
+        tell.loaded(loaded);
         const { usage, description, options, examples, subcommands = [] } = loaded;
         if (forHelp) hideGlobals(own, Object.keys(options));
         declare(own, options, 'Flags:', forHelp);
-        register(own, subcommands, ownPath, forHelp, found);
+        register(own, subcommands, ownPath, forHelp, tell);
         if (!forHelp) return own;
         for (const [commandLine, what] of examples) own.example(commandLine, what);
         const forms = usage.map((form) => `chat ${form}`).join('\n');
@@ -130,7 +140,7 @@ function register(
       },
       handler: ({ _: words, $0: _script, ...flags }) => {
         if (loaded === undefined) return;
-        found({
+        tell.found({
           path: ownPath,
           command: loaded,
           raw: Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, unshieldValue(value)])),
@@ -141,8 +151,11 @@ function register(
   }
 }
 
+/** A command line that yargs does not take, with its own text. */
+class YargsRefusal extends Error {}
+
 /** Sets yargs up to read and nothing else: it never prints, exits, guesses a language, or changes a word. */
-function createParser(argv: readonly string[], columns: number, forHelp: boolean): Argv {
+function createParser(columns: number, forHelp: boolean): Argv {
   const parser = yargs()
     .scriptName('chat')
     .exitProcess(false)
@@ -162,7 +175,7 @@ function createParser(argv: readonly string[], columns: number, forHelp: boolean
     .recommendCommands()
     .strictOptions()
     .fail((message, error) => {
-      throw error ?? usageError(explain(message, argv));
+      throw error ?? new YargsRefusal(message);
     });
   declare(parser, globalOptions, 'Global flags:', forHelp);
   if (!forHelp) return parser;
@@ -181,9 +194,15 @@ async function parseOnce(
 ) {
   let line: ParsedLine | undefined;
   let help = '';
-  const parser = createParser(argv, columns, forHelp);
-  register(parser, entries, [], forHelp, (found) => {
-    line = found;
+  let typed: Command | undefined;
+  const parser = createParser(columns, forHelp);
+  register(parser, entries, [], forHelp, {
+    loaded: (command) => {
+      typed = command;
+    },
+    found: (it) => {
+      line = it;
+    },
   });
   try {
     const parsed = await parser.parseAsync(prepare(argv), {}, (_error, _args, output) => {
@@ -192,8 +211,9 @@ async function parseOnce(
     return { parser, parsed, line, help };
   } catch (error) {
     // What is wrong with a flag's value does not go through `fail` in every case.
-    if (error instanceof Error && error.name === 'YError') throw usageError(explain(error.message, argv));
-    throw error;
+    const isYargs = error instanceof YargsRefusal || (error instanceof Error && error.name === 'YError');
+    if (!isYargs) throw error;
+    throw usageError(await explain(error.message, argv, { ...globalOptions, ...typed?.options }));
   }
 }
 
@@ -211,14 +231,16 @@ export async function parseCommandLine(
   if (line !== undefined) {
     if (line.raw.version === true) return { kind: 'version', raw: line.raw };
     refuseValues(argv, { ...globalOptions, ...line.command.options });
-    checkOperands(line);
+    await checkOperands(line);
     return { kind: 'command', line };
   }
   refuseValues(argv, globalOptions);
   const { _: words, $0: _script, ...raw } = parsed;
   if (raw.version === true) return { kind: 'version', raw };
   if (words.length > 0) {
-    throw usageError(`unknown command ${JSON.stringify(unshield(String(words[0])))} (see chat --help)`);
+    const word = unshield(String(words[0]));
+    const hint = await didYouMean(word, [...entries.map(({ name }) => name), 'help']);
+    throw usageError(`unknown command ${JSON.stringify(word)}${hint} (see chat --help)`);
   }
   return {
     kind: 'nothing',
@@ -227,13 +249,15 @@ export async function parseCommandLine(
   };
 }
 
-function checkOperands({ command, operands, path }: ParsedLine): void {
+async function checkOperands({ command, operands, path }: ParsedLine): Promise<void> {
   const { min, max, names } = command.operands;
   if (operands.length < min) throw usageError(`chat ${path.join(' ')} needs ${names}`);
   const extra = operands[max];
   if (extra !== undefined) {
+    const subcommands = (command.subcommands ?? []).map(({ name }) => name);
+    const hint = await didYouMean(extra, subcommands);
     throw usageError(
-      `chat ${path.join(' ')}: unexpected ${JSON.stringify(extra)} (see chat ${path.join(' ')} --help)`,
+      `chat ${path.join(' ')}: unexpected ${JSON.stringify(extra)}${hint} (see chat ${path.join(' ')} --help)`,
     );
   }
   if (operands.includes('') && command.operands.max !== Number.POSITIVE_INFINITY) {

@@ -11,13 +11,16 @@ import type { Terminal } from './terminal.ts';
 /** What a terminal's stream adds to any other stream. */
 type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly fd?: number };
 
+/** What writing to a reader that has gone is answered: a pipe, a stream that was ended here, a terminal. */
+const goneCodes: readonly unknown[] = ['EPIPE', 'ERR_STREAM_DESTROYED', 'EIO'];
+
 /** Wraps a process stream; its errors come out of `write`, and a reader that has gone as {@link BrokenPipe}. */
 export function streamSink(stream: Stream): TextSink {
   let failed: Error | undefined;
   let probe: (() => boolean) | undefined;
   const gone = new AbortController();
   const fail = (error: Error): void => {
-    const isGone = 'code' in error && (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED');
+    const isGone = 'code' in error && goneCodes.includes(error.code);
     failed ??= isGone ? new BrokenPipe('nobody reads the output any more', { cause: error }) : error;
     gone.abort(failed);
   };

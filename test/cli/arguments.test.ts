@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/cli/arguments.ts';
-import { type CommandArguments, type CommandEntry, command } from '../../src/cli/command.ts';
+import { type Command, type CommandArguments, type CommandEntry, command } from '../../src/cli/command.ts';
 import { commands } from '../../src/cli/commands/index.ts';
 import { run } from '../../src/cli/main.ts';
 import { readOptions } from '../../src/cli/options.ts';
@@ -257,5 +257,71 @@ describe('an error with -o json', () => {
       stdout: '',
       error: { error: { code: 'invalid', message: 'unknown flag --bogus (see chat --help)' } },
     });
+  });
+});
+
+describe('a slip of the pen', () => {
+  it.each([
+    [['sned', 'hi'], 'unknown command; did you mean send? (see chat --help)'],
+    [['hlep'], 'unknown command "hlep"; did you mean help? (see chat --help)'],
+    [['tail', '--tiemout', '3'], 'unknown flag --tiemout; did you mean --timeout? (see chat --help)'],
+    [['send', '--flie', 'x'], 'unknown flag --flie; did you mean --file? (see chat --help)'],
+    [['whoami', '--outptu=json'], 'unknown flag --outptu; did you mean --output? (see chat --help)'],
+    [['sessions', 'revok'], 'unknown command; did you mean revoke? (see chat --help)'],
+  ])('is told what may have been meant, and nothing is done: %j', async (argv, told) => {
+    expect(await chat(argv)).toEqual({ code: 2, stdout: '', stderr: `chat: ${told}\n` });
+  });
+
+  it('is not guessed at when nothing is near', async () => {
+    expect((await chat(['frobnicate'])).stderr).toBe(
+      'chat: unknown command "frobnicate" (see chat --help)\n',
+    );
+    expect((await chat(['tail', '--frobnicate'])).stderr).toBe(
+      'chat: unknown flag --frobnicate (see chat --help)\n',
+    );
+    // A flag that is refused is nothing to be led to.
+    expect((await chat(['login', '--passwordd', 'x'])).stderr).not.toContain('--password?');
+  });
+});
+
+/** Every command and subcommand that help names, with the words that lead to it. */
+async function everyCommand(list = commands, path: string[] = []): Promise<[string, Command][]> {
+  const found: [string, Command][] = [];
+  for (const entry of list) {
+    const command = await entry.load();
+    const words = [...path, entry.name];
+    found.push([words.join(' '), command], ...(await everyCommand(command.subcommands ?? [], words)));
+  }
+  return found;
+}
+
+describe('the help of every command', async () => {
+  const all = await everyCommand();
+
+  it.each(all)(
+    'chat %s shows how it is typed, what it does, an example and the exit codes',
+    async (name, command) => {
+      expect(command.usage.every((form) => form === name || form.startsWith(`${name} `))).toBe(true);
+      expect(command.description).toMatch(/^[A-Z].*\.$/s);
+      expect(command.examples.length).toBeGreaterThan(0);
+      const { code, stdout } = await chat([...name.split(' '), '--help']);
+      expect(code).toBe(0);
+      for (const text of [`chat ${command.usage[0]}`, 'Examples:', 'Exit codes:'])
+        expect(stdout).toContain(text);
+    },
+  );
+
+  it.each(all)('chat %s has only examples that chat takes', async (_name, command) => {
+    for (const [example] of command.examples) {
+      // The part of a pipe that is ours, without what the shell does with the rest.
+      const [own] = /(?<=^|[|(] ?)chat [^|<>)&]*/.exec(example) ?? [];
+      expect(own, example).toBeDefined();
+      const words = [...(own ?? '').matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+        ([, one, two, bare]) => one ?? two ?? bare ?? '',
+      );
+      const parsed = await parseCommandLine(words.slice(1), commands, 100);
+      if (parsed.kind !== 'command') throw new Error(`${example} is no command`);
+      expect(() => readOptions(parsed.line.command.options, parsed.line.raw, {}), example).not.toThrow();
+    }
   });
 });

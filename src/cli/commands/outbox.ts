@@ -145,7 +145,7 @@ export const outbox = command({
   operands: noOperands,
   examples: [
     ['chat outbox -o json', 'one object an entry'],
-    ["chat send --outbox '#ops' 'disk is full' || true", 'keeps the message when the server is away'],
+    ['chat outbox send --wait', 'sends it, until all is sent'],
   ],
   subcommands: [
     { name: 'send', summary: 'send what is kept', load: async () => send },

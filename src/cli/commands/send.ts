@@ -343,7 +343,8 @@ async function sendLines(context: CommandContext, to: string, values: SendValues
     throw resumable(withProgress(error, run), run, prefix);
   } finally {
     output.progress(undefined);
-    await lines.return(undefined);
+    // Not waited for: the next line may never come.
+    void lines.return(undefined);
   }
   if (run.skipped > 0)
     await output.note(run.skipped === 1 ? 'skipped 1 empty line' : `skipped ${run.skipped} empty lines`);

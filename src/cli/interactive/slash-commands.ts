@@ -1,4 +1,3 @@
-import { closest, distance } from 'fastest-levenshtein';
 import { ChatError } from '../../core/errors.ts';
 import {
   conversationName,
@@ -6,6 +5,7 @@ import {
   parseRoomName,
 } from '../../core/model/conversation-name.ts';
 import { parseUsername } from '../../core/model/username.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import { pages } from '../pages.ts';
 import { callTimeoutMs } from '../session.ts';
 import { addNotice, type ChatState, conversationOf, currentOf, show, turnTo } from './chat-state.ts';
@@ -276,7 +276,5 @@ export async function submit(line: string, context: SlashContext): Promise<void>
 
 function unknownCommand(name: string): string {
   const known = slashCommands.map((command) => command.name);
-  const near = closest(name, known);
-  const hint = distance(name, near) <= 2 ? `did you mean /${near}?` : '/help lists the commands';
-  return `there is no command /${name}; ${hint}`;
+  return `there is no command /${name}${didYouMean(name, known, '/') || '; /help lists the commands'}`;
 }
