@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { spanText } from '../../src/cli/doctor/login.ts';
 import { runStep } from '../../src/cli/doctor/step.ts';
 import type { Finding } from '../../src/cli/findings.ts';
@@ -38,21 +38,29 @@ async function examineNew(server: FakeServer, flags: string[] = [], outside: Out
   return await examine(await fakeHost({ ...outside, client: fakeClient(server) }), ...flags);
 }
 
+// What takes time is not what is tested: every answer comes at once.
+beforeEach(() => {
+  vi.spyOn(performance, 'now').mockReturnValue(0);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
 describe('chat doctor', () => {
   it('says ok for everything that is as it should be, one line each, and exits 0', async () => {
     const { host } = await loggedIn(pong(), { env: { LANG: 'C.UTF-8' } });
     const { code, stdout, stderr } = await runOn(host, 'doctor');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout.replaceAll(host.stateHome, 'HOME').replace(/\d+ ms|[\d.]+ ms/g, 'N ms')).toBe(
+    expect(stdout.replaceAll(host.stateHome, 'HOME')).toBe(
       [
         'ok\tversion\tchat 1.2.3, protocol 1, on linux',
         'ok\tsettings\tserver chat://127.0.0.1:8080 (default)',
         'ok\tstate\tHOME/chat is yours (0700)',
         'ok\tconfig\tHOME/config/chat is made by what you save there',
         'ok\tlocks\tnone is held or left behind',
-        'ok\tserver\tchat://127.0.0.1:8080 is reached over TLS in N ms',
+        'ok\tserver\tchat://127.0.0.1:8080 is reached over TLS in 0 ms',
         `ok\tkey\t${serverFingerprint}, as it was remembered`,
-        'ok\tround trip\tN ms',
+        'ok\tround trip\t0.0 ms',
         "ok\tclock\t0.0 s from the server's",
         'ok\tprotocol\t1, here and there',
         'ok\tlogin\talice is logged in to chat://127.0.0.1:8080; the session ends in 24 h, commands refresh it',
