@@ -455,7 +455,10 @@ describe('files', () => {
     }
     execFileSync('mount', ['-o', 'remount,ro', state]);
     expect(await alice.run(['register', 'alice'], '', { XDG_STATE_HOME: state })).toEqual(
-      refused(2, `${state}/chat/logins: cannot write there (EROFS)`),
+      refused(
+        2,
+        `${state}/chat/logins: cannot write there (EROFS); check whose the directory is, or name another with XDG_STATE_HOME and XDG_CONFIG_HOME`,
+      ),
     );
     expect(spy.called).toEqual([]);
   });
