@@ -1,8 +1,11 @@
 import { fromBase64, toBase64 } from '../core/crypto/bytes.ts';
 import type { LoginPin, StartedLogin } from '../core/crypto/scram-client.ts';
+import type { OnProgress, StretchInput } from '../core/crypto/stretch.ts';
 import { ChatError } from '../core/errors.ts';
+import type { Verifier } from '../core/model/account.ts';
 import { parsePassword } from '../core/model/password.ts';
 import { parseUsername } from '../core/model/username.ts';
+import type { InputOf } from '../core/operations/index.ts';
 import { bcryptCostRange } from '../core/policy.ts';
 import { randomBytes } from '../core/random.ts';
 import { believed } from './answers.ts';
@@ -60,6 +63,9 @@ export interface ResumedSession {
   readonly device_id: string;
 }
 
+/** How long a server may take to store a raised verifier, in milliseconds: the login is done, and waits for nothing else. */
+const raiseTimeoutMs = 10_000;
+
 /** The name of a login suite or of a channel binding. */
 const nameShape = /^[A-Za-z0-9.-]{1,64}$/;
 
@@ -96,13 +102,7 @@ export async function register(connection: Connection, options: RegisterOptions)
   const verifier = verifierFrom(secret, salt, cost);
   const answer = await connection.call('account.register', {
     username,
-    verifier: {
-      suite,
-      salt: toBase64(salt),
-      cost,
-      stored_key: toBase64(verifier.storedKey),
-      server_key: toBase64(verifier.serverKey),
-    },
+    verifier: wireVerifier(verifier),
     ...(options.email === undefined ? {} : { email: options.email }),
   });
   return believed(connection, answer, (value) => {
@@ -116,8 +116,22 @@ export async function register(connection: Connection, options: RegisterOptions)
  * Logs in by challenge and response (security 1.4): the server is judged before the password is touched, and again
  * before its tokens are handed out. Throws `unauthenticated` for wrong credentials and for a server that cannot
  * prove that it knows the account, `untrusted` for one that is not the server of the connection or of the pin.
+ * When the server's cost has risen since the account's verifier was made, the verifier is raised too (security 1.8).
  */
 export async function login(
+  connection: Connection,
+  options: LoginOptions,
+): Promise<{ session: OpenedSession; pin: LoginPin }> {
+  try {
+    return await loginOnce(connection, options);
+  } catch (error) {
+    // Another login of this account has raised its verifier while we were at it: the new one has another salt.
+    if (error instanceof ChatError && error.code === 'conflict') return await loginOnce(connection, options);
+    throw error;
+  }
+}
+
+async function loginOnce(
   connection: Connection,
   options: LoginOptions,
 ): Promise<{ session: OpenedSession; pin: LoginPin }> {
@@ -151,7 +165,26 @@ export async function login(
   }
   const session = believed(connection, answer, (value) => readSession(value, username));
   await confirm(connection, session);
-  return { session, pin };
+  const asked = readRaise(answer as Fields, cost);
+  if (!asked) return { session, pin };
+  try {
+    await raise(connection, { realm, username, password, ...asked }, options.onProgress);
+    return { session, pin: { ...pin, cost: asked.cost } };
+  } catch {
+    // The old verifier is as good as it was, and the next login is asked again.
+    return { session, pin };
+  }
+}
+
+/** Makes the verifier anew as the server asked, and hands it over. */
+async function raise(connection: Connection, asked: StretchInput, onProgress?: OnProgress): Promise<void> {
+  const { stretch, verifierFrom } = await loadCrypto();
+  const raised = verifierFrom(await stretch(asked, onProgress), asked.salt, asked.cost);
+  await connection.call(
+    'account.raise-verifier',
+    { verifier: wireVerifier(raised) },
+    { timeoutMs: raiseTimeoutMs },
+  );
 }
 
 /** Binds the connection to the session of a token; throws `unauthenticated` when the token is not alive. */
@@ -207,6 +240,31 @@ function readChallenge(value: unknown) {
     serverKey: bytesIn(fields, 'server_key'),
     suites: namesIn(fields, 'suites'),
     bindings: namesIn(fields, 'bindings'),
+  };
+}
+
+/** What a login is asked to raise its verifier to; only upwards, and within what this client does at all. */
+function readRaise({ raise }: Fields, cost: number): { salt: Uint8Array; cost: number } | undefined {
+  if (typeof raise !== 'object' || raise === null) return undefined;
+  const asked = raise as Fields;
+  const salt = typeof asked.salt === 'string' ? fromBase64(asked.salt) : undefined;
+  const isHigher = typeof asked.cost === 'number' && asked.cost > cost;
+  // `stretch` refuses every other length and every cost that is none.
+  return salt && isHigher ? { salt, cost: asked.cost as number } : undefined;
+}
+
+function wireVerifier({
+  salt,
+  cost,
+  storedKey,
+  serverKey,
+}: Verifier): InputOf<'account.raise-verifier'>['verifier'] {
+  return {
+    suite: 'CHAT-SCRAM-BCRYPT-1',
+    salt: toBase64(salt),
+    cost,
+    stored_key: toBase64(storedKey),
+    server_key: toBase64(serverKey),
   };
 }
 

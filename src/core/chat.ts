@@ -4,6 +4,7 @@ import { parseSessionToken, tokenDigest } from './crypto/tokens.ts';
 import { createFeed } from './feed.ts';
 import { createLimits } from './limits.ts';
 import { createExchanges } from './login/exchanges.ts';
+import { createRaises } from './login/raises.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 import type { Peer } from './peer.ts';
@@ -85,6 +86,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     presence,
     feed,
     exchanges: createExchanges(),
+    raises: createRaises(),
   };
 
   return {

@@ -44,6 +44,8 @@ export const touchIntervalMs = 60_000;
 export const exchangeMs = 60_000;
 /** … and this long while a second factor is asked. */
 export const exchangeWithFactorMs = 120_000;
+/** So long after a login its verifier may be raised to the server's cost (security 1.8): the password is stretched once more. */
+export const raiseMs = 60_000;
 /** Open login exchanges per address and in all (security 1.5). */
 export const maxExchanges = { perAddress: 20, total: 10_000 } as const;
 /** How often a node asks the store whether its open sessions still exist (security 3): bounds a lost notice. */

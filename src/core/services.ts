@@ -3,6 +3,7 @@ import type { Digests } from './crypto/digests.ts';
 import type { Feed } from './feed.ts';
 import type { Limits } from './limits.ts';
 import type { Exchanges } from './login/exchanges.ts';
+import type { Raises } from './login/raises.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
@@ -25,4 +26,5 @@ export interface Services {
   readonly presence: Presence;
   readonly feed: Feed;
   readonly exchanges: Exchanges;
+  readonly raises: Raises;
 }

@@ -13,6 +13,7 @@ import {
 } from '../../src/core/crypto/scram-server.ts';
 import { stretch } from '../../src/core/crypto/stretch.ts';
 import { verifierFrom } from '../../src/core/crypto/verifier.ts';
+import { ChatError } from '../../src/core/errors.ts';
 import type { Verifier } from '../../src/core/model/account.ts';
 import { parsePassword } from '../../src/core/model/password.ts';
 import { parseUsername } from '../../src/core/model/username.ts';
@@ -50,6 +51,7 @@ interface Bent {
   readonly begin?: (answer: Record<string, unknown>) => object;
   readonly finish?: (answer: Record<string, unknown>) => object;
   readonly me?: object;
+  readonly raised?: 'refused' | 'hung up';
   readonly offer?: { suites: readonly string[]; bindings: readonly string[] };
 }
 
@@ -91,6 +93,10 @@ async function startLogin(bent: Bent = {}): Promise<{ connection: Connection; ca
   const serve = (request: Request, peer: Peer): object => {
     if (request.method === 'login.begin') return begin(request);
     if (request.method === 'login.finish') return finish(request, peer);
+    if (request.method === 'account.raise-verifier') {
+      if (bent.raised === 'hung up') peer.socket.destroy();
+      if (bent.raised !== undefined) throw new ChatError('unavailable', 'not now');
+    }
     return request.method === 'account.me' ? (bent.me ?? { username: 'alice' }) : {};
   };
   const server = await startLineServer({
@@ -174,6 +180,86 @@ describe('logging in', () => {
     const { connection, calls } = await startLogin();
     expect((await refusal(login(connection, options))).code).toBe('invalid');
     expect(calls).toEqual([]);
+  });
+});
+
+describe('logging in at a server whose cost has risen', () => {
+  const newSalt = Uint8Array.from({ length: 16 }, (_, index) => 100 + index);
+  const asked = { salt: toBase64(newSalt), cost: 11 };
+  const asks =
+    (raise: unknown) =>
+    (answer: Record<string, unknown>): object => ({ ...answer, raise });
+
+  it('hands over a verifier of the same password as it was asked, and pins the new cost', async () => {
+    const { connection, calls } = await startLogin({ finish: asks(asked) });
+    const done = await login(connection, alice);
+    expect(done).toEqual({ session, pin: { ...plainPin, cost: 11 } });
+    expect(names(calls)).toEqual(['login.begin', 'login.finish', 'account.me', 'account.raise-verifier']);
+    const [username, password] = [parseUsername('alice'), parsePassword('correct horse')];
+    const secret = await stretch({ realm, username, password, salt: newSalt, cost: 11 });
+    const raised = verifierFrom(secret, newSalt, 11);
+    expect(calls[3]?.params).toEqual({
+      verifier: {
+        suite: 'CHAT-SCRAM-BCRYPT-1',
+        ...asked,
+        stored_key: toBase64(raised.storedKey),
+        server_key: toBase64(raised.serverKey),
+      },
+    });
+  });
+
+  it.each<[string, unknown]>([
+    ['to a lower cost', { ...asked, cost: 9 }],
+    ['to the same cost', { ...asked, cost: 10 }],
+    ['beyond what this client does', { ...asked, cost: 15 }],
+    ['between two costs', { ...asked, cost: 10.5 }],
+    ['to a cost in words', { ...asked, cost: '11' }],
+    ['to no number', { ...asked, cost: Number.NaN }],
+    ['with a short salt', { ...asked, salt: toBase64(newSalt.slice(1)) }],
+    ['with a salt that is no base64', { ...asked, salt: '!' }],
+    ['with nothing', null],
+    ['with a text', 'raise'],
+  ])('(asked to raise %s) is logged in, and sends no verifier', async (_, raise) => {
+    const { connection, calls } = await startLogin({ finish: asks(raise) });
+    expect(await login(connection, alice)).toEqual({ session, pin: plainPin });
+    expect(names(calls)).toEqual(['login.begin', 'login.finish', 'account.me']);
+  });
+
+  it('is logged in, under the old pin, when the server refuses the verifier it has asked for', async () => {
+    const { connection } = await startLogin({ finish: asks(asked), raised: 'refused' });
+    expect(await login(connection, alice)).toEqual({ session, pin: plainPin });
+  });
+
+  it('is logged in, under the old pin, when the connection ends meanwhile', async () => {
+    const { connection } = await startLogin({ finish: asks(asked), raised: 'hung up' });
+    expect(await login(connection, alice)).toEqual({ session, pin: plainPin });
+  });
+
+  it('asked by a server that cannot prove itself, sends no verifier', async () => {
+    const { connection, calls } = await startLogin({
+      finish: (answer) => ({ ...answer, message: 'v=AAAA', raise: asked }),
+    });
+    expect((await refusal(login(connection, alice))).code).toBe('unauthenticated');
+    expect(names(calls)).toEqual(['login.begin', 'login.finish', 'login.reject']);
+  });
+
+  it('begins once more when another login has raised the verifier meanwhile, and only once', async () => {
+    const conflict = () => {
+      throw new ChatError('conflict', 'the verifier has been changed since this login began: begin again');
+    };
+    const answers = [conflict, (answer: Record<string, unknown>) => answer];
+    const { connection, calls } = await startLogin({ finish: (answer) => answers.shift()?.(answer) ?? {} });
+    expect(await login(connection, alice)).toEqual({ session, pin: plainPin });
+    expect(names(calls)).toEqual([
+      'login.begin',
+      'login.finish',
+      'login.begin',
+      'login.finish',
+      'account.me',
+    ]);
+    const stubborn = await startLogin({ finish: conflict });
+    expect((await refusal(login(stubborn.connection, alice))).code).toBe('conflict');
+    expect(names(stubborn.calls)).toEqual(['login.begin', 'login.finish', 'login.begin', 'login.finish']);
   });
 });
 

@@ -248,13 +248,21 @@ describe('login.password', () => {
         },
       },
     });
-    for (const next of ['changed', 'removed'] as const) {
+    const beginAgain = {
+      code: 'conflict',
+      message: 'the verifier has been changed since this login began: begin again',
+    };
+    for (const [next, secret, expected] of [
+      ['changed', password, beginAgain],
+      ['changed', wrong, badPassword],
+      ['removed', password, badPassword],
+    ] as const) {
       now = 'as it was';
       change = next;
       const connection = peer();
-      expect(await refusal(t.call(connection, 'login.password', { username: 'olga', password }))).toEqual(
-        badPassword,
-      );
+      expect(
+        await refusal(t.call(connection, 'login.password', { username: 'olga', password: secret })),
+      ).toEqual(expected);
       expect(connection.session).toBeUndefined();
     }
   });

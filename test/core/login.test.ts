@@ -301,13 +301,25 @@ describe('login.finish', () => {
       }),
     });
     await register(t, 'alice');
-    for (const change of ['changed', 'removed'] as const) {
-      const connection = peer();
-      now = 'as it was';
-      const { exchange, proof } = await challenged(t, connection, 'alice');
-      now = change;
-      expect(await refusal(finish(t, connection, exchange, proof))).toEqual(badCredentials);
-      expect(connection.session).toBeUndefined();
+    const beginAgain = {
+      code: 'conflict',
+      message: 'the verifier has been changed since this login began: begin again',
+    };
+    for (const [change, answer, answerToWrong] of [
+      ['changed', beginAgain, badCredentials],
+      ['removed', badCredentials, badCredentials],
+    ] as const) {
+      for (const [secret, expected] of [
+        [password, answer],
+        [wrong, answerToWrong],
+      ] as const) {
+        const connection = peer();
+        now = 'as it was';
+        const { exchange, proof } = await challenged(t, connection, 'alice', secret);
+        now = change;
+        expect(await refusal(finish(t, connection, exchange, proof))).toEqual(expected);
+        expect(connection.session).toBeUndefined();
+      }
     }
   });
 

@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { converse } from './support/lab.ts';
 import { World } from './support/server.ts';
 
 const uuid = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/);
@@ -193,6 +196,33 @@ describe('a server', () => {
     expect(await tail.json()).toMatchObject({ seq: 3, text: 'after' });
     const { code, out } = await tail.kill('SIGINT');
     expect([code, out.trim().split('\n').length]).toEqual([130, 3]);
+  });
+
+  it('that is started again at a higher cost raises an account at its next login, and its sessions stay', async () => {
+    const world = new World();
+    const first = await world.serve();
+    const alice = await world.person('alice', `plain://${first.address}`).register();
+    await first.stop();
+    await world.serve([], { listen: first.address, cost: 11 });
+    const challengedCost = async (): Promise<string | undefined> => {
+      const message = 'n,,n=alice,r=fyko+d2lbbFgONRv9qkxdawL';
+      const request = { jsonrpc: '2.0', id: 1, method: 'login.begin', params: { message } };
+      const answer = await converse(first.port, `${JSON.stringify(request)}\n`, 1);
+      return /,i=(\d+),/.exec(answer)?.[1];
+    };
+    expect(await alice.run(['whoami'])).toEqual(quiet('alice\n'));
+    expect(await challengedCost()).toBe('10');
+    const elsewhere = world.person('elsewhere', `plain://${first.address}`);
+    const password = { CHAT_PASSWORD: 'correct horse of alice' };
+    expect(await elsewhere.run(['login', 'alice'], '', password)).toMatchObject({ code: 0 });
+    expect(await challengedCost()).toBe('11');
+    expect(await alice.run(['whoami'])).toEqual(quiet('alice\n'));
+    expect(await alice.run(['login', 'alice'])).toMatchObject({ code: 0 });
+    // Whoever has seen the new cost accepts no lower one from now on.
+    for (const { home } of [alice, elsewhere]) {
+      const known = await readFile(join(home, 'state', 'chat', 'known_servers.json'), 'utf8');
+      expect(JSON.parse(known)[`plain://${first.address}`].logins.alice.cost).toBe(11);
+    }
   });
 
   it('tells whoever is connected that it is shutting down, and closes', async () => {

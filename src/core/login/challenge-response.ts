@@ -10,6 +10,7 @@ import { uuidV7 } from '../random.ts';
 import { mechanism } from './mechanism.ts';
 import { loginOffer } from './offer.ts';
 import { openProven } from './open-session.ts';
+import { askToRaise } from './raises.ts';
 
 /**
  * The first half of a challenge–response login: takes client-first, answers server-first (security 1.4). A name that does
@@ -67,7 +68,8 @@ const begin = operation({
 
 /**
  * The second half: judges the client's proof and answers the server's own, together with a new session (security 1.4).
- * One try per challenge. `unauthenticated` has one text for an unknown user and a wrong password.
+ * One try per challenge. `unauthenticated` has one text for an unknown user and a wrong password. `raise` is there when the
+ * account's verifier is older than the server's cost: the client is asked for a new one (security 1.8).
  */
 const finish = operation({
   name: 'login.finish',
@@ -80,7 +82,10 @@ const finish = operation({
     message: scramMessage,
     device: deviceClaim.optional(),
   }),
-  output: openedSession.extend({ message: z.string() }),
+  output: openedSession.extend({
+    message: z.string(),
+    raise: z.object({ salt: z.string(), cost: z.number() }).optional(),
+  }),
   async handle({ exchange: id, message, device }, context) {
     const { services, peer, now, concerns } = context;
     if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
@@ -90,8 +95,10 @@ const finish = operation({
     const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
     if (!proof.ok) throw loginRefusal(proof.reason);
     const { username, storedKey } = exchange;
-    const opened = await openProven(context, { username, storedKey, refusal: badCredentials }, device);
-    return { ...opened, message: proof.value };
+    const proven = { username, storedKey, refusal: badCredentials };
+    const { answer, verifier } = await openProven(context, proven, device);
+    const raise = askToRaise(context, verifier);
+    return { ...answer, message: proof.value, ...(raise && { raise }) };
   },
 });
 

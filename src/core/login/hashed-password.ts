@@ -56,11 +56,9 @@ const loginHashedPassword = operation({
     const found = await store.credential(name);
     const verifier = verifierOrFake(found?.verifier, settings.serverSecret, name, policy.bcryptCost, digests);
     if (!fitsVerifier(authSecret, verifier, digests)) throw badCredentials();
-    return await openProven(
-      context,
-      { username: name, storedKey: verifier.storedKey, refusal: badCredentials },
-      device,
-    );
+    const { storedKey } = verifier;
+    const proven = { username: name, storedKey, refusal: badCredentials };
+    return (await openProven(context, proven, device)).answer;
   },
 });
 

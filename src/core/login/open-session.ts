@@ -1,7 +1,7 @@
 import { equalDigests } from '../crypto/bytes.ts';
 import { newTokens, type TokenPair, tokenDigest } from '../crypto/tokens.ts';
 import { badToken, ChatError } from '../errors.ts';
-import type { Account } from '../model/account.ts';
+import type { Account, Verifier } from '../model/account.ts';
 import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
 import type { Username } from '../model/username.ts';
@@ -22,6 +22,13 @@ export interface Proven {
   readonly refusal: () => ChatError;
 }
 
+/** A session of a proven account, and the verifier that it was proven against. */
+export interface ProvenSession {
+  readonly account: Account;
+  readonly verifier: Verifier;
+  readonly answer: OpenedSessionAnswer;
+}
+
 /** What every login answers: the session with its tokens, which are shown this once. */
 export type OpenedSessionAnswer = ReturnType<typeof sessionAnswer>;
 
@@ -33,10 +40,17 @@ export async function openProven(
   context: CallContext,
   { username, storedKey, refusal }: Proven,
   device: DeviceClaim | undefined,
-): Promise<OpenedSessionAnswer> {
+): Promise<ProvenSession> {
   const current = await context.services.store.credential(username);
-  if (!current || !equalDigests(current.verifier.storedKey, storedKey)) throw refusal();
-  return await openSession(context, current.account, device);
+  if (!current) throw refusal();
+  const { account, verifier } = current;
+  // Only who has proven the old one hears this: another login may have raised it to the server's cost.
+  if (!equalDigests(verifier.storedKey, storedKey)) throw changedMeanwhile();
+  return { account, verifier, answer: await openSession(context, account, device) };
+}
+
+function changedMeanwhile(): ChatError {
+  return new ChatError('conflict', 'the verifier has been changed since this login began: begin again');
 }
 
 /**

@@ -12,6 +12,7 @@ import {
 } from '../operations/shapes.ts';
 import { mechanism } from './mechanism.ts';
 import { openProven } from './open-session.ts';
+import { raiseShown } from './raises.ts';
 import { stretchFor } from './stretch-for.ts';
 
 /** Stands in for the name of an e-mail address that belongs to nobody, so that the same work is done for it. */
@@ -53,11 +54,10 @@ const loginPassword = operation({
     const authSecret = await stretchFor(context, { username: name, password: secret, salt, cost });
     const fits = fitsVerifier(authSecret, verifier, digests);
     if (!fits || found?.account.privacy !== 'open') throw badPassword();
-    return await openProven(
-      context,
-      { username: name, storedKey: verifier.storedKey, refusal: badPassword },
-      device,
-    );
+    const { storedKey } = verifier;
+    const proven = await openProven(context, { username: name, storedKey, refusal: badPassword }, device);
+    raiseShown(context, proven, secret);
+    return proven.answer;
   },
 });
 

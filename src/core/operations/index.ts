@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { loginOperations } from '../login/index.ts';
 import { beginRegister } from './account/begin-register.ts';
 import { me } from './account/me.ts';
+import { raiseVerifier } from './account/raise-verifier.ts';
 import { register } from './account/register.ts';
 import { follow } from './conversation/follow.ts';
 import { list as listConversations } from './conversation/list.ts';
@@ -26,6 +27,7 @@ import { list as listUsers } from './user/list.ts';
 export const operations = [
   beginRegister,
   register,
+  raiseVerifier,
   me,
   ...loginOperations,
   reject,

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { fromBase64 } from '../crypto/bytes.ts';
 import { parseHashedPassword } from '../crypto/hashed-password.ts';
 import { maxScramCharacters } from '../crypto/scram-messages.ts';
+import { saltBytes } from '../crypto/stretch.ts';
+import { chatSuite } from '../crypto/verifier.ts';
 import { ChatError } from '../errors.ts';
+import type { Verifier } from '../model/account.ts';
 import { parseConversationName, parseRoomName } from '../model/conversation-name.ts';
 import type { MessageId, SessionId } from '../model/ids.ts';
 import { parsePassword } from '../model/password.ts';
@@ -103,6 +106,18 @@ export const base64Bytes = (length: number) =>
     if (bytes?.length === length) return bytes;
     context.addIssue({ code: 'custom', message: `${length} bytes in base64 are expected` });
     return z.NEVER;
+  });
+/** What a client sends in place of a password (security 1.3); whether its cost is right is for the operation to say. */
+export const verifier = z
+  .strictObject({
+    suite: z.literal(chatSuite, { error: `the one suite is ${chatSuite}` }),
+    salt: base64Bytes(saltBytes),
+    cost: z.number().int(),
+    stored_key: base64Bytes(32),
+    server_key: base64Bytes(32),
+  })
+  .transform(({ suite, salt, cost, stored_key: storedKey, server_key: serverKey }): Verifier => {
+    return { suite, salt, cost, storedKey, serverKey };
   });
 /** The position after which a page begins, by name. */
 export const afterName = z.string().max(64).default('');

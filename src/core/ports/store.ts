@@ -22,6 +22,8 @@ export interface Store {
   /** Whose e-mail address this is, whatever its case. */
   usernameByEmail(email: string): Promise<Username | undefined>;
   credential(username: Username): Promise<{ account: Account; verifier: Verifier } | undefined>;
+  /** Puts a verifier in the place of the one with StoredKey `replaces`; false, and nothing done, when that is not the account's any more. */
+  replaceVerifier(change: { userId: UserId; replaces: Uint8Array; verifier: Verifier }): Promise<boolean>;
   usernames(page: { after: string; limit: number }): Promise<Username[]>;
 
   /** Opens a session; one per device, `maxPerAccount` in all (0 for any number): what had to give way is in `ended`. */

@@ -94,6 +94,31 @@ export function examineAccounts(on: Examined): void {
       expect(await on.store.usernames({ after: '', limit: 1_000 })).toEqual(['alice']);
     });
 
+    test('a verifier is replaced only in the place of the one that is expected there', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const [next, third] = [4, 5].map((n) => ({
+        ...verifier,
+        salt: new Uint8Array(16).fill(n),
+        cost: 10 + n - 4,
+        storedKey: new Uint8Array(32).fill(n),
+        serverKey: new Uint8Array(32).fill(n + 10),
+      })) as [typeof verifier, typeof verifier];
+      const replace = (userId: typeof alice.id, replaces: Uint8Array, made: typeof verifier) =>
+        on.store.replaceVerifier({ userId, replaces, verifier: made });
+      expect(await replace(alice.id, next.storedKey, third)).toBe(false);
+      expect(await on.store.credential(alice.username)).toEqual({ account: alice, verifier });
+      expect(
+        await Promise.all([
+          replace(alice.id, verifier.storedKey, next),
+          replace(alice.id, verifier.storedKey, third),
+        ]),
+      ).toEqual([true, false]);
+      expect(await replace(person('nobody').id, verifier.storedKey, next)).toBe(false);
+      await on.reopen();
+      expect(await on.store.credential(alice.username)).toEqual({ account: alice, verifier: next });
+      expect(await on.store.credential(bob.username)).toEqual({ account: bob, verifier });
+    });
+
     test('names are listed in order, page by page', async () => {
       await people(on.store, 'carol', 'alice', 'bob', 'b.b', 'b-b', '0x');
       const ordered = ['0x', 'alice', 'b-b', 'b.b', 'bob', 'carol'];

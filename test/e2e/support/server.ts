@@ -104,8 +104,8 @@ export class World {
   }
 
   /** Starts a server on a free port and waits for its ready line; throws when it ends before. */
-  async serve(flags: readonly string[] = [], { listen = '127.0.0.1:0', data = this.path('data') } = {}) {
-    const running = this.startServer(flags, { listen, data });
+  async serve(flags: readonly string[] = [], place: { listen?: string; data?: string; cost?: number } = {}) {
+    const running = this.startServer(flags, place);
     const ready = await running.line();
     const [address, fingerprint, directory] = ready?.split(' ') ?? [];
     if (!address || !fingerprint || !directory) throw new Error(`no server: ${running.err}`);
@@ -115,9 +115,9 @@ export class World {
   /** Starts a server and waits for nothing. */
   startServer(
     flags: readonly string[] = [],
-    { listen = '127.0.0.1:0', data = this.path('data') } = {},
+    { listen = '127.0.0.1:0', data = this.path('data'), cost = 10 } = {},
   ): Running {
-    const args = ['serve', '--listen', listen, '--data', data, '--bcrypt-cost', '10', ...flags];
+    const args = ['serve', '--listen', listen, '--data', data, '--bcrypt-cost', `${cost}`, ...flags];
     // Whatever this machine's own settings are, no test goes by them.
     const env = { CHAT_SERVE_CONFIG: devNull, CHAT_SYSTEM_CONFIG: devNull };
     return this.start(args, { PATH: process.env.PATH, HOME: this.path('operator'), ...env });

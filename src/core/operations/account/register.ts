@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { saltBytes } from '../../crypto/stretch.ts';
-import { chatSuite, fakeVerifier, verifierFrom } from '../../crypto/verifier.ts';
+import { fakeVerifier, verifierFrom } from '../../crypto/verifier.ts';
 import { ChatError } from '../../errors.ts';
 import { stretchFor } from '../../login/stretch-for.ts';
 import type { Account, Verifier } from '../../model/account.ts';
@@ -8,21 +8,13 @@ import type { UserId } from '../../model/ids.ts';
 import { type Username, usernamesFromEmail } from '../../model/username.ts';
 import { type CallContext, operation } from '../../operation.ts';
 import { randomBytes, uuidV7 } from '../../random.ts';
-import { base64Bytes, email, hashedPassword, instant, password, username } from '../shapes.ts';
+import { email, hashedPassword, instant, password, username, verifier } from '../shapes.ts';
 
 const input = z
   .strictObject({
     username: username.optional(),
     email: email.optional(),
-    verifier: z
-      .strictObject({
-        suite: z.literal(chatSuite, { error: `the one suite is ${chatSuite}` }),
-        salt: base64Bytes(saltBytes),
-        cost: z.number().int(),
-        stored_key: base64Bytes(32),
-        server_key: base64Bytes(32),
-      })
-      .optional(),
+    verifier: verifier.optional(),
     hashed_password: hashedPassword.optional(),
     password: password.optional(),
   })
@@ -101,13 +93,12 @@ async function credentialOf(
   const { settings, policy, digests } = context.services;
   const cost = policy.bcryptCost;
   if (given.verifier) {
-    const { suite, salt, cost: chosen, stored_key: storedKey, server_key: serverKey } = given.verifier;
-    if (chosen !== cost) {
+    if (given.verifier.cost !== cost) {
       throw new ChatError('invalid', `verifier.cost: this server's cost is ${cost}`, {
         field: 'verifier.cost',
       });
     }
-    return { privacy: 'private', verifier: { suite, salt, cost, storedKey, serverKey } };
+    return { privacy: 'private', verifier: given.verifier };
   }
   if (given.hashed_password) {
     // What `login.salt` has told for this name, and tells from now on.

@@ -32,7 +32,6 @@ export const refresh = operation({
       absoluteMs: policy.sessionAbsoluteMs,
     });
     if (outcome.kind !== 'unknown') concerns(outcome.session.username);
-    if (outcome.kind !== 'unknown') concerns(outcome.session.username);
     if (outcome.kind === 'reused') sessions.ended([outcome.session.id], 'refresh-reused');
     if (outcome.kind !== 'rotated') throw badToken();
     sessions.renew(outcome.session);

@@ -3,7 +3,7 @@ import { lobby } from '../../../core/model/conversation-name.ts';
 import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { NewAccount, ServerSettings } from '../../../core/ports/store.ts';
-import { first, type Query, rows, statement } from '../statement.ts';
+import { changes, first, type Query, rows, statement } from '../statement.ts';
 
 const setting = statement((db, p: { name: string }) =>
   db.selectFrom('settings').select('value').where('name', '=', p.name),
@@ -57,6 +57,19 @@ const insertCredential = statement((db, p: Verifier & { userId: string }) =>
     stored_key: p.storedKey,
     server_key: p.serverKey,
   }),
+);
+const updateCredential = statement((db, p: Verifier & { userId: string; replaces: Uint8Array }) =>
+  db
+    .updateTable('credentials')
+    .set({
+      suite: p.suite,
+      salt: p.salt,
+      cost: p.cost,
+      stored_key: p.storedKey,
+      server_key: p.serverKey,
+    })
+    .where('user_id', '=', p.userId)
+    .where('stored_key', '=', p.replaces),
 );
 const enterRoom = statement((db, p: { userId: string; room: string; now: number }) =>
   db
@@ -130,6 +143,16 @@ export function* credential(username: Username): Query<{ account: Account; verif
   if (!row) return undefined;
   const { suite, salt, cost, stored_key: storedKey, server_key: serverKey } = row;
   return { account: accountOf(row), verifier: { suite, salt, cost, storedKey, serverKey } };
+}
+
+/** Store.replaceVerifier */
+export function* replaceVerifier(change: {
+  userId: UserId;
+  replaces: Uint8Array;
+  verifier: Verifier;
+}): Query<boolean> {
+  const { userId, replaces, verifier } = change;
+  return (yield* changes(updateCredential, { ...verifier, userId, replaces })) === 1;
 }
 
 /** Store.usernames */

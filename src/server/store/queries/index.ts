@@ -1,6 +1,14 @@
 import type { Store } from '../../../core/ports/store.ts';
 import type { Query } from '../statement.ts';
-import { account, createAccount, credential, settings, usernameByEmail, usernames } from './accounts.ts';
+import {
+  account,
+  createAccount,
+  credential,
+  replaceVerifier,
+  settings,
+  usernameByEmail,
+  usernames,
+} from './accounts.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
@@ -34,6 +42,7 @@ export const queries: Queries = {
   account,
   usernameByEmail,
   credential,
+  replaceVerifier,
   usernames,
   openSession,
   sessionByToken,
