@@ -1,4 +1,3 @@
-import { closest, distance } from 'fastest-levenshtein';
 import {
   type Document,
   isMap,
@@ -11,6 +10,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { ChatError } from '../core/errors.ts';
+import { didYouMean } from './did-you-mean.ts';
 import { usageError } from './options.ts';
 import type { FileKeys, FileValue } from './settings-keys.ts';
 
@@ -106,10 +106,9 @@ function readPairs(path: string, pairs: readonly Pair[], lines: LineCounter, key
 export function unknownKey(label: string, name: string, keys: FileKeys): ChatError {
   if (secretShape.test(name)) return usageError(`${label}: ${keys.secretHint}`, name);
   const names = Object.keys(keys.known);
-  const nearest = closest(name.toLowerCase().replaceAll('_', '-'), names);
-  const isNear = distance(name, nearest) <= Math.max(2, nearest.length / 3);
-  const hint = isNear ? `did you mean ${nearest}?` : `there are ${names.join(', ')}`;
-  return usageError(`${label}: there is no such setting; ${hint}`, name);
+  const hint =
+    didYouMean(name.toLowerCase().replaceAll('_', '-'), names) || `; there are ${names.join(', ')}`;
+  return usageError(`${label}: there is no such setting${hint}`, name);
 }
 
 /** The value as it would be typed; a number keeps its digits. */
