@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { exitBySignal } from './exit-codes.ts';
 import { run } from './main.ts';
 import { systemHost } from './system-host.ts';
 
@@ -7,8 +8,14 @@ const host = systemHost();
 /** How long a process that is done tries to hand over what is left. */
 const lastFlushMs = 500;
 
+/** True for what a terminal that has gone away makes of every call, also where nobody can catch it: within a prompt. */
+function isTerminalGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EIO' && process.stdin.isTTY === true;
+}
+
 /** What nobody caught is a bug: one line, no stack unless asked for. */
 function endAfterBug(error: unknown): void {
+  if (isTerminalGone(error)) process.exit(exitBySignal.SIGHUP);
   const shown =
     error instanceof Error ? (argv.includes('--verbose') && error.stack) || error.message : String(error);
   // What is said on a screen that is about to be given back would go with it.

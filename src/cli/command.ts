@@ -36,6 +36,8 @@ export interface Command<T extends OptionTable = OptionTable> {
   readonly subcommands?: readonly CommandEntry[];
   /** True for a command that ends by itself when it is signalled; the others are dropped where they are. */
   readonly handlesSignals?: boolean;
+  /** True for a command that goes on when its terminal goes away (SIGHUP). */
+  readonly outlivesTerminal?: boolean;
   /**
    * `with-problems`: runs although a setting does not fit, which its default stands for then. `without-files`: flags and
    * environment alone; its own `--config` may name something else. Otherwise a setting that does not fit is an error.

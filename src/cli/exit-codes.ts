@@ -1,9 +1,12 @@
 import type { ErrorCode } from '../core/errors.ts';
+import type { EndSignal } from './host.ts';
 
 /** How a process that did its work ends. */
 export const exitOk = 0;
-/** How a process ends that SIGINT or SIGTERM ended: 128 and the signal's number, as shells count. */
-export const exitBySignal = { SIGINT: 130, SIGTERM: 143 } as const;
+/** How a process ends that a signal ended: 128 and the signal's number, as shells count. */
+export const exitBySignal = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const satisfies Readonly<
+  Record<EndSignal, number>
+>;
 
 /** Every error's exit code; total, so that a new error code does not compile before it has one (protocol, "Errors"). */
 export const exitCodes: Readonly<Record<ErrorCode, number>> = {
@@ -36,4 +39,6 @@ export const exitCodeHelp = `Exit codes:
    9  the server's key is unknown or has changed
   10  tail --timeout ended before the end or before --count
   11  a second factor is required (--otp)
- 130  ended by SIGINT (143: by SIGTERM)`;
+ 129  its terminal has gone (SIGHUP)
+ 130  ended by Ctrl-C (SIGINT)
+ 143  ended by SIGTERM`;

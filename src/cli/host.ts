@@ -1,8 +1,8 @@
 import type { ClientLibrary } from './client-library.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A signal that asks the process to end. */
-export type EndSignal = 'SIGINT' | 'SIGTERM';
+/** A signal that asks the process to end; SIGHUP says that its terminal has gone. */
+export type EndSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 /** Where text goes: stdout is data, stderr is talk. */
 export interface TextSink {
@@ -51,6 +51,11 @@ export interface Prompts {
 /** Thrown by a prompt that the person left with Ctrl-C. */
 export class PromptLeft extends Error {
   override readonly name = 'PromptLeft';
+}
+
+/** Thrown when the terminal that a person sits at has gone away. */
+export class TerminalGone extends Error {
+  override readonly name = 'TerminalGone';
 }
 
 /** Everything from outside, handed in, so that a test is in charge of all of it. */

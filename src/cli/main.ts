@@ -3,7 +3,7 @@ import { type ParsedLine, parseCommandLine } from './arguments.ts';
 import type { CommandContext, CommandEntry } from './command.ts';
 import { commands } from './commands/index.ts';
 import { exitBySignal, exitCodes, exitOk } from './exit-codes.ts';
-import { BrokenPipe, canPrompt, type EndSignal, type Host, PromptLeft } from './host.ts';
+import { BrokenPipe, canPrompt, type EndSignal, type Host, PromptLeft, TerminalGone } from './host.ts';
 import { readOptions } from './options.ts';
 import { createOutput, isDumb, type OutputSettings, reportError } from './output.ts';
 
@@ -31,11 +31,15 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof BrokenPipe) return exitOk;
   if (error instanceof Signalled) return exitBySignal[error.signal];
   if (error instanceof PromptLeft) return exitBySignal.SIGINT;
+  if (error instanceof TerminalGone) return exitBySignal.SIGHUP;
   return exitCodes[error instanceof ChatError ? error.code : 'internal'];
 }
 
 const isSilent = (error: unknown): boolean =>
-  error instanceof BrokenPipe || error instanceof Signalled || error instanceof PromptLeft;
+  error instanceof BrokenPipe ||
+  error instanceof Signalled ||
+  error instanceof PromptLeft ||
+  error instanceof TerminalGone;
 
 /** `chat` alone at a terminal is a chat. */
 async function interactiveLine(raw: ParsedLine['raw']): Promise<ParsedLine> {
@@ -91,6 +95,7 @@ export async function run(
     };
     const signalled = new Promise<never>((_resolve, reject) => {
       stopListening = host.onSignal((signal) => {
+        if (signal === 'SIGHUP' && command.outlivesTerminal === true) return;
         const reason = new Signalled(signal);
         ending.abort(reason);
         if (command.handlesSignals !== true) reject(reason);

@@ -1,6 +1,6 @@
 import { ChatError } from '../core/errors.ts';
 import { escapeForTerminal, jsonLine } from './escape.ts';
-import { BrokenPipe, type Host, type TextSink } from './host.ts';
+import type { Host, TextSink } from './host.ts';
 
 /** How results are spelled on stdout and errors on stderr. */
 export type OutputFormat = 'text' | 'json';
@@ -61,13 +61,11 @@ async function paintFor(sink: TextSink, settings: OutputSettings, env: Host['env
   return { name: chalk.cyan, faint: chalk.dim, error: chalk.red };
 }
 
-/** Talk is lost, not fatal, when nobody reads stderr any more. */
+/** Talk is lost, not fatal, when nobody reads stderr any more or its disk is full: there is nowhere to say so. */
 async function talk(sink: TextSink, text: string): Promise<void> {
   try {
     await sink.write(text);
-  } catch (error) {
-    if (!(error instanceof BrokenPipe)) throw error;
-  }
+  } catch {}
 }
 
 /** A person sees no more than ten steps a second. */

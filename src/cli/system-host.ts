@@ -1,8 +1,9 @@
 import { homedir, hostname } from 'node:os';
 import type { Writable } from 'node:stream';
+import { ChatError } from '../core/errors.ts';
 import { isAmidLine } from './amid-line.ts';
 import { lazyClientLibrary } from './client-library.ts';
-import { BrokenPipe, type Host, PromptLeft, type Prompts, type TextSink } from './host.ts';
+import { BrokenPipe, type EndSignal, type Host, PromptLeft, type Prompts, type TextSink } from './host.ts';
 import { plainPrompts } from './plain-prompts.ts';
 import { readerProbe } from './reader-probe.ts';
 import { systemTerminal } from './system-terminal.ts';
@@ -11,17 +12,30 @@ import type { Terminal } from './terminal.ts';
 /** What a terminal's stream adds to any other stream. */
 type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly fd?: number };
 
-/** What writing to a reader that has gone is answered: a pipe, a stream that was ended here, a terminal. */
-const goneCodes: readonly unknown[] = ['EPIPE', 'ERR_STREAM_DESTROYED', 'EIO'];
+/** What writing to a reader that has gone is answered: a pipe, a stream that was ended here. */
+const goneCodes: readonly string[] = ['EPIPE', 'ERR_STREAM_DESTROYED'];
 
-/** Wraps a process stream; its errors come out of `write`, and a reader that has gone as {@link BrokenPipe}. */
+/** What is behind a code, for people. */
+const adviceOf: Readonly<Record<string, string>> = {
+  ENOSPC: ': its disk is full',
+  EDQUOT: ': your quota on its disk is used up',
+};
+
+/** Wraps a process stream; its errors come out of `write` as `invalid` (exit 2), and a reader that has gone as {@link BrokenPipe}. */
 export function streamSink(stream: Stream): TextSink {
   let failed: Error | undefined;
+  let hasWritten = false;
   let probe: (() => boolean) | undefined;
   const gone = new AbortController();
   const fail = (error: Error): void => {
-    const isGone = 'code' in error && goneCodes.includes(error.code);
-    failed ??= isGone ? new BrokenPipe('nobody reads the output any more', { cause: error }) : error;
+    const code = 'code' in error ? String(error.code) : 'unknown error';
+    // So answers a terminal that has gone; for a file it is a broken disk.
+    const isGone = goneCodes.includes(code) || (code === 'EIO' && stream.isTTY === true);
+    failed ??= isGone
+      ? new BrokenPipe('nobody reads the output any more', { cause: error })
+      : new ChatError('invalid', `cannot write the output (${code})${adviceOf[code] ?? ''}`, {
+          cause: error,
+        });
     gone.abort(failed);
   };
   stream.on('error', fail);
@@ -54,10 +68,13 @@ export function streamSink(stream: Stream): TextSink {
     },
     isAmidLine: () => stream.fd !== undefined && isAmidLine(stream.fd),
     write(text) {
+      hasWritten = true;
       if (failed !== undefined) return Promise.reject(failed);
       return stream.write(text) ? undefined : drained();
     },
     async flush() {
+      // Even writing nothing fails on a full disk.
+      if (!hasWritten) return;
       await new Promise<void>((resolve) =>
         stream.write('', (error) => {
           if (error) fail(error);
@@ -102,8 +119,23 @@ async function* readStdin(): AsyncIterable<Uint8Array> {
   }
 }
 
+const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies readonly EndSignal[];
+
+/** Under this name the launcher says that the process was started with SIGHUP ignored, as nohup(1) does. */
+const noHangUpVariable = 'CHAT_NOHUP';
+
+/** Ignores SIGHUP again when the process was started so: Node gives every signal back its default when it starts. */
+function keepHangUpIgnored(): boolean {
+  const isIgnored = process.env[noHangUpVariable] === '1';
+  // It is about this process, not about what it starts.
+  delete process.env[noHangUpVariable];
+  if (isIgnored) process.on('SIGHUP', () => {});
+  return isIgnored;
+}
+
 /** The process as it is. */
 export function systemHost(): Host {
+  const ignoresHangUp = keepHangUpIgnored();
   let terminal: Terminal | undefined;
   return {
     env: process.env,
@@ -133,11 +165,10 @@ export function systemHost(): Host {
       return manifest.version;
     },
     onSignal(listener) {
-      process.on('SIGINT', listener);
-      process.on('SIGTERM', listener);
+      const signals = endSignals.filter((signal) => signal !== 'SIGHUP' || !ignoresHangUp);
+      for (const signal of signals) process.on(signal, listener);
       return () => {
-        process.off('SIGINT', listener);
-        process.off('SIGTERM', listener);
+        for (const signal of signals) process.off(signal, listener);
       };
     },
     client: lazyClientLibrary,

@@ -29,12 +29,6 @@ export function systemTerminal(
     }
     taken = undefined;
   };
-  /** Ends as without this, but for the terminal, which may be there still: `nohup` must go on to work elsewhere. */
-  const onHangUp = (): void => {
-    restore();
-    process.off('SIGHUP', onHangUp);
-    process.kill(process.pid, 'SIGHUP');
-  };
   const tellResized = (): void => {
     for (const listener of [...resized]) listener();
   };
@@ -52,7 +46,6 @@ export function systemTerminal(
     takeOver(enter, leave) {
       taken = { enter, leave };
       process.on('exit', restore);
-      process.on('SIGHUP', onHangUp);
       stdout.on('resize', tellResized);
       stdin.setRawMode(true);
       stdin.resume();
@@ -63,7 +56,6 @@ export function systemTerminal(
       const { leave } = taken;
       taken = undefined;
       process.off('exit', restore);
-      process.off('SIGHUP', onHangUp);
       stdout.off('resize', tellResized);
       try {
         stdin.setRawMode(false);

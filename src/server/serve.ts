@@ -32,6 +32,8 @@ export interface RunningServer {
   readonly fingerprint: string;
   /** Asks the server to end: the first time in order, the second time at once. */
   stop(signal: 'SIGINT' | 'SIGTERM'): void;
+  /** Tells the log that SIGHUP came, which changes nothing: neither the end of its terminal nor a wish to read files again. */
+  hangUp(): void;
   /** The process's exit code, when the server has ended: 0 in order, 1 by a failure, 128 + signal at once. */
   readonly closed: Promise<number>;
 }
@@ -125,6 +127,11 @@ export async function serve(
         }
         log.info('ending: calls under way are answered first', { signal });
         void drain(0);
+      },
+      hangUp() {
+        log.info('the server goes on, and reads nothing again: start it anew for new settings', {
+          signal: 'SIGHUP',
+        });
       },
     };
   } catch (error) {

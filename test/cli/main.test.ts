@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandContext, type CommandEntry, command, noOperands } from '../../src/cli/command.ts';
-import { exitCodeHelp, exitCodes } from '../../src/cli/exit-codes.ts';
+import { exitBySignal, exitCodeHelp, exitCodes } from '../../src/cli/exit-codes.ts';
 import { BrokenPipe, PromptLeft } from '../../src/cli/host.ts';
 import { run } from '../../src/cli/main.ts';
 import { ChatError, errorCodes } from '../../src/core/errors.ts';
@@ -52,7 +52,7 @@ describe('exit codes', () => {
   });
 
   it('all stand in the help', () => {
-    for (const code of new Set([0, 130, 143, ...Object.values(exitCodes)])) {
+    for (const code of new Set([0, ...Object.values(exitBySignal), ...Object.values(exitCodes)])) {
       expect(exitCodeHelp).toMatch(new RegExp(`\\b${code}\\b`));
     }
   });
@@ -93,6 +93,7 @@ describe('exit codes', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)(
     'is that of %s, which drops a command where it is and aborts what it waits for',
     async (signal, exit) => {

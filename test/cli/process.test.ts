@@ -107,6 +107,7 @@ describe('the process', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)(
     'that follows is ended by %s with exit %i, and what was printed stays',
     async (signal, exit) => {
@@ -125,7 +126,7 @@ describe('the process', () => {
   );
 
   it.runIf(process.platform === 'linux')(
-    'whose output does not fit on the disk says so, exit 1',
+    'whose output does not fit on the disk says so, exit 2',
     async () => {
       const full = await open('/dev/full', 'w');
       try {
@@ -133,7 +134,10 @@ describe('the process', () => {
         const { stderr } = child;
         if (stderr === null) throw new Error('stderr is a pipe');
         const [said, [code]] = await Promise.all([text(stderr), once(child, 'close')]);
-        expect({ code, said }).toEqual({ code: 1, said: 'chat: ENOSPC: no space left on device, write\n' });
+        expect({ code, said }).toEqual({
+          code: 2,
+          said: 'chat: cannot write the output (ENOSPC): its disk is full\n',
+        });
       } finally {
         await full.close();
       }

@@ -68,7 +68,10 @@ describe('a sink', () => {
     expect(sink.write('abc')).toBeUndefined();
     const flushed = sink.flush();
     release(failure('ENOSPC'));
-    await expect(flushed).rejects.toThrow('write ENOSPC');
+    await expect(flushed).rejects.toMatchObject({
+      code: 'invalid',
+      message: 'cannot write the output (ENOSPC): its disk is full',
+    });
     await expect(sink.write('more')).rejects.not.toBeInstanceOf(BrokenPipe);
   });
 });

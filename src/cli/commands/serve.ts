@@ -1,4 +1,5 @@
 import type { ConfigSources } from '../../server/config.ts';
+import type { RunningServer } from '../../server/serve.ts';
 import type { ServeOption } from '../../server/settings.ts';
 import { type Command, type CommandContext, command, noOperands } from '../command.ts';
 import { exitCodeOfFindings, printFinding } from '../findings.ts';
@@ -50,6 +51,7 @@ export async function loadServe(): Promise<Command> {
       ],
     ],
     handlesSignals: true,
+    outlivesTerminal: true,
     settings: 'without-files',
     async run({ options: given }, context) {
       const { host } = context;
@@ -72,13 +74,21 @@ export async function loadServe(): Promise<Command> {
 const secretHint = 'a settings file is no place for a secret';
 
 async function serve(sources: ConfigSources, { host, output }: CommandContext): Promise<number> {
-  const server = await import('../../server/serve.ts');
-  const running = await server.serve(sources, {
-    ready: (line) => void host.stdout.write(`${line}\n`),
-    log: (line) => void output.note(line),
+  let running: RunningServer | undefined;
+  /** Came while the server was still starting. */
+  let early: 'SIGINT' | 'SIGTERM' | undefined;
+  const stopListening = host.onSignal((signal) => {
+    if (signal === 'SIGHUP') running?.hangUp();
+    else if (running === undefined) early = signal;
+    else running.stop(signal);
   });
-  const stopListening = host.onSignal((signal) => running.stop(signal));
   try {
+    const server = await import('../../server/serve.ts');
+    running = await server.serve(sources, {
+      ready: (line) => void host.stdout.write(`${line}\n`),
+      log: (line) => void output.note(line),
+    });
+    if (early !== undefined) running.stop(early);
     return await running.closed;
   } finally {
     stopListening();

@@ -31,6 +31,8 @@ export interface FullScreenOptions {
   readonly now: () => number;
   /** The person asked to leave. */
   readonly onQuit: () => void;
+  /** The terminal has gone away. */
+  readonly onGone: () => void;
 }
 
 /** At most so many pictures a second, in milliseconds between two: more is not seen. */
@@ -100,7 +102,7 @@ export class FullScreen {
         this.#screen.forget();
         this.#drawNow();
       }),
-      terminal.onGone(options.onQuit),
+      terminal.onGone(options.onGone),
     ];
     this.#ticker = setInterval(() => {
       if (options.state.link.kind === 'waiting') this.changed();

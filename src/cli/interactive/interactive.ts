@@ -3,6 +3,7 @@ import type { WireMessage } from '../../client/connection.ts';
 import { ChatError } from '../../core/errors.ts';
 import { type CommandContext, command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
+import { TerminalGone } from '../host.ts';
 import { isDumb, type Output } from '../output.ts';
 import { type LoggedIn, openSession } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
@@ -43,7 +44,7 @@ async function fullScreenFace(
   context: CommandContext,
   terminal: Terminal,
   state: ChatState,
-  onQuit: () => void,
+  { onQuit, onGone }: { readonly onQuit: () => void; readonly onGone: () => void },
 ): Promise<Face> {
   const paint = await painter(context.settings.color);
   let screen: FullScreen | undefined;
@@ -56,7 +57,15 @@ async function fullScreenFace(
       screen?.changed();
     },
     start: (live) => {
-      screen = new FullScreen({ terminal, paint, state, live, now: () => context.host.now(), onQuit });
+      screen = new FullScreen({
+        terminal,
+        paint,
+        state,
+        live,
+        now: () => context.host.now(),
+        onQuit,
+        onGone,
+      });
     },
     close: () => screen?.close(),
   };
@@ -101,7 +110,10 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
   const face: Face =
     isPlain(context) || terminal === undefined
       ? plainFace(context, state, onQuit)
-      : await fullScreenFace(context, terminal, state, onQuit);
+      : await fullScreenFace(context, terminal, state, {
+          onQuit,
+          onGone: () => left.abort(new TerminalGone()),
+        });
   const quiet = withoutPrompts(context, (text) => face.say(text));
   live = new LiveChat({
     context: { ...quiet, signal },
@@ -118,6 +130,7 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
     hearing.catch(() => left.abort());
     await live.run();
     if (!left.signal.aborted) await hearing;
+    if (left.signal.reason instanceof TerminalGone) throw left.signal.reason;
   } finally {
     face.close();
     await context.host.stdout.flush();

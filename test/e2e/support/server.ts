@@ -17,7 +17,7 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** A process of `chat`, whose lines are waited for one by one. */
+/** A process of `chat`, or of another `program`, whose lines are waited for one by one. */
 export class Running {
   readonly child: ChildProcess;
   out = '';
@@ -27,8 +27,8 @@ export class Running {
   readonly #lines: AsyncIterator<string>;
   #errWaiters: Array<() => void> = [];
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv, input?: string | Uint8Array) {
-    const child = spawn(chat, args, { env, stdio: 'pipe' });
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, input?: string | Uint8Array, program = chat) {
+    const child = spawn(program, args, { env, stdio: 'pipe' });
     this.child = child;
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     child.stdout.on('data', (chunk) => {

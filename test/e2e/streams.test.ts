@@ -1,0 +1,174 @@
+import { existsSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commands } from '../../src/cli/commands/index.ts';
+import { chat, type Outcome, type Person, Running, type ServerProcess, World } from './support/server.ts';
+
+/**
+ * A command line of every client command, that can be run any number of times and ends with 0; the talk of most is
+ * silenced, so that whatever stands on stderr is about the streams.
+ */
+const commandLines: Readonly<Record<string, readonly string[]>> = {
+  register: ['register', 'alice', '--ignore-exists', '-q'],
+  login: ['login', 'alice', '-q', '-o', 'json'],
+  logout: ['logout', '--context', 'nowhere', '-q', '-o', 'json'],
+  whoami: ['whoami'],
+  send: ['send', 'hello', '-o', 'json'],
+  tail: ['tail', '--once'],
+  users: ['users'],
+  rooms: ['rooms'],
+  'room members': ['room', 'members', 'lobby'],
+  join: ['join', 'ops', '--create', '-q', '-o', 'json'],
+  leave: ['leave', 'ops', '-q', '-o', 'json'],
+  sessions: ['sessions'],
+  'sessions revoke': ['sessions', 'revoke', '--others', '-q', '-o', 'json'],
+  token: ['token'],
+  context: ['context'],
+  'context ls': ['context', 'ls'],
+  'context save': ['context', 'save', 'work', '--server', 'chat.example.org:8080', '-q', '-o', 'json'],
+  'context rm': ['context', 'rm', 'work', '--yes', '-q', '-o', 'json'],
+  'context select': ['context', 'select', 'default', '-q', '-o', 'json'],
+  config: ['config'],
+  'config path': ['config', 'path'],
+  'config set': ['config', 'set', 'verbose', 'false', '-q', '-o', 'json'],
+  'config unset': ['config', 'unset', 'verbose', '-q', '-o', 'json'],
+  doctor: ['doctor'],
+  'serve --check': ['serve', '--check'],
+  'chat --help': ['--help'],
+  'send --help': ['send', '--help'],
+  'chat --version': ['--version'],
+};
+
+/** What must be there each time. */
+const before: Readonly<Record<string, readonly string[]>> = {
+  leave: ['join', 'ops', '--create'],
+  'context rm': ['context', 'save', 'work', '--server', 'chat.example.org:8080'],
+};
+
+/** How a shell gives a command its streams; `"$@"` is the command. */
+const surroundings = {
+  'as usual': '"$@" </dev/null',
+  // `true` has ended before the command begins.
+  'without a reader': 'exec 3> >(true); wait $!; "$@" </dev/null >&3 3>&-',
+  'with a reader of one line': '"$@" </dev/null | head -n 1; exit $PIPESTATUS',
+  'with stdin closed': '"$@" <&-',
+  'with stdin and stderr closed': '"$@" <&- 2>&-',
+  'with all three closed': '"$@" <&- >&- 2>&-',
+  'with stdout on a full disk': '"$@" </dev/null >/dev/full',
+  'with stderr on a full disk': '"$@" </dev/null 2>/dev/full',
+} as const;
+
+type Surrounding = keyof typeof surroundings;
+
+let server: ServerProcess;
+let alice: Person;
+let world: World;
+const closers: Array<() => Promise<void>> = [];
+
+beforeAll(async () => {
+  world = new World((close) => closers.push(close));
+  server = await world.serve(['--logins-per-minute', '0', '--registrations-per-hour', '0']);
+  alice = await world.person('alice', server).register();
+  await alice.succeed(['send', 'the first line\nand more']);
+  await alice.succeed(['send', 'the second message']);
+});
+afterAll(async () => {
+  for (const close of closers) await close();
+});
+
+function runIn(surrounding: Surrounding, argv: readonly string[]): Promise<Outcome> {
+  return new Running(['-c', surroundings[surrounding], 'bash', chat, ...argv], alice.env, '', 'bash').ended;
+}
+
+/** Runs the command line of `path`, with what it needs each time done before. */
+async function runCase(path: string, surrounding: Surrounding, argv: readonly string[]): Promise<Outcome> {
+  const needed = before[path];
+  if (needed !== undefined) await alice.succeed(needed);
+  return await runIn(surrounding, argv);
+}
+
+const linesOf = (text: string): number => text.split('\n').length - 1;
+
+describe('a client command', () => {
+  it('stands in this list, whichever it is', async () => {
+    const paths: string[] = [];
+    for (const { name, load } of commands) {
+      const { subcommands = [] } = await load();
+      paths.push(name, ...subcommands.map((subcommand) => `${name} ${subcommand.name}`));
+    }
+    // The server is none; and what a group of commands is called is no command.
+    const others = ['serve', 'room'];
+    expect(paths.filter((path) => !others.includes(path) && !(path in commandLines))).toEqual([]);
+  });
+
+  it.each(Object.entries(commandLines))(
+    'ends with 0 and silently when its reader has gone, and does its work with streams closed: %s',
+    async (path, argv) => {
+      const usual = await runCase(path, 'as usual', argv);
+      expect(usual).toMatchObject({ code: 0, err: '' });
+      expect(await runCase(path, 'without a reader', argv)).toEqual({ code: 0, out: '', err: '' });
+      const { code, out } = await runCase(path, 'with stdin and stderr closed', argv);
+      expect({ code, lines: linesOf(out) }).toEqual({ code: 0, lines: linesOf(usual.out) });
+      expect(await runCase(path, 'with all three closed', argv)).toEqual({ code: 0, out: '', err: '' });
+    },
+  );
+
+  it.runIf(existsSync('/dev/full')).each(Object.entries(commandLines))(
+    'says that the disk of its output is full, exit 2, unless it prints nothing: %s',
+    async (path, argv) => {
+      const text = argv.filter((word) => word !== '-o' && word !== 'json');
+      const { out } = await runCase(path, 'as usual', text);
+      expect(await runCase(path, 'with stdout on a full disk', text)).toEqual(
+        out === ''
+          ? { code: 0, out: '', err: '' }
+          : { code: 2, out: '', err: 'chat: cannot write the output (ENOSPC): its disk is full\n' },
+      );
+    },
+  );
+
+  it.each([['users'], ['config'], ['tail', '--once'], ['--help']])(
+    'ends with 0 and silently when one line of it is read: %s',
+    async (...argv) => {
+      const { code, out, err } = await runIn('with a reader of one line', argv);
+      expect({ code, lines: linesOf(out), err }).toEqual({ code: 0, lines: 1, err: '' });
+    },
+  );
+});
+
+describe('talk', () => {
+  it.runIf(existsSync('/dev/full'))('that does not fit on its disk stops nothing', async () => {
+    const argv = ['send', 'hello', '--verbose', '-o', 'json'];
+    const { code, out } = await runIn('with stderr on a full disk', argv);
+    expect([code, linesOf(out)]).toEqual([0, 1]);
+  });
+});
+
+describe('a command line that fails', () => {
+  it.each(Object.keys(surroundings) as Surrounding[])(
+    'ends with its own exit code, also %s',
+    async (surrounding) => {
+      expect((await runIn(surrounding, ['send', '@nobody', 'hello'])).code).toBe(6);
+      expect((await runIn(surrounding, ['whoami', '--bogus'])).code).toBe(2);
+      expect((await runIn(surrounding, [])).code).toBe(2);
+    },
+  );
+});
+
+describe('chat send', () => {
+  it('stores every line although nobody reads the answers', async () => {
+    const bob = await world.person('bob', server).register();
+    await bob.succeed(['join', 'lines', '--create']);
+    const input = Array.from({ length: 500 }, (_, index) => `line ${index}\n`).join('');
+    const snippet = `exec 3> >(true); wait $!; "$@" >&3 3>&-`;
+    const argv = ['-c', snippet, 'bash', chat, 'send', '#lines', '--lines', '-o', 'json'];
+    expect(await new Running(argv, bob.env, input, 'bash').ended).toEqual({ code: 0, out: '', err: '' });
+    expect((await bob.json(['tail', '#lines', '--since', 'all', '--once'])).length).toBe(500);
+  });
+
+  it('takes a closed stdin for an empty text, and says so', async () => {
+    expect(await runIn('with stdin closed', ['send'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'chat: the text is empty; a message has at least one character\n',
+    });
+  });
+});
