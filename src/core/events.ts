@@ -18,6 +18,8 @@ export type ChatEvent =
       readonly type: 'message';
       /** The reader's name for the conversation. */
       readonly to: ConversationName;
+      /** To whom a direct message goes; the reader, or the other one. */
+      readonly recipient?: Username | undefined;
       readonly seq: number;
       readonly id: string;
       readonly sender: Username;

@@ -1,5 +1,6 @@
-import type { ChatEvent, EventCodec } from './events.ts';
-import { type ConversationName, conversationName } from './model/conversation-name.ts';
+import type { EventCodec } from './events.ts';
+import { messageEvent, type Reading, readingOf } from './message-event.ts';
+import { type ConversationRef, isLobby } from './model/conversation-name.ts';
 import type { ConversationId, UserId } from './model/ids.ts';
 import type { Audience, ConversationView, StoredMessage } from './model/message.ts';
 import type { Username } from './model/username.ts';
@@ -7,6 +8,7 @@ import type { Peer } from './peer.ts';
 import { feedPageRows, maxQueuedBytes } from './policy.ts';
 import type { Bus, Notice } from './ports/bus.ts';
 import type { Store } from './ports/store.ts';
+import { createReadMarks, type ReadMark } from './read-marks.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -26,7 +28,7 @@ export interface Feed {
    */
   follow(peer: Peer, conversation: ConversationView, after: number): boolean;
   /** Remembers what begins for `peer`'s user from now on, until `followAll` says where the rest starts. */
-  holdNew(peer: Peer): void;
+  holdNew(peer: Peer, taste?: Taste): void;
   /**
    * Starts `peer` on these conversations, on what began since `holdNew`, and on each that begins later.
    * Answers those of `starts` that its user has not left since `noteLeaving`.
@@ -44,9 +46,16 @@ export interface Start {
   readonly after: number;
 }
 
+/** What a reader of everything wants. */
+export interface Taste {
+  readonly takes: 'all' | 'lobby-and-direct';
+  /** True when what the connection takes counts as read. */
+  readonly marksRead: boolean;
+}
+
 /** What a feed needs from its surroundings. */
 export interface FeedParts {
-  readonly store: Pick<Store, 'messages'>;
+  readonly store: Pick<Store, 'messages' | 'markRead'>;
   readonly bus: Bus;
   readonly turn: Turn;
   /** Told of a reading that failed; the follower's connection has been ended by then. */
@@ -56,7 +65,7 @@ export interface FeedParts {
 /** Followers that get the very same bytes: one codec, one name for the conversation. */
 interface Group {
   readonly codec: EventCodec;
-  readonly to: ConversationName;
+  readonly reading: Reading;
   readonly followers: Set<Follower>;
 }
 
@@ -74,6 +83,7 @@ interface Follower {
   readonly group: Group;
   /** The last message given to this follower. */
   seq: number;
+  readonly mark: ReadMark | undefined;
   state: 'live' | 'reading' | 'stopped';
 }
 
@@ -85,6 +95,7 @@ interface Reader {
   readonly followers: Map<ConversationId, Follower>;
   /** What to do with a conversation that begins: nothing, remember it, or follow it. */
   newOnes: 'ignored' | 'held' | 'followed';
+  taste: Taste;
   held: Start[];
   /** What its user has left since `noteLeaving`. */
   readonly left: Set<ConversationId>;
@@ -92,11 +103,14 @@ interface Reader {
   readonly unwanted: Set<ConversationId>;
 }
 
+const everything: Taste = { takes: 'all', marksRead: false };
+
 /** Builds the feed of one node; it listens on the bus from now on. */
 export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
   const channels = new Map<ConversationId, Channel>();
   const readers = new Map<Peer, Reader>();
   const readersByUser = new Map<Username, Set<Reader>>();
+  const marks = createReadMarks(store, onFailure);
   let dirty: Channel[] = [];
 
   const unsubscribe = bus.subscribe((notice) => {
@@ -143,6 +157,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
         bytes ??= encode(group, batch);
         follower.peer.push(bytes);
         follower.seq = last.seq;
+        follower.mark?.given(last.seq);
         if (follower.peer.queuedBytes > maxQueuedBytes) void lag(follower);
       }
     }
@@ -166,6 +181,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
         if (last) {
           peer.push(encode(group, rows));
           follower.seq = last.seq;
+          follower.mark?.given(last.seq);
         }
         // A live batch may have passed while the store was read: then there is more to read.
         if (rows.length < feedPageRows && channel.lastSeq <= follower.seq) {
@@ -183,10 +199,10 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
 
   async function lag(follower: Follower): Promise<void> {
     const { peer, group } = follower;
-    peer.push(group.codec.encode([{ type: 'lagging', to: group.to }]));
+    peer.push(group.codec.encode([{ type: 'lagging', to: group.reading.to }]));
     await read(follower);
     if (!isLive(follower)) return;
-    peer.push(group.codec.encode([{ type: 'caught-up', to: group.to, seq: follower.seq }]));
+    peer.push(group.codec.encode([{ type: 'caught-up', to: group.reading.to, seq: follower.seq }]));
   }
 
   function startDirect(
@@ -208,6 +224,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
 
   function startNew(user: Username, conversation: ConversationView, after: number): void {
     for (const reader of readersByUser.get(user) ?? []) {
+      if (!wants(reader.taste, conversation.ref)) continue;
       if (conversation.ref.kind === 'room') entered(reader, conversation.id);
       if (reader.newOnes === 'held') reader.held.push({ conversation, after });
       else if (
@@ -236,8 +253,14 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
   function start(reader: Reader, conversation: ConversationView, after: number): void {
     stop(reader, conversation.id);
     const channel = channelOf(conversation.id);
-    const group = groupOf(channel, reader.codec, conversationName(conversation.ref));
-    const follower: Follower = { peer: reader.peer, channel, group, seq: after, state: 'live' };
+    const { peer, codec, userId, username, taste } = reader;
+    const group = groupOf(channel, codec, readingOf(conversation.ref, username));
+    const mark = taste.marksRead
+      ? marks.open(peer, { conversation: conversation.id, userId }, conversation.readSeq)
+      : undefined;
+    // What was missed was given before the stream begins.
+    mark?.given(after);
+    const follower: Follower = { peer, channel, group, seq: after, mark, state: 'live' };
     reader.followers.set(conversation.id, follower);
     group.followers.add(follower);
     // Also when there is nothing to read: only the store knows what was committed a moment ago.
@@ -249,6 +272,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     if (!follower) return;
     reader.followers.delete(conversation);
     follower.state = 'stopped';
+    follower.mark?.close();
     const { channel, group } = follower;
     group.followers.delete(follower);
     if (group.followers.size > 0) return;
@@ -277,6 +301,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       codec: events,
       followers: new Map(),
       newOnes: 'ignored',
+      taste: everything,
       held: [],
       left: new Set(),
       unwanted: new Set(),
@@ -298,8 +323,9 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       start(reader, conversation, after);
       return true;
     },
-    holdNew(peer) {
+    holdNew(peer, taste = everything) {
       const reader = readerOf(peer);
+      reader.taste = taste;
       reader.newOnes = 'held';
       reader.held = [];
     },
@@ -332,7 +358,10 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       ofUser?.delete(reader);
       if (ofUser?.size === 0) readersByUser.delete(reader.username);
     },
-    stop: unsubscribe,
+    stop() {
+      unsubscribe();
+      marks.stop();
+    },
   };
 }
 
@@ -345,28 +374,20 @@ function isReading(follower: Follower): boolean {
   return follower.state === 'reading' && !follower.peer.isGone;
 }
 
-function groupOf(channel: Channel, codec: EventCodec, to: ConversationName): Group {
-  const known = channel.groups.find((group) => group.codec === codec && group.to === to);
+function wants({ takes }: Taste, ref: ConversationRef): boolean {
+  return takes === 'all' || ref.kind === 'direct' || isLobby(ref);
+}
+
+function groupOf(channel: Channel, codec: EventCodec, reading: Reading): Group {
+  const known = channel.groups.find((group) => group.codec === codec && group.reading.to === reading.to);
   if (known) return known;
-  const group: Group = { codec, to, followers: new Set() };
+  const group: Group = { codec, reading, followers: new Set() };
   channel.groups.push(group);
   return group;
 }
 
-function encode(group: Group, messages: readonly StoredMessage[]): Uint8Array {
-  return group.codec.encode(
-    messages.map(
-      (message): ChatEvent => ({
-        type: 'message',
-        to: group.to,
-        seq: message.seq,
-        id: message.id,
-        sender: message.sender,
-        sentAt: message.sentAt,
-        body: message.body,
-      }),
-    ),
-  );
+function encode({ codec, reading }: Group, messages: readonly StoredMessage[]): Uint8Array {
+  return codec.encode(messages.map((message) => messageEvent(reading, message)));
 }
 
 /** Sorted by seq, each once; notices of one node come sorted already. */

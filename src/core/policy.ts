@@ -40,6 +40,8 @@ export const bcryptCostRange = { min: 10, max: 14 } as const;
 export const refreshGraceMs = 20_000;
 /** A session's last use is written at most this often (security 3): one write a minute, not one per call. */
 export const touchIntervalMs = 60_000;
+/** How often the read markers of connections that cannot say what was read are written: a killed server repeats so much. */
+export const readMarkIntervalMs = 30_000;
 /** A login exchange lives this long (security 1.5). */
 export const exchangeMs = 60_000;
 /** … and this long while a second factor is asked. */

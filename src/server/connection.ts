@@ -127,7 +127,7 @@ export class Connection implements Peer {
   }
 
   #add(part: Uint8Array | string, length: number): void {
-    if (this.#isGone) return;
+    if (this.#isGone || length === 0) return;
     this.#parts.push(part);
     this.#partsBytes += length;
     if (this.#isFlushDue) return;

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromBase64 } from '../../src/core/crypto/bytes.ts';
+import { formatHashedPassword } from '../../src/core/crypto/hashed-password.ts';
 import { beginLogin, type FinishedLogin } from '../../src/core/crypto/scram-client.ts';
 import { stretch } from '../../src/core/crypto/stretch.ts';
 import { parsePassword } from '../../src/core/model/password.ts';
@@ -20,6 +21,9 @@ const placeholders: Readonly<Record<string, string>> = {
   refresh: 'cr1_[A-Za-z0-9_-]{43}',
   number: '\\d+',
   text: '[^"]*',
+  field: '[^|]*',
+  hex: '[0-9a-f]+',
+  time: '\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}:\\d{2}',
   bindings: '(?:"tls-exporter")?',
 };
 
@@ -72,13 +76,54 @@ class TranscriptLogin {
   }
 }
 
+let plays = 0;
+
+/** What a transcript can say from its beginning: names that nobody has yet, and a session token of alice's. */
+function given(): Map<string, string> {
+  plays += 1;
+  return new Map([
+    ['token', token],
+    ['user', `user${plays}`],
+    ['peer', `peer${plays}`],
+  ]);
+}
+
+/** What a client makes of the password `words of USER` with the realm, salt and cost that were kept. */
+async function hashedPassword(values: ReadonlyMap<string, string>): Promise<string> {
+  const username = parseUsername(values.get('user') ?? '');
+  const secret = await stretch({
+    realm: values.get('realm') ?? '',
+    username,
+    password: parsePassword(`words of ${username}`),
+    salt: fromBase64(values.get('salt') ?? '') ?? new Uint8Array(),
+    cost: Number(values.get('cost')),
+  });
+  return formatHashedPassword(secret);
+}
+
+/** The lines of one connection of a transcript. */
+interface Side {
+  readonly socket: Socket;
+  readonly lines: AsyncIterator<string>;
+}
+
 /**
  * Plays a transcript: `> ` is sent with a line end, `< ` must be the next line received, `<EOF` the end of the connection,
- * `= ` keeps a value by name. `{=proof}` is worked out from what was kept.
+ * `= ` keeps a value by name. `>b ` and `<b ` are a second connection's. `{=proof}` and `{=hashed}` are worked out from what
+ * was kept.
  */
-async function play(text: string, socket: Socket): Promise<void> {
-  const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
-  const values = new Map([['token', token]]);
+async function play(text: string, open: () => Socket): Promise<void> {
+  const sides = new Map<string, Side>();
+  const sideOf = (name: string): Side => {
+    const socket = sides.get(name)?.socket ?? open();
+    const side = sides.get(name) ?? {
+      socket,
+      lines: createInterface({ input: socket })[Symbol.asyncIterator](),
+    };
+    sides.set(name, side);
+    return side;
+  };
+  const values = given();
   const login = new TranscriptLogin();
   const filled = (line: string): string =>
     line.replaceAll(/\{=(\w+)\}/g, (_, name: string) => {
@@ -88,22 +133,23 @@ async function play(text: string, socket: Socket): Promise<void> {
     });
   try {
     for (const line of text.split('\n')) {
-      if (line.startsWith('= ')) {
-        const [, name = '', value = ''] = /^= (\w+) (.*)$/.exec(line) ?? [];
-        values.set(name, value);
-      } else if (line.startsWith('> ')) {
-        if (line.includes('{=proof}')) values.set('proof', await login.proof(values));
-        socket.write(`${filled(line.slice(2))}\n`);
-      } else if (line === '<EOF') {
-        expect(await lines.next()).toMatchObject({ done: true });
-      } else if (line.startsWith('<')) {
-        const next = await lines.next();
+      const [, mark = '', name = '', rest = ''] = /^([=<>])(\w*) ?(.*)$/.exec(line) ?? [];
+      if (mark === '=') {
+        const [, key = '', value = ''] = /^(\w+) (.*)$/.exec(rest) ?? [];
+        values.set(key, value);
+      } else if (mark === '>') {
+        if (rest.includes('{=proof}')) values.set('proof', await login.proof(values));
+        if (rest.includes('{=hashed}')) values.set('hashed', await hashedPassword(values));
+        sideOf(name).socket.write(`${filled(rest)}\n`);
+      } else if (mark === '<' && name.endsWith('EOF')) {
+        expect(await sideOf(name.slice(0, -3)).lines.next()).toMatchObject({ done: true });
+      } else if (mark === '<') {
+        const next = await sideOf(name).lines.next();
         expect(next.done, `the connection ended before: ${line}`).not.toBe(true);
         const said: string = next.value ?? '';
-        const expected = pattern(filled(line.slice(2)));
+        const expected = pattern(filled(rest));
         expect(said).toMatch(expected);
-        for (const [name, value] of Object.entries(expected.exec(said)?.groups ?? {}))
-          values.set(name, value);
+        for (const [key, value] of Object.entries(expected.exec(said)?.groups ?? {})) values.set(key, value);
         const signature = values.get('signature');
         if (signature !== undefined) login.verify(signature);
       } else if (!line.startsWith('#') && line !== '') {
@@ -111,7 +157,7 @@ async function play(text: string, socket: Socket): Promise<void> {
       }
     }
   } finally {
-    socket.destroy();
+    for (const { socket } of sides.values()) socket.destroy();
   }
 }
 
@@ -131,7 +177,7 @@ describe.each(Object.keys(transports))('over %s', (transport) => {
     '%s goes as written',
     async (name) => {
       const open = transports[transport];
-      if (open) await play(readFileSync(join(directory, name), 'utf8'), open());
+      if (open) await play(readFileSync(join(directory, name), 'utf8'), open);
     },
   );
 });

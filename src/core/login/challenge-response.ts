@@ -96,7 +96,7 @@ const finish = operation({
     if (!proof.ok) throw loginRefusal(proof.reason);
     const { username, storedKey } = exchange;
     const proven = { username, storedKey, refusal: badCredentials };
-    const { answer, verifier } = await openProven(context, proven, device);
+    const { answer, verifier } = await openProven(context, proven, { device });
     const raise = askToRaise(context, verifier);
     return { ...answer, message: proof.value, ...(raise && { raise }) };
   },

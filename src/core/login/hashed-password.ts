@@ -58,7 +58,7 @@ const loginHashedPassword = operation({
     if (!fitsVerifier(authSecret, verifier, digests)) throw badCredentials();
     const { storedKey } = verifier;
     const proven = { username: name, storedKey, refusal: badCredentials };
-    return (await openProven(context, proven, device)).answer;
+    return (await openProven(context, proven, { device })).answer;
   },
 });
 

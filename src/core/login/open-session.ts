@@ -6,7 +6,9 @@ import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
 import type { Username } from '../model/username.ts';
 import type { CallContext } from '../operation.ts';
+import type { Peer } from '../peer.ts';
 import { uuidV7 } from '../random.ts';
+import type { Services } from '../services.ts';
 
 /** The device a client names at login: one it was given before, a label for a new one, or neither. */
 export interface DeviceClaim {
@@ -29,6 +31,13 @@ export interface ProvenSession {
   readonly answer: OpenedSessionAnswer;
 }
 
+/** How a session is to be opened. */
+export interface SessionWishes {
+  readonly device?: DeviceClaim | undefined;
+  /** For doors that hand out no token: nobody could come back to the session. */
+  readonly endsWithConnection?: boolean;
+}
+
 /** What every login answers: the session with its tokens, which are shown this once. */
 export type OpenedSessionAnswer = ReturnType<typeof sessionAnswer>;
 
@@ -39,14 +48,14 @@ export type OpenedSessionAnswer = ReturnType<typeof sessionAnswer>;
 export async function openProven(
   context: CallContext,
   { username, storedKey, refusal }: Proven,
-  device: DeviceClaim | undefined,
+  wishes: SessionWishes,
 ): Promise<ProvenSession> {
   const current = await context.services.store.credential(username);
   if (!current) throw refusal();
   const { account, verifier } = current;
   // Only who has proven the old one hears this: another login may have raised it to the server's cost.
   if (!equalDigests(verifier.storedKey, storedKey)) throw changedMeanwhile();
-  return { account, verifier, answer: await openSession(context, account, device) };
+  return { account, verifier, answer: await openSession(context, account, wishes) };
 }
 
 function changedMeanwhile(): ChatError {
@@ -54,13 +63,14 @@ function changedMeanwhile(): ChatError {
 }
 
 /**
- * Ends every login mechanism, and is where a second factor will be asked for: opens a session for an account that has proven itself and binds it to the connection.
- * Replaces the device's session (security 3); a device of another account is replaced by a new one.
+ * Ends every login mechanism, and is where a second factor will be asked for: opens a session for an account that has proven
+ * itself and binds it to the connection. Replaces the device's session (security 3); a device of another account is replaced
+ * by a new one.
  */
 export async function openSession(
   { services, peer, now }: CallContext,
   account: Account,
-  device: DeviceClaim | undefined,
+  { device, endsWithConnection = false }: SessionWishes,
 ): Promise<OpenedSessionAnswer> {
   const { store, policy, sessions, digests } = services;
   if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
@@ -97,7 +107,23 @@ export async function openSession(
   if (outcome.kind !== 'opened') throw badToken();
   sessions.ended(outcome.ended, 'replaced');
   sessions.attach(peer, opened);
+  if (endsWithConnection) peer.onGone(() => endGone(services, peer, opened));
   return sessionAnswer(opened, tokens, sessions.expiresAt(opened));
+}
+
+/** Ends the session of a connection that has gone, with a line in the audit trail like any other end. */
+function endGone(
+  { store, sessions, audit, onFailure }: Services,
+  { door, address }: Peer,
+  session: Session,
+): void {
+  const { id, userId, username } = session;
+  store.endSession({ id, userId }).then((hasEnded) => {
+    // It may have been revoked before.
+    if (!hasEnded) return;
+    sessions.ended([id], 'logged-out');
+    audit({ at: Date.now(), operation: 'session.end', user: username, door, address, outcome: 'ok' });
+  }, onFailure);
 }
 
 /** Spells a session with its tokens. */

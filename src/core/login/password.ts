@@ -34,13 +34,15 @@ const loginPassword = operation({
       email: email.optional(),
       password: passwordShape,
       device: deviceClaim.optional(),
+      ends_with_connection: z.boolean().default(false),
     })
     .refine((input) => (input.username === undefined) !== (input.email === undefined), {
       error: 'give either username or email',
       path: ['username'],
     }),
   output: openedSession,
-  async handle({ username: named, email: address, password: secret, device }, context) {
+  async handle(input, context) {
+    const { username: named, email: address, password: secret, device } = input;
     const { services, peer, concerns } = context;
     const { store, settings, policy, digests } = services;
     if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
@@ -54,8 +56,11 @@ const loginPassword = operation({
     const authSecret = await stretchFor(context, { username: name, password: secret, salt, cost });
     const fits = fitsVerifier(authSecret, verifier, digests);
     if (!fits || found?.account.privacy !== 'open') throw badPassword();
-    const { storedKey } = verifier;
-    const proven = await openProven(context, { username: name, storedKey, refusal: badPassword }, device);
+    const given = { username: name, storedKey: verifier.storedKey, refusal: badPassword };
+    const proven = await openProven(context, given, {
+      device,
+      endsWithConnection: input.ends_with_connection,
+    });
     raiseShown(context, proven, secret);
     return proven.answer;
   },

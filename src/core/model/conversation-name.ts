@@ -32,3 +32,8 @@ export function parseConversationName(input: string, field = 'to'): Conversation
 export function conversationName(ref: ConversationRef): ConversationName {
   return (ref.kind === 'room' ? `#${ref.room}` : `@${ref.peer}`) as ConversationName;
 }
+
+/** True for the room to which everybody belongs. */
+export function isLobby(ref: ConversationRef): boolean {
+  return ref.kind === 'room' && ref.room === lobby;
+}

@@ -4,6 +4,7 @@ import { beginRegister } from './account/begin-register.ts';
 import { me } from './account/me.ts';
 import { raiseVerifier } from './account/raise-verifier.ts';
 import { register } from './account/register.ts';
+import { catchUp } from './conversation/catch-up.ts';
 import { follow } from './conversation/follow.ts';
 import { list as listConversations } from './conversation/list.ts';
 import { markRead } from './conversation/mark-read.ts';
@@ -38,6 +39,7 @@ export const operations = [
   send,
   history,
   follow,
+  catchUp,
   unfollow,
   markRead,
   listConversations,

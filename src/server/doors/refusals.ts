@@ -1,4 +1,6 @@
 import { batchText, jsonRpcNumbers, writeError } from '../../core/codecs/json-rpc.ts';
+import { pipeCodec } from '../../core/codecs/pipe.ts';
+import { slashCodec } from '../../core/codecs/slash.ts';
 import { ChatError, type ErrorCode } from '../../core/errors.ts';
 import type { DoorKind } from './first-bytes.ts';
 
@@ -35,10 +37,10 @@ const spellings: Readonly<Record<DoorKind, (error: ChatError) => Uint8Array>> = 
     Buffer.from(
       `${writeError(null, error, error === batchRefused ? jsonRpcNumbers.notRequest : undefined)}\n`,
     ),
-  slash: (error) => Buffer.from(`error: ${error.message}\n`),
-  text: (error) => Buffer.from(`error: ${error.message}\n`),
-  'too-long': (error) => Buffer.from(`error: ${error.message}\n`),
-  pipe: (error) => Buffer.from(`ERROR|${error.code}|${escapePipe(error.message)}\n`),
+  slash,
+  text: slash,
+  'too-long': slash,
+  pipe: (error) => Buffer.from(`${pipeCodec.spell(error)}\n`),
 };
 
 function http(error: ChatError): Uint8Array {
@@ -65,33 +67,24 @@ function http(error: ChatError): Uint8Array {
   return Buffer.from(head.join('\r\n') + body);
 }
 
-/** five-systems section 1: `\`, line ends and `|` inside a field. */
-function escapePipe(field: string): string {
-  return field
-    .replaceAll('\\', '\\\\')
-    .replaceAll('\n', '\\n')
-    .replaceAll('\r', '\\r')
-    .replaceAll('|', '\\p');
+function slash(error: ChatError): Uint8Array {
+  return Buffer.from(`${slashCodec.spell(error)}\n`);
 }
 
-/** The errors of doors that are known but not served by this release. */
-export function notServed(kind: DoorKind): ChatError {
+/** First bytes that open no door. */
+export type UnservedKind = 'tls' | 'http' | 'batch' | 'too-long';
+
+/** Why first bytes open no door. */
+export function notServed(kind: UnservedKind): ChatError {
   switch (kind) {
     case 'tls':
       return new ChatError('unsupported', 'TLS inside TLS is not served');
     case 'http':
       return new ChatError('unsupported', 'HTTP and WebSocket are not served by this version');
-    case 'pipe':
-      return new ChatError('unsupported', 'the pipe protocol is not served by this version');
-    case 'slash':
-      return new ChatError('unsupported', 'slash commands are not served by this version');
     case 'batch':
       return batchRefused;
     case 'too-long':
       return new ChatError('too-large', 'the line is too long');
-    case 'text':
-    case 'line':
-      return new ChatError('unauthenticated', 'not logged in');
   }
 }
 

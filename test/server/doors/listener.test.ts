@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ChatError } from '../../../src/core/errors.ts';
+import type { Calls } from '../../../src/server/doors/door.ts';
 import { connectClear, connectSecure, TestClient } from '../support/client.ts';
 import { listening } from '../support/listening.ts';
 import { turn, until } from '../support/until.ts';
@@ -38,12 +39,7 @@ const notServed: ReadonlyArray<readonly [string, string, string]> = [
     'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
     http(501, 'Not Implemented', 'HTTP and WebSocket are not served by this version', 'unsupported'),
   ],
-  ['the pipe door', 'AUTH|a|b\n', 'ERROR|unsupported|the pipe protocol is not served by this version\n'],
-  ['a bare pipe verb', 'PING\n', 'ERROR|unsupported|the pipe protocol is not served by this version\n'],
-  ['a slash command', '/login sam x\n', 'error: slash commands are not served by this version\n'],
-  ['a private slash message', '@sam hi\n', 'error: slash commands are not served by this version\n'],
-  ['public text', 'hello\n', 'error: not logged in\n'],
-  ['garbage', '\x80\x00\xff\x01\n', 'error: not logged in\n'],
+  ['garbage', '\x80\x00\xff\x01\n', 'error: the line is not UTF-8\n'],
   ['an overlong first line', 'x'.repeat(131_073), 'error: the line is too long\n'],
   [
     'a batch',
@@ -51,6 +47,23 @@ const notServed: ReadonlyArray<readonly [string, string, string]> = [
     '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batches are not served: send one request per line","data":{"code":"invalid"}}}\n',
   ],
 ];
+
+/** First lines that open a door, and what that door says to them when nobody is logged in. */
+const served: ReadonlyArray<readonly [string, string, string]> = [
+  ['JSON-RPC', '{"jsonrpc":"2.0","id":1,"method":"ping"}\n', '{"jsonrpc":"2.0","id":1,"result":'],
+  ['a pipe verb with fields', 'SEND|#lobby|hi\n', 'SEND|FAILURE|unauthenticated\n'],
+  ['a bare pipe verb', 'PING\n', 'PONG\n'],
+  ['a bar after an unknown verb', 'hello|you\n', 'ERROR|unsupported|there is no such verb\n'],
+  ['a slash command', '/users\n', 'error: not logged in\n'],
+  ['an unknown slash command', '/nope\n', 'error: unknown command\n'],
+  ['a private slash message', '@sam hi\n', 'error: not logged in\n'],
+  ['public text', 'hello\n', 'error: not logged in\n'],
+  ['a verb in small letters', 'ping\n', 'error: not logged in\n'],
+];
+const nobody: Calls = {
+  call: () => Promise.reject(new ChatError('unauthenticated', 'log in first')),
+  overlaps: () => false,
+};
 
 describe('one port', () => {
   it('serves the line door in clear text and over TLS', async () => {
@@ -72,6 +85,16 @@ describe('one port', () => {
       ]);
     },
   );
+
+  it.each(served)('opens the door of %s, in clear text and over TLS', async (_, line, answer) => {
+    const { port } = await listening({ calls: nobody });
+    for (const client of [await connectClear(port), await connectSecure(port)]) {
+      client.write(line);
+      await client.lineCount(1);
+      expect(client.text.slice(0, answer.length)).toBe(answer);
+      expect(client.hasEnded).toBe(false);
+    }
+  });
 
   it('refuses TLS inside TLS with an alert', async () => {
     const { port } = await listening();
@@ -96,7 +119,7 @@ describe('one port', () => {
     const client = await connectClear(port, { allowHalfOpen: true });
     client.socket.end('PING');
     await client.ended();
-    expect(client.text).toBe('ERROR|unsupported|the pipe protocol is not served by this version\n');
+    expect(client.text).toBe('PONG\n');
   });
 
   it('closes without a word for a peer that ends without one', async () => {
