@@ -149,20 +149,25 @@ export const interactive = command({
   examples: [['chat', 'chats']],
   async run(_args, context) {
     let state: ChatState | undefined;
+    let at = context;
+    let hasEnded = false;
     for (;;) {
-      const signedIn = await signIn(context);
+      const signedIn = await signIn(at, hasEnded);
       if (signedIn === undefined) return exitOk;
-      const first = await openSession(signedIn);
-      const server = formatServerAddress(signedIn.settings.server);
-      if (state?.username !== first.username || state.server !== server)
-        state = startState(first.username, server);
+      at = signedIn;
       try {
-        await chatUntilLeft(signedIn, first, state);
+        const first = await openSession(at);
+        const server = formatServerAddress(at.settings.server);
+        if (state?.username !== first.username || state.server !== server)
+          state = startState(first.username, server);
+        await chatUntilLeft(at, first, state);
         return exitOk;
       } catch (error) {
-        if (!(error instanceof ChatError) || error.code !== 'unauthenticated') throw error;
+        const isOver = error instanceof ChatError && error.code === 'unauthenticated';
+        if (!isOver || context.host.env.CHAT_TOKEN !== undefined) throw error;
         // Signed in again, the person finds the line that was being typed.
         await context.output.note(error.message);
+        hasEnded = true;
       }
     }
   },

@@ -43,7 +43,7 @@ function linkSpan({ link }: ChatState, now: number): Span {
   return { text, style: 'bar-unread' };
 }
 
-/** `#lobby · sam · 2 online: alice bob`: where one is, who one is, and who is there. */
+/** `#lobby sam · 2 online: alice bob · chat://…`: where one is, who one is, and who is there. */
 function titleRow(state: ChatState, columns: number): Row {
   const conversation = currentOf(state);
   const others = [...state.online].sort();
@@ -55,7 +55,7 @@ function titleRow(state: ChatState, columns: number): Row {
   return fitRow(
     [
       { text: ` ${conversation.name} `, style: 'bar-active' },
-      { text: ` ${state.username} on ${state.server} · ${presence}`, style: 'bar' },
+      { text: ` ${state.username} · ${presence} · ${state.server}`, style: 'bar' },
     ],
     columns,
     'bar',

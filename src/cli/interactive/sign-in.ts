@@ -84,14 +84,21 @@ async function canReach(context: CommandContext): Promise<boolean> {
 
 /**
  * Makes sure that somebody is logged in, asking as often as it takes; answers the context with the server that was chosen.
+ * With `hasEnded` the saved login is over, and another one is asked for.
  * Undefined when the person would rather leave.
  */
-export async function signIn(context: CommandContext): Promise<CommandContext | undefined> {
+export async function signIn(
+  context: CommandContext,
+  hasEnded: boolean,
+): Promise<CommandContext | undefined> {
   if (context.host.env.CHAT_TOKEN !== undefined) return context;
-  if ((await profileOf(context).load()) !== undefined) return context;
-  let chosen = await chooseServer(context);
+  const isSignedIn = async (at: CommandContext): Promise<boolean> =>
+    (await profileOf(at).load()) !== undefined;
+  if (!hasEnded && (await isSignedIn(context))) return context;
+  let chosen = hasEnded ? context : await chooseServer(context);
+  let isAsked = false;
   for (;;) {
-    if ((await profileOf(chosen).load()) !== undefined) return chosen;
+    if ((isAsked || !hasEnded) && (await isSignedIn(chosen))) return chosen;
     const server = formatServerAddress(chosen.settings.server);
     const first = (await canReach(chosen)) ? whenReached : whenNot;
     const question = `You are not logged in to ${server}.`;
@@ -99,7 +106,10 @@ export async function signIn(context: CommandContext): Promise<CommandContext | 
     if (choice === 'leave') return undefined;
     try {
       if (choice === 'server') chosen = onServer(chosen, await askServer(chosen));
-      else if (choice !== 'again') await prove(chosen, choice === 'register');
+      else if (choice !== 'again') {
+        await prove(chosen, choice === 'register');
+        isAsked = true;
+      }
     } catch (error) {
       if (error instanceof BrokenPipe) throw error;
       await tell(chosen, error);
