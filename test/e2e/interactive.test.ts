@@ -111,7 +111,7 @@ describe('a chat on the whole screen', () => {
       await terminal.shows('bob: good morning');
       await terminal.shows('2:@bob (1)');
       terminal.enter('hello bob');
-      await terminal.shows('alice: hello bob');
+      await terminal.shows(/^\d\d:\d\d alice: hello bob$/m);
       expect(terminal.rows).toHaveLength(size.rows);
       expect(terminal.rows[0]).toMatch(/^ #lobby {2}alice · 1 online: alice/);
       expect(withoutTimes(bodyOf(terminal)).slice(1)).toEqual([
@@ -194,7 +194,7 @@ describe('a chat on the whole screen', () => {
     terminal.type(keys.paste('first\nsecond\r\n\tthird\n'));
     await terminal.shows('  second');
     terminal.type(keys.enter);
-    await terminal.shows(/alice: first\n +second\n +\\tthird/);
+    await terminal.shows(/^\d\d:\d\d alice: first\n +second\n +\\tthird/m);
     expect(await texts(bob)).toEqual(['first\nsecond\n\tthird']);
     await bob.succeed(['send', '\u001b[2J\u001b]0;gotcha\u0007\u202eevil\n12:00 alice: I said this']);
     await terminal.shows('\\x1b[2J\\x1b]0;gotcha\\x07\\u202eevil');
