@@ -30,8 +30,7 @@ function operandsOf(state: ChatState, takes: Operand, word: string): readonly st
 function wordsAt(state: ChatState, before: string, word: string): readonly string[] {
   if (before === '' && word.startsWith('/')) return slashCommands.map(({ name }) => `/${name}`);
   const [, command] = /^\/(\S+)\s+$/.exec(before) ?? [];
-  const found = command === undefined ? undefined : findSlashCommand(command);
-  if (found !== undefined) return operandsOf(state, found.takes, word);
+  if (command !== undefined) return operandsOf(state, findSlashCommand(command)?.takes ?? 'none', word);
   if (word.startsWith('#')) return byName(state.rooms);
   if (word.startsWith('@')) return peopleOf(state).map((name) => `@${name}`);
   return peopleOf(state);

@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import {
+  addEarlier,
+  addMessage,
+  addNotice,
+  type ChatState,
+  conversationOf,
+  currentOf,
+  mostItems,
+  read,
+  show,
+  startState,
+  turnTo,
+  unreadOf,
+} from '../../../src/cli/interactive/chat-state.ts';
+import { complete } from '../../../src/cli/interactive/completion.ts';
+import { lineOf } from '../../../src/cli/interactive/line-editor.ts';
+
+const message = (seq: number, { to = '#lobby', sender = 'bob', text = `text ${seq}` } = {}) => ({
+  to,
+  seq,
+  id: `${to} ${seq}`,
+  sender,
+  sent_at: '2026-11-21T09:00:00.000Z',
+  text,
+});
+const started = () => startState('alice', 'chat://127.0.0.1:8080');
+const kinds = (state: ChatState, name = '#lobby') =>
+  conversationOf(state, name).items.map((item) => (item.kind === 'message' ? item.message.seq : item.kind));
+
+describe('messages', () => {
+  it('are taken once, in the order of seq, and their people are known then', () => {
+    const state = started();
+    expect([
+      addMessage(state, message(5)),
+      addMessage(state, message(6)),
+      addMessage(state, message(6)),
+    ]).toEqual([true, true, false]);
+    addMessage(state, message(1, { to: '@carol', sender: 'alice' }));
+    expect(kinds(state)).toEqual([5, 6]);
+    expect(conversationOf(state, '#lobby').earlier).toBe(4);
+    expect([...state.people].sort()).toEqual(['alice', 'bob', 'carol']);
+  });
+
+  it('stand before what is on its way', () => {
+    const state = started();
+    currentOf(state).items.push({ kind: 'pending', text: 'mine', sender: 'alice' });
+    addMessage(state, message(1));
+    expect(kinds(state)).toEqual([1, 'pending']);
+  });
+
+  it('that are older go before those that are here, none of them twice', () => {
+    const state = started();
+    addMessage(state, message(5));
+    addEarlier(currentOf(state), [message(3), message(4), message(5)]);
+    expect([kinds(state), currentOf(state).earlier]).toEqual([[3, 4, 5], 2]);
+    addEarlier(currentOf(state), []);
+    expect(currentOf(state).earlier).toBe(0);
+  });
+
+  it('are kept up to a bound, and twice as many while somebody reads further up', () => {
+    const state = started();
+    for (let seq = 1; seq <= mostItems; seq += 1) addMessage(state, message(seq));
+    expect(currentOf(state).items).toHaveLength(mostItems);
+    addMessage(state, message(mostItems + 1));
+    const { items, earlier } = currentOf(state);
+    expect(items.length).toBeLessThan(mostItems);
+    expect(items[0]).toMatchObject({ message: { seq: (earlier ?? 0) + 1 } });
+    const [first] = items;
+    if (first !== undefined) currentOf(state).anchor = { item: first, hidden: 0 };
+    while (currentOf(state).items.length < 2 * mostItems) addNotice(currentOf(state), 'n');
+    expect(currentOf(state).anchor).toBeDefined();
+    addNotice(currentOf(state), 'one too many');
+    expect(currentOf(state).items.length).toBeLessThan(mostItems);
+    expect(currentOf(state).anchor).toBeUndefined();
+  });
+});
+
+describe('what is unread', () => {
+  it('is counted, but for own messages behind what was read', () => {
+    const state = started();
+    addMessage(state, message(1, { sender: 'alice' }));
+    expect(unreadOf(currentOf(state))).toBe(0);
+    addMessage(state, message(2));
+    addMessage(state, message(3, { sender: 'alice' }));
+    expect(unreadOf(currentOf(state))).toBe(2);
+  });
+
+  it('is marked where its reader had stopped, the first time it shows, and read then', () => {
+    const state = started();
+    const ops = conversationOf(state, '#ops');
+    ops.readSeq = 2;
+    for (let seq = 1; seq <= 4; seq += 1) addMessage(state, message(seq, { to: '#ops' }));
+    show(state, '#ops');
+    expect([read(ops), kinds(state, '#ops'), unreadOf(ops)]).toEqual([true, [1, 2, 'unread-mark', 3, 4], 0]);
+    addMessage(state, message(5, { to: '#ops' }));
+    expect([read(ops), kinds(state, '#ops')]).toEqual([true, [1, 2, 'unread-mark', 3, 4, 5]]);
+    show(state, '#lobby');
+    expect(kinds(state, '#ops')).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('is not read while somebody reads further up, nor before all of it is here', () => {
+    const state = started();
+    addMessage(state, message(1));
+    const lobby = currentOf(state);
+    lobby.lastSeq = 2;
+    expect(read(lobby)).toBe(false);
+    addMessage(state, message(2));
+    const [item] = lobby.items;
+    if (item !== undefined) lobby.anchor = { item, hidden: 0 };
+    expect(read(lobby)).toBe(false);
+    lobby.anchor = undefined;
+    expect([read(lobby), read(lobby)]).toEqual([true, false]);
+  });
+});
+
+describe('turning to another conversation', () => {
+  it('goes round, by number, and to the next with something unread', () => {
+    const state = started();
+    for (const name of ['@bob', '#ops', '@carol']) conversationOf(state, name);
+    expect([turnTo(state, 'next'), turnTo(state, 'previous'), turnTo(state, 3), turnTo(state, 5)]).toEqual([
+      '@bob',
+      '@carol',
+      '#ops',
+      '#lobby',
+    ]);
+    expect(turnTo(state, 'unread')).toBe('#lobby');
+    addMessage(state, message(1, { to: '@carol', sender: 'carol' }));
+    expect(turnTo(state, 'unread')).toBe('@carol');
+    show(state, '@carol');
+    expect(turnTo(state, 'next')).toBe('#lobby');
+  });
+});
+
+describe('Tab', () => {
+  const state = started();
+  for (const name of ['bob', 'bobby', 'carol']) state.people.add(name);
+  for (const room of ['#ops', '#operations']) state.rooms.add(room);
+  conversationOf(state, '@carol');
+
+  it.each([
+    ['/jo', '/join ', 1],
+    ['/', '/', 11],
+    ['/join o', '/join op', 2],
+    ['/join #oper', '/join #operations ', 1],
+    ['/msg c', '/msg carol ', 1],
+    ['/msg @c', '/msg @carol ', 1],
+    ['/go #l', '/go #lobby ', 1],
+    ['/go @c', '/go @carol ', 1],
+    ['hello b', 'hello bob', 2],
+    ['hello @C', 'hello @carol ', 1],
+    ['see #oper', 'see #operations ', 1],
+    ['/join ', '/join ', 3],
+  ])('after %j makes it %j, with %i candidates', (before, after, candidates) => {
+    const completed = complete(state, lineOf(before));
+    expect([completed?.line, completed?.candidates.length]).toEqual([lineOf(after), candidates]);
+  });
+
+  it.each(['', 'hello ', 'zzz', '/nope ', 'say /jo'])('leaves %j alone', (text) => {
+    expect(complete(state, lineOf(text))).toBeUndefined();
+  });
+
+  it('leaves what is behind the cursor where it is', () => {
+    expect(complete(state, { text: 'hi car, how are you', cursor: 6 })?.line).toEqual({
+      text: 'hi carol , how are you',
+      cursor: 9,
+    });
+  });
+});
