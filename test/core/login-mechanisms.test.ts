@@ -672,3 +672,67 @@ describe('the limits and the audit trail of mechanisms', () => {
     expect(trail).not.toContain(hashed_password);
   });
 });
+
+describe('a login that ends with its connection', () => {
+  const params = { username: 'olga', password, ends_with_connection: true };
+
+  it('is a session like others as long as the connection is open, and no longer', async () => {
+    const t = await open();
+    const connection = peer({ door: 'slash', address: '192.0.2.7' });
+    const { session_id, session_token, refresh_token } = await t.call(connection, 'login.password', params);
+    const other = await loggedIn(t, 'olga');
+    const listed = async () => (await t.call(other, 'session.list', {})).sessions.map(({ id }) => id);
+    expect(await listed()).toContain(session_id);
+    t.audit.length = 0;
+    connection.leave();
+    await t.quiet();
+    expect(await listed()).toEqual([other.opened.session_id]);
+    expect(await refusal(t.call(peer(), 'login.resume', { session_token }))).toEqual(badToken);
+    expect(await refusal(t.call(peer(), 'session.refresh', { refresh_token }))).toEqual(badToken);
+    expect(t.audit[0]).toEqual({
+      at: start,
+      operation: 'session.end',
+      user: 'olga',
+      door: 'slash',
+      address: '192.0.2.7',
+      outcome: 'ok',
+    });
+  });
+
+  it('is ended once: what was revoked before leaves no second line in the audit trail', async () => {
+    const t = await open();
+    const connection = peer();
+    const { session_id } = await t.call(connection, 'login.password', params);
+    const other = await loggedIn(t, 'olga');
+    await t.call(other, 'session.revoke', { id: session_id });
+    expect(connection.endings).toEqual(['revoked']);
+    await t.quiet();
+    expect(t.audit.filter(({ operation }) => operation === 'session.end')).toEqual([]);
+  });
+
+  it('leaves the session of any other login alive', async () => {
+    const t = await open();
+    const connection = peer();
+    const { session_token } = await t.call(connection, 'login.password', { username: 'olga', password });
+    connection.leave();
+    await t.quiet();
+    await t.call(peer(), 'login.resume', { session_token });
+  });
+
+  it('also when the connection went while the password was stretched', async () => {
+    const connection = peer();
+    const t = await open({
+      stretcher: {
+        async stretch(input) {
+          const secret = await authSecret(input.username, input.password, input.salt, input.cost);
+          connection.leave();
+          return secret;
+        },
+      },
+    });
+    await t.call(connection, 'login.password', params);
+    await t.quiet();
+    const olga = await loggedIn(t, 'olga');
+    expect((await t.call(olga, 'session.list', {})).sessions).toHaveLength(1);
+  });
+});
