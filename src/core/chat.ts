@@ -69,8 +69,13 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     },
     onFailure,
   });
+  let isStopped = false;
+  async function sweepAll(): Promise<void> {
+    // One call takes a bounded number, so that nobody waits long; together they take all there are.
+    while (!isStopped && (await store.sweepSessions({ now: Date.now() })) > 0);
+  }
   const sweep = setInterval(() => {
-    store.sweepSessions({ now: Date.now() }).catch(onFailure);
+    sweepAll().catch(onFailure);
   }, sweepIntervalMs);
   const services: Services = {
     store,
@@ -93,6 +98,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     call: (peer, name, params) => serveCall(services, registry, peer, name, params),
     overlaps: (name) => registry.get(name)?.overlaps ?? true,
     stop() {
+      isStopped = true;
       clearInterval(sweep);
       sessions.stop();
       feed.stop();

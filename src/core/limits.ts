@@ -32,8 +32,8 @@ interface Rate {
  */
 const leastWaitMs = 100;
 
-/** Buckets kept before the full ones are dropped: bounds memory under a flood of addresses. */
-const sweepAt = 10_000;
+/** Buckets kept before the full ones are looked for first: bounds memory under a flood of addresses. */
+const minSweepAt = 10_000;
 
 /** Builds token buckets in this node's memory; a rate of 0 in the policy switches that limit off. */
 export function createLimits(policy: Policy): Limits {
@@ -47,6 +47,12 @@ export function createLimits(policy: Policy): Limits {
     login: new Map(),
     registration: new Map(),
   };
+  /** How many buckets there may be of a kind before the full ones are dropped. */
+  const sweepAt: Record<LimitKind, number> = {
+    message: minSweepAt,
+    login: minSweepAt,
+    registration: minSweepAt,
+  };
 
   return {
     take(kind, key, now) {
@@ -55,7 +61,11 @@ export function createLimits(policy: Policy): Limits {
       const ofKind = buckets[kind];
       let bucket = ofKind.get(key);
       if (!bucket) {
-        if (ofKind.size >= sweepAt) sweep(ofKind, rates[kind], now);
+        if (ofKind.size >= sweepAt[kind]) {
+          sweep(ofKind, rates[kind], now);
+          // When few were full the next look comes after twice as many, so that a flood of addresses costs each of them the same.
+          sweepAt[kind] = Math.max(minSweepAt, 2 * ofKind.size);
+        }
         bucket = { tokens: burst, at: now, closedUntil: 0 };
         ofKind.set(key, bucket);
       } else {

@@ -61,6 +61,8 @@ export function createSessions(parts: SessionsParts): Sessions {
   const open = new Map<SessionId, Entry>();
   /** What has ended since each resume that is under way asked the store: its answer may be older than that. */
   const underWay = new Set<Set<SessionId>>();
+  /** Connections that are listened to for their end. */
+  const watched = new WeakSet<Peer>();
 
   const unsubscribe = bus.subscribe((notice) => {
     if (notice.type !== 'sessions-ended') return;
@@ -153,6 +155,9 @@ export function createSessions(parts: SessionsParts): Sessions {
     entry.peers.add(peer);
     peer.session = entry.session;
     parts.onAttached(peer, entry.session);
+    // Once for each connection, however often it logs in and out.
+    if (watched.has(peer)) return;
+    watched.add(peer);
     peer.onGone(() => detach(peer));
   }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ChatError } from '../../src/core/errors.ts';
 import { createLimits, type LimitKind, type Limits } from '../../src/core/limits.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
@@ -106,6 +106,15 @@ describe('a limit', () => {
     expect(free(limits, 'message', 'a', start)).toBe(10);
     expect(waitFor(limits, 'message', 'a', start - 3_600_000)).toBe(1_000);
     expect(waitFor(limits, 'message', 'a', start + 1_000)).toBe(0);
+  });
+
+  it('costs a flood of addresses no more for each of them when they are many', () => {
+    const limits = limitsOf({ loginsPerMinute: 1 });
+    const looked = vi.spyOn(Map.prototype, Symbol.iterator);
+    onTestFinished(() => looked.mockRestore());
+    for (let other = 0; other < 100_000; other++) limits.take('login', `k${other}`, start);
+    // A look at all of them at 10,000, 20,000, 40,000 and 80,000, and not at each one from there on.
+    expect(looked).toHaveBeenCalledTimes(4);
   });
 
   it('is remembered while 10,000 others come and go', () => {

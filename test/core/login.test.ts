@@ -276,6 +276,43 @@ describe('an exchange', () => {
     await begin('2001:db8:0:2::1');
   });
 
+  it('does not outlive a clock that is set back by hours, nor keep its place', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const connection = peer();
+    const { exchange, proof } = await challenged(t, connection, 'alice');
+    for (let one = 1; one < maxExchanges.perAddress; one++) await challenged(t, connection, 'alice');
+    vi.setSystemTime(start - 3_600_000);
+    expect(await refusal(finish(t, connection, exchange, proof))).toEqual(hasEnded);
+    for (let one = 0; one < maxExchanges.perAddress; one++) await challenged(t, connection, 'alice');
+  });
+
+  it('bears a clock that is set back a little between challenge and proof', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const connection = peer();
+    const { exchange, proof } = await challenged(t, connection, 'alice');
+    vi.setSystemTime(start - exchangeMs);
+    await finish(t, connection, exchange, proof);
+  });
+
+  it('leaves nothing at its connection, however many there were', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const connection = peer();
+    for (let one = 0; one < 5; one++) {
+      await login(t, connection, 'alice');
+      await t.call(connection, 'session.end', {});
+      await t.call(connection, 'login.begin', { message: 'n,,n=nobody,r=fyko+d2lbbFgONRv9qkxdawL' });
+    }
+    // One for its exchanges and one for its session.
+    expect(connection.goneListeners).toBe(2);
+    // Those of the last connection were dropped with it, and give their places up.
+    connection.leave();
+    const next = peer();
+    for (let one = 0; one < maxExchanges.perAddress; one++) await challenged(t, next, 'alice');
+  });
+
   it('is dropped when the connection has gone before it began', async () => {
     const t = await openChat();
     for (let one = 0; one < 2 * maxExchanges.perAddress; one++) {

@@ -26,9 +26,26 @@ export function createExchanges(): Exchanges {
   // A map keeps the order of insertion, which is the order of ending: old ones are dropped from its front.
   const entries = new Map<string, Entry>();
   const perAddress = new Map<string, number>();
+  /** What each connection has open; it is listened to once, however often it begins. */
+  const perPeer = new WeakMap<Peer, Map<string, Entry>>();
+
+  function ofPeer(peer: Peer): Map<string, Entry> {
+    let own = perPeer.get(peer);
+    if (!own) {
+      const begun = new Map<string, Entry>();
+      own = begun;
+      perPeer.set(peer, own);
+      peer.onGone(() => {
+        perPeer.delete(peer);
+        for (const [id, entry] of begun) drop(id, entry);
+      });
+    }
+    return own;
+  }
 
   function drop(id: string, entry: Entry): void {
     entries.delete(id);
+    perPeer.get(entry.peer)?.delete(id);
     const left = (perAddress.get(entry.addressKey) ?? 1) - 1;
     if (left > 0) perAddress.set(entry.addressKey, left);
     else perAddress.delete(entry.addressKey);
@@ -36,7 +53,7 @@ export function createExchanges(): Exchanges {
 
   function sweep(now: number): void {
     for (const [id, entry] of entries) {
-      if (now < entry.endsAt) return;
+      if (isAlive(entry, now)) return;
       drop(id, entry);
     }
   }
@@ -52,22 +69,27 @@ export function createExchanges(): Exchanges {
           retryAfterMs: 1_000,
         });
       }
+      // Whoever has gone already finishes nothing.
+      if (peer.isGone) return;
       perAddress.set(key, ofAddress + 1);
       const entry = { exchange, peer, addressKey: key, endsAt: now + exchangeMs };
       entries.set(id, entry);
-      peer.onGone(() => {
-        if (entries.get(id) === entry) drop(id, entry);
-      });
+      ofPeer(peer).set(id, entry);
     },
     take(id, peer, now) {
       const entry = entries.get(id);
       if (entry?.peer !== peer) return undefined;
       drop(id, entry);
-      return now < entry.endsAt ? entry.exchange : undefined;
+      return isAlive(entry, now) ? entry.exchange : undefined;
     },
     stop() {
       entries.clear();
       perAddress.clear();
     },
   };
+}
+
+/** A clock that was set back by more than an exchange's life ends those from before: none lives for hours. */
+function isAlive({ endsAt }: Entry, now: number): boolean {
+  return now < endsAt && now >= endsAt - 2 * exchangeMs;
 }

@@ -86,6 +86,11 @@ export class FakePeer implements Peer {
     for (const listener of listeners) listener();
   }
 
+  /** How many wait to hear that it is gone. */
+  get goneListeners(): number {
+    return this.#goneListeners.length;
+  }
+
   onGone(listener: () => void): void {
     if (this.isGone) listener();
     else this.#goneListeners.push(listener);
