@@ -5,7 +5,7 @@ import type { ConversationId, UserId } from './model/ids.ts';
 import type { Audience, ConversationView, StoredMessage } from './model/message.ts';
 import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
-import { feedPageRows, maxQueuedBytes } from './policy.ts';
+import { feedPage, feedPageRows, maxEnvelopeBytes, maxQueuedBytes } from './policy.ts';
 import type { Bus, Notice } from './ports/bus.ts';
 import type { Store } from './ports/store.ts';
 import { createReadMarks, type ReadMark } from './read-marks.ts';
@@ -79,6 +79,7 @@ interface Channel {
 
 interface Follower {
   readonly peer: Peer;
+  readonly reader: Reader;
   readonly channel: Channel;
   readonly group: Group;
   /** The last message given to this follower. */
@@ -101,6 +102,9 @@ interface Reader {
   readonly left: Set<ConversationId>;
   /** What this connection does not want to follow, though it follows what begins. */
   readonly unwanted: Set<ConversationId>;
+  /** Pages that are being read for it, and what waits to read one, in order: each conversation has its turn. */
+  pages: number;
+  readonly waiting: Array<() => void>;
 }
 
 const everything: Taste = { takes: 'all', marksRead: false };
@@ -150,6 +154,10 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       let bytes: Uint8Array | undefined;
       for (const follower of group.followers) {
         if (follower.state !== 'live' || follower.seq >= last.seq) continue;
+        if (follower.peer.queuedBytes > maxQueuedBytes) {
+          void lag(follower);
+          continue;
+        }
         if (!isContiguous || follower.seq !== first.seq - 1) {
           void read(follower);
           continue;
@@ -166,27 +174,14 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
   /** Feeds a follower from the store until nothing is stored that it has not been given. */
   async function read(follower: Follower): Promise<void> {
     follower.state = 'reading';
-    const { channel, group, peer } = follower;
+    const { reader, peer } = follower;
     try {
-      for (;;) {
-        if (peer.queuedBytes > 0) await peer.drained();
-        if (!isReading(follower)) return;
-        const rows = await store.messages({
-          conversation: channel.id,
-          after: follower.seq,
-          limit: feedPageRows,
-        });
-        if (!isReading(follower)) return;
-        const last = rows.at(-1);
-        if (last) {
-          peer.push(encode(group, rows));
-          follower.seq = last.seq;
-          follower.mark?.given(last.seq);
-        }
-        // A live batch may have passed while the store was read: then there is more to read.
-        if (rows.length < feedPageRows && channel.lastSeq <= follower.seq) {
-          follower.state = 'live';
-          return;
+      while (isReading(follower)) {
+        await turnOf(reader);
+        try {
+          await readPage(follower);
+        } finally {
+          passOn(reader);
         }
       }
     } catch (error) {
@@ -195,6 +190,28 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       onFailure(error);
       peer.end('unavailable');
     }
+  }
+
+  /** Gives a follower one page once its connection has taken what it was given; it is live when that was all there is. */
+  async function readPage(follower: Follower): Promise<void> {
+    const { channel, group, peer } = follower;
+    if (peer.queuedBytes > 0) await peer.drained();
+    if (!isReading(follower)) return;
+    const rows = await store.messages({
+      conversation: channel.id,
+      after: follower.seq,
+      limit: feedPageRows,
+      maxCharacters: feedPage.characters,
+    });
+    if (!isReading(follower)) return;
+    const last = rows.at(-1);
+    if (last) {
+      peer.push(encode(group, rows));
+      follower.seq = last.seq;
+      follower.mark?.given(last.seq);
+    }
+    // A live batch may have passed while the store was read: then there is more to read.
+    if (isLastPage(rows) && channel.lastSeq <= follower.seq) follower.state = 'live';
   }
 
   async function lag(follower: Follower): Promise<void> {
@@ -260,7 +277,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       : undefined;
     // What was missed was given before the stream begins.
     mark?.given(after);
-    const follower: Follower = { peer, channel, group, seq: after, mark, state: 'live' };
+    const follower: Follower = { peer, reader, channel, group, seq: after, mark, state: 'live' };
     reader.followers.set(conversation.id, follower);
     group.followers.add(follower);
     // Also when there is nothing to read: only the store knows what was committed a moment ago.
@@ -305,6 +322,8 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       held: [],
       left: new Set(),
       unwanted: new Set(),
+      pages: 0,
+      waiting: [],
     };
     readers.set(peer, reader);
     const ofUser = readersByUser.get(reader.username) ?? new Set();
@@ -363,6 +382,32 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       marks.stop();
     },
   };
+}
+
+/** Resolves when a page may be read for a connection: few at a time, since each waits in memory until it is taken. */
+function turnOf(reader: Reader): Promise<void> | undefined {
+  if (reader.pages < feedPage.atOnce) {
+    reader.pages += 1;
+    return undefined;
+  }
+  return new Promise((resolve) => reader.waiting.push(resolve));
+}
+
+/** Gives the turn to who waited longest. */
+function passOn(reader: Reader): void {
+  const next = reader.waiting.shift();
+  if (next) next();
+  else reader.pages -= 1;
+}
+
+/** True for a page that was cut by neither bound: nothing was stored after it when it was read. */
+function isLastPage(rows: readonly StoredMessage[]): boolean {
+  if (rows.length === feedPageRows) return false;
+  const characters = rows.reduce(
+    (sum, { body }) => sum + ('text' in body ? body.text : body.envelope).length,
+    0,
+  );
+  return characters + maxEnvelopeBytes <= feedPage.characters;
 }
 
 // Functions, so that the type checker does not believe that `state` stays what it was across an await.

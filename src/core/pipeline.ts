@@ -75,7 +75,7 @@ export function inputError(error: z.ZodError): ChatError {
     const field = issue.keys[0] ?? '';
     return new ChatError('invalid', `${shown(field)}: there is no such field here`, { field: shown(field) });
   }
-  const field = issue.path.map(String).join('.');
+  const field = issue.path.map((part) => shown(String(part))).join('.');
   const isTooLarge = issue.code === 'custom' && issue.params?.tooLarge === true;
   const message = field === '' ? issue.message : `${field}: ${issue.message}`;
   return new ChatError(isTooLarge ? 'too-large' : 'invalid', message, field === '' ? {} : { field });
@@ -108,7 +108,12 @@ function namedUser(params: unknown): string | undefined {
   return typeof name === 'string' ? shown(name) : undefined;
 }
 
+/** What could forge a line, move a cursor or turn text around; JSON escapes only some of it (ASVS 16.4.1). */
+const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
 /** A stranger's text, safe in a line of ours. */
 function shown(text: string): string {
-  return JSON.stringify(text.slice(0, 64)).slice(1, -1);
+  return JSON.stringify(text.slice(0, 64))
+    .slice(1, -1)
+    .replace(unsafe, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

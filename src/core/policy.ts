@@ -60,8 +60,12 @@ export const maxEnvelopeBytes = 65_536;
 export const maxLineBytes = 131_072;
 /** What may wait to be written to one reader before its live stream is cut (protocol). */
 export const maxQueuedBytes = 1_048_576;
-/** Messages read at once when a reader is fed from the store: at most 1.6 MB of text, so memory per reader is bounded. */
+/** Messages read at once when a reader is fed from the store, or asks for a page of history. */
 export const feedPageRows = 100;
+/** … and what they may hold together, in characters: envelopes are larger than texts, of which a page of history takes 100. */
+export const maxPageCharacters = feedPageRows * maxTextBytes;
+/** What a reader is fed at once, in characters, and of how many conversations at a time: together no more than may wait for it. */
+export const feedPage = { characters: 131_072, atOnce: 8 } as const;
 /** Answered rows in one listing or history page. */
 export const maxPageRows = 1_000;
 /** A name or label that a client gives (device label, idempotency key), in characters. */

@@ -596,6 +596,78 @@ describe('a slow reader', () => {
     expect(bob.told('caught-up')).toHaveLength(1);
   });
 
+  it('of many conversations at once is given no more than may wait, and then everything', async () => {
+    const t = await openChat({ policy: { messagesPerSecond: 0 } });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const reading = await loggedIn(t, 'alice');
+    const text = 'x'.repeat(16_000);
+    const rooms = range(1, 20).map((index) => `#r${index}`);
+    for (const room of rooms) {
+      await t.call(alice, 'room.create', { room });
+      for (let one = 0; one < 9; one++) await t.call(alice, 'message.send', { to: room, text });
+    }
+    reading.isSlow = true;
+    await t.call(reading, 'conversation.follow', { last: 100 });
+    await t.quiet();
+    expect(reading.mostQueued).toBeGreaterThan(maxQueuedBytes / 2);
+    expect(reading.mostQueued).toBeLessThan(maxQueuedBytes + 20_000);
+    // What is said meanwhile waits in the store, and each conversation has its turn: none is through before the others begin.
+    for (const room of rooms) await t.call(alice, 'message.send', { to: room, text });
+    await t.quiet();
+    expect(reading.mostQueued).toBeLessThan(maxQueuedBytes + 20_000);
+    reading.drain();
+    await t.quiet();
+    reading.drain();
+    await t.quiet();
+    expect(rooms.filter((room) => reading.seqs(room).length > 0)).toHaveLength(20);
+    for (let one = 0; one < 20; one++) {
+      reading.drain();
+      await t.quiet();
+    }
+    expect(reading.mostQueued).toBeLessThan(maxQueuedBytes + 20_000);
+    for (const room of rooms) expect([room, reading.seqs(room)]).toEqual([room, range(1, 10)]);
+  });
+
+  it('of many live conversations is given one message more than fits, not one of each', async () => {
+    const t = await openChat({ policy: { messagesPerSecond: 0 } });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const reading = await loggedIn(t, 'alice');
+    const rooms = range(1, 5).map((index) => `#r${index}`);
+    for (const room of rooms) await t.call(alice, 'room.create', { room });
+    await t.call(reading, 'conversation.follow', {});
+    await t.quiet();
+    const text = 'x'.repeat(16_000);
+    Object.assign(reading, { isSlow: true, queuedBytes: maxQueuedBytes });
+    for (const room of rooms) await t.call(alice, 'message.send', { to: room, text });
+    await t.quiet();
+    expect(reading.mostQueued).toBeLessThan(maxQueuedBytes + 20_000);
+    expect(reading.told('message')).toHaveLength(1);
+    expect(reading.told('lagging')).toHaveLength(5);
+    reading.isSlow = false;
+    reading.drain();
+    await t.quiet();
+    for (const room of rooms) expect(reading.seqs(room)).toEqual([1]);
+    expect(reading.told('caught-up')).toHaveLength(5);
+  });
+
+  it('that leaves while many conversations wait for their turn is forgotten', async () => {
+    const t = await openChat({ policy: { messagesPerSecond: 0 } });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const reading = await loggedIn(t, 'alice');
+    for (const index of range(1, 20)) await t.call(alice, 'room.create', { room: `r${index}` });
+    for (const index of range(1, 20)) await t.call(alice, 'message.send', { to: `#r${index}`, text: 'x' });
+    Object.assign(reading, { isSlow: true, queuedBytes: 1 });
+    await t.call(reading, 'conversation.follow', { last: 100 });
+    await t.quiet();
+    reading.leave();
+    await t.quiet();
+    expect(reading.told()).toEqual([]);
+    expect(t.failures).toEqual([]);
+  });
+
   it('at exactly 1 MiB does not lag yet', async () => {
     const t = await openChat();
     await register(t, 'alice');

@@ -23,6 +23,8 @@ describe('a call', () => {
       ['constructor', 'constructor'],
       ['a\r\nb\u001b', 'a\\r\\nb\\u001b'],
       ['x'.repeat(1_000), 'x'.repeat(64)],
+      ['a\u202eb\u2028c\u2029d\u{e0041}\u007f', 'a\\u{202e}b\\u{2028}c\\u{2029}d\\u{e0041}\\u{7f}'],
+      [`${'x'.repeat(63)}\u{1f600}`, `${'x'.repeat(63)}\\ud83d`],
     ] as const;
     for (const [name, shown] of table) {
       expect(await refusal(t.send(peer(), name, {}))).toEqual({
@@ -32,6 +34,24 @@ describe('a call', () => {
     }
     expect(t.audit).toEqual([]);
     expect(t.failures).toEqual([]);
+  });
+
+  it('is told which field does not fit, also when its name is a stranger’s', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const cursors = { [`\u202e\n${'x'.repeat(100)}`]: -1 };
+    const { field, message } = await refusal(t.send(alice, 'conversation.follow', { cursors }));
+    expect(field).toBe(`cursors.\\u{202e}\\n${'x'.repeat(62)}`);
+    expect(message.startsWith(`${field}: `)).toBe(true);
+  });
+
+  it('overlaps with others of its connection only where its answer is small', async () => {
+    const { chat } = await openChat();
+    const overlapping = operations.map(({ name }) => name).filter((name) => chat.overlaps(name));
+    expect(overlapping).toEqual(['account.me', 'message.send', 'ping']);
+    // What is refused at once is a small answer too.
+    expect(chat.overlaps('nothing.like-it')).toBe(true);
   });
 
   it('that needs a session is refused without one, before its input is looked at', async () => {
@@ -150,11 +170,13 @@ describe('a call', () => {
     await t.call(alice, 'room.create', { room: 'tea' });
     await refusal(t.call(alice, 'room.create', { room: 'tea' }));
     await refusal(t.send(peer(), 'account.register', { username: 'x\r\nforged'.padEnd(100, 'y') }));
+    await refusal(t.send(peer(), 'account.register', { username: 'a\u202etxt\u2028b\u2029\u{e0041}' }));
     await refusal(t.send(peer(), 'room.join', { room: 'tea' }));
     expect(t.audit.map(({ operation, user, outcome }) => [operation, user, outcome])).toEqual([
       ['room.create', 'alice', 'ok'],
       ['room.create', 'alice', 'conflict'],
       ['account.register', `x\\r\\nforged${'y'.repeat(55)}`, 'invalid'],
+      ['account.register', 'a\\u{202e}txt\\u{2028}b\\u{2029}\\u{e0041}', 'invalid'],
       ['room.join', undefined, 'unauthenticated'],
     ]);
   });

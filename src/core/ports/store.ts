@@ -61,7 +61,10 @@ export interface Store {
   }): Promise<ConversationView | ConversationRefusal>;
   /** Every conversation of `userId`: the rooms it is in (the lobby too) and its direct ones. */
   conversations(query: { userId: UserId }): Promise<ConversationView[]>;
-  /** Messages with `after < seq < before` in order of seq: the first `limit`, or with `newest` the last `limit`. */
+  /**
+   * Messages with `after < seq < before` in order of seq: the first `limit`, or with `newest` the last `limit`. It stops before
+   * the one whose body would take them beyond `maxCharacters`, but never before the first that it reads.
+   */
   messages(query: MessageQuery): Promise<StoredMessage[]>;
   /** The seq after which reading starts: before the first message sent at or after `since`, after message `id`, or before the last `last`. `undefined` when `id` is not in this conversation. */
   startingSeq(query: { conversation: ConversationId; from: StartingPoint }): Promise<number | undefined>;
@@ -166,6 +169,8 @@ export interface MessageQuery {
   readonly before?: number;
   readonly limit: number;
   readonly newest?: boolean;
+  /** In UTF-16 units of their bodies; without bound when left out. */
+  readonly maxCharacters?: number;
 }
 
 /** Where a reader begins. */

@@ -337,6 +337,26 @@ export function examineMessages(on: Examined): void {
       expect(await page({ after: 9, limit: 9, newest: true })).toEqual([10]);
     });
 
+    test('a page holds what fits into its characters, from the end it begins at, and one message at least', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const bodies = [{ text: 'aaaa' }, { envelope: 'bbbb' }, { text: 'c'.repeat(20) }, { text: 'éé' }];
+      const outcomes = [];
+      for (const body of bodies) outcomes.push(await send(alice, inRoom('lobby'), { body }));
+      const conversation = outcomes[0]?.conversation ?? (0 as ConversationId);
+      const page = async (maxCharacters: number, other: { after?: number; newest?: boolean } = {}) =>
+        (await on.store.messages({ conversation, limit: 10, maxCharacters, ...other })).map(({ seq }) => seq);
+      expect(await page(8)).toEqual([1, 2]);
+      expect(await page(7)).toEqual([1]);
+      expect(await page(0)).toEqual([1]);
+      expect(await page(28)).toEqual([1, 2, 3]);
+      expect(await page(27)).toEqual([1, 2]);
+      expect(await page(30)).toEqual([1, 2, 3, 4]);
+      expect(await page(1, { after: 2 })).toEqual([3]);
+      expect(await page(0, { after: 4 })).toEqual([]);
+      expect(await page(22, { newest: true })).toEqual([3, 4]);
+      expect(await page(21, { newest: true })).toEqual([4]);
+    });
+
     test('a conversation that is not there has no messages', async () => {
       expect(await on.store.messages({ conversation: 99 as ConversationId, limit: 10 })).toEqual([]);
     });

@@ -99,8 +99,8 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
     call: (peer, name, params) => chat.call(peer, name, params) as never,
     send: (peer, name, params) => chat.call(peer, name, params),
     async quiet() {
-      // A store answers in order: what was asked before this is answered; three times, for what it leads to.
-      for (let round = 0; round < 3; round++) {
+      // A store answers in order: what was asked before this is answered; many times, for what it leads to.
+      for (let round = 0; round < 8; round++) {
         await real.existingSessions([]);
         await turnOver();
       }

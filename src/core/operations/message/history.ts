@@ -2,16 +2,21 @@ import { z } from 'zod';
 import { conversationName } from '../../model/conversation-name.ts';
 import { instantText } from '../../model/instant.ts';
 import { operation } from '../../operation.ts';
+import { maxPageCharacters } from '../../policy.ts';
 import { refused } from '../conversation/refused.ts';
 import { conversation, historyLimit, message, seq } from '../shapes.ts';
 
-/** A page of a conversation in order of seq, strictly between `after` and `before`: the first rows, or the newest ones. */
+/**
+ * A page of a conversation in order of seq, strictly between `after` and `before`: the first rows, or the newest ones. It has
+ * fewer than `limit` when they are large.
+ */
 export const history = operation({
   name: 'message.history',
   access: 'session',
   cost: 'none',
   audited: false,
-  overlaps: true,
+  // Each answer may be large: the next is made when there is room for it.
+  overlaps: false,
   input: z.strictObject({
     to: conversation,
     after: seq.optional(),
@@ -27,6 +32,7 @@ export const history = operation({
       conversation: view.id,
       limit,
       newest,
+      maxCharacters: maxPageCharacters,
       ...(after === undefined ? {} : { after }),
       ...(before === undefined ? {} : { before }),
     });

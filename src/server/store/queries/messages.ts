@@ -136,7 +136,7 @@ function* repeated({ senderId, key }: NewMessage): Query<AppendOutcome | undefin
 export function* messages(query: MessageQuery): Query<StoredMessage[]> {
   const { conversation: id, after = 0, before = Number.MAX_SAFE_INTEGER, limit, newest = false } = query;
   const found = yield* rows(newest ? newestFirst : oldestFirst, { id, after, before, limit });
-  const page = found.map((row) => ({
+  const page = found.slice(0, fitting(found, query.maxCharacters)).map((row) => ({
     seq: row.seq,
     id: row.id as MessageId,
     sender: row.username as Username,
@@ -144,6 +144,19 @@ export function* messages(query: MessageQuery): Query<StoredMessage[]> {
     body: bodyOf(row),
   }));
   return newest ? page.reverse() : page;
+}
+
+/** How many of these rows have bodies of `maxCharacters` together; one at least. */
+function fitting(
+  found: readonly { body: string | null; envelope: string | null }[],
+  maxCharacters = Number.POSITIVE_INFINITY,
+): number {
+  let characters = 0;
+  for (const [index, { body, envelope }] of found.entries()) {
+    characters += (body ?? envelope ?? '').length;
+    if (characters > maxCharacters) return Math.max(1, index);
+  }
+  return found.length;
 }
 
 function* audience(id: number): Query<Audience> {
