@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands/index.ts';
-import { chat, type Outcome, type Person, Running, type ServerProcess, World } from './support/server.ts';
+import { chat, type Outcome, type Person, type ServerProcess, World } from './support/server.ts';
 
 /**
  * A command line of every client command, that can be run any number of times and ends with 0; the talk of most is
@@ -79,7 +79,8 @@ afterAll(async () => {
 });
 
 function runIn(surrounding: Surrounding, argv: readonly string[]): Promise<Outcome> {
-  return new Running(['-c', surroundings[surrounding], 'bash', chat, ...argv], alice.env, '', 'bash').ended;
+  const command = ['-c', surroundings[surrounding], 'bash', chat, ...argv];
+  return world.start(command, alice.env, '', { program: 'bash' }).ended;
 }
 
 /** Runs the command line of `path`, with what it needs each time done before. */
@@ -163,7 +164,11 @@ describe('chat send', () => {
     const input = Array.from({ length: 500 }, (_, index) => `line ${index}\n`).join('');
     const snippet = `exec 3> >(true); wait $!; "$@" >&3 3>&-`;
     const argv = ['-c', snippet, 'bash', chat, 'send', '#lines', '--lines', '-o', 'json'];
-    expect(await new Running(argv, bob.env, input, 'bash').ended).toEqual({ code: 0, out: '', err: '' });
+    expect(await world.start(argv, bob.env, input, { program: 'bash' }).ended).toEqual({
+      code: 0,
+      out: '',
+      err: '',
+    });
     expect((await bob.json(['tail', '#lines', '--since', 'all', '--once'])).length).toBe(500);
   });
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { spawn } from '@lydell/node-pty';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { chat, Running, World } from './support/server.ts';
+import { chat, World } from './support/server.ts';
 
 async function worldWithAlice() {
   const world = new World();
@@ -40,9 +40,9 @@ describe('SIGHUP', () => {
   });
 
   it('ends nothing that was started by nohup, which SIGTERM still ends', async () => {
-    const { alice } = await worldWithAlice();
+    const { world, alice } = await worldWithAlice();
     const argv = [chat, 'tail', '#lobby', '-n', '0', '-o', 'json', '--verbose'];
-    const tail = new Running(argv, alice.env, '', 'nohup');
+    const tail = world.start(argv, alice.env, '', { program: 'nohup' });
     await tail.says(/following/);
     tail.child.kill('SIGHUP');
     await alice.succeed(['send', 'still there?']);
@@ -51,10 +51,13 @@ describe('SIGHUP', () => {
   });
 
   it('is not made deaf for what tail --exec starts', async () => {
-    const { alice } = await worldWithAlice();
+    const { world, alice } = await worldWithAlice();
     await alice.succeed(['send', 'hello']);
     const argv = [chat, 'tail', '--own', '--once', '--exec', 'echo "$CHAT_NOHUP"'];
-    expect(await new Running(argv, alice.env, '', 'nohup').ended).toMatchObject({ code: 0, out: '\n' });
+    expect(await world.start(argv, alice.env, '', { program: 'nohup' }).ended).toMatchObject({
+      code: 0,
+      out: '\n',
+    });
   });
 
   it('leaves a server running, which says so, and SIGTERM ends it in order', async () => {

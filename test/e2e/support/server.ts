@@ -17,7 +17,15 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** A process of `chat`, or of another `program`, whose lines are waited for one by one. */
+/** How a process differs from a `chat` in this directory. */
+export interface ProcessOptions {
+  readonly program?: string;
+  readonly cwd?: string;
+  /** True: a signal reaches what it has started too. */
+  readonly isGroup?: boolean;
+}
+
+/** A process of `chat`, or of another program, whose lines are waited for one by one. */
 export class Running {
   readonly child: ChildProcess;
   out = '';
@@ -25,10 +33,17 @@ export class Running {
   /** When the process has ended and all its words were read. */
   readonly ended: Promise<Outcome>;
   readonly #lines: AsyncIterator<string>;
+  readonly #isGroup: boolean;
   #errWaiters: Array<() => void> = [];
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv, input?: string | Uint8Array, program = chat) {
-    const child = spawn(program, args, { env, stdio: 'pipe' });
+  constructor(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv,
+    input?: string | Uint8Array,
+    { program = chat, cwd, isGroup = false }: ProcessOptions = {},
+  ) {
+    const child = spawn(program, args, { env, stdio: 'pipe', cwd, detached: isGroup });
+    this.#isGroup = isGroup;
     this.child = child;
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     child.stdout.on('data', (chunk) => {
@@ -74,7 +89,16 @@ export class Running {
 
   /** Sends a signal and waits for the end. */
   kill(signal: NodeJS.Signals): Promise<Outcome> {
-    this.child.kill(signal);
+    const { pid } = this.child;
+    if (this.#isGroup && pid !== undefined) {
+      try {
+        process.kill(-pid, signal);
+      } catch {
+        // All of it has ended.
+      }
+    } else {
+      this.child.kill(signal);
+    }
     return this.ended;
   }
 
@@ -96,8 +120,13 @@ export class World {
     return join(this.directory, ...names);
   }
 
-  start(args: readonly string[], env: NodeJS.ProcessEnv, input?: string | Uint8Array): Running {
-    const running = new Running(args, env, input);
+  start(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv,
+    input?: string | Uint8Array,
+    options?: ProcessOptions,
+  ): Running {
+    const running = new Running(args, env, input, options);
     this.#running.add(running);
     void running.ended.then(() => this.#running.delete(running));
     return running;
