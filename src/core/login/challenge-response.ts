@@ -10,7 +10,7 @@ import { uuidV7 } from '../random.ts';
 import { mechanism } from './mechanism.ts';
 import { loginOffer } from './offer.ts';
 import { openProven } from './open-session.ts';
-import { askToRaise } from './raises.ts';
+import { askToRaise } from './raise-verifier.ts';
 
 /**
  * The first half of a challenge–response login: takes client-first, answers server-first (security 1.4). A name that does

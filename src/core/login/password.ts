@@ -12,7 +12,7 @@ import {
 } from '../operations/shapes.ts';
 import { mechanism } from './mechanism.ts';
 import { openProven } from './open-session.ts';
-import { raiseShown } from './raises.ts';
+import { raiseShown } from './raise-verifier.ts';
 import { stretchFor } from './stretch-for.ts';
 
 /** Stands in for the name of an e-mail address that belongs to nobody, so that the same work is done for it. */
