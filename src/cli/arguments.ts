@@ -125,7 +125,7 @@ function register(
     let loaded: Command | undefined;
     parser.command({
       command: entry.name,
-      describe: entry.summary,
+      describe: entry.hidden === true ? false : entry.summary,
       builder: async (own: Argv) => {
         loaded = await entry.load();
         tell.loaded(loaded);
@@ -196,7 +196,9 @@ async function parseOnce(
   let help = '';
   let typed: Command | undefined;
   const parser = createParser(columns, forHelp);
-  register(parser, entries, [], forHelp, {
+  // One that no help names is no guess of what was meant either.
+  const typable = entries.filter(({ name, hidden }) => hidden !== true || argv.includes(name));
+  register(parser, typable, [], forHelp, {
     loaded: (command) => {
       typed = command;
     },
@@ -239,7 +241,8 @@ export async function parseCommandLine(
   if (raw.version === true) return { kind: 'version', raw };
   if (words.length > 0) {
     const word = unshield(String(words[0]));
-    const hint = await didYouMean(word, [...entries.map(({ name }) => name), 'help']);
+    const known = entries.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
+    const hint = await didYouMean(word, [...known, 'help']);
     throw usageError(`unknown command ${JSON.stringify(word)}${hint} (see chat --help)`);
   }
   return {

@@ -11,6 +11,8 @@ export interface CommandContext {
   /** Where the settings come from, and what does not fit in them. */
   readonly configuration: Configuration;
   readonly output: Output;
+  /** Every command there is. */
+  readonly commands: readonly CommandEntry[];
   /** Aborts when the process is asked to end, and when the run is over. */
   readonly signal: AbortSignal;
 }
@@ -22,6 +24,22 @@ export interface CommandArguments<T extends OptionTable = OptionTable> {
   readonly operands: readonly string[];
 }
 
+/**
+ * What a word of a command is, so that a shell can complete it: a name that the server or this machine knows, a file,
+ * one of a few words, or text that nobody can guess.
+ */
+export type OperandKind = 'conversation' | 'room' | 'user' | 'context' | 'file' | 'text' | readonly string[];
+
+/** The words besides flags that a command takes. */
+export interface Operands {
+  readonly min: number;
+  readonly max: number;
+  /** What they are called when one is missing. */
+  readonly names: string;
+  /** What they are, by place; the last one stands for all that follow. Left out: text. */
+  readonly complete?: readonly OperandKind[];
+}
+
 /** One subcommand as data: its flags, its help, and what it does. */
 export interface Command<T extends OptionTable = OptionTable> {
   /** How it is typed, one line a form, without `chat`. */
@@ -29,8 +47,7 @@ export interface Command<T extends OptionTable = OptionTable> {
   /** What it does, for its help. */
   readonly description: string;
   readonly options: T;
-  /** How many words besides flags it takes, and what they are called when one is missing. */
-  readonly operands: { readonly min: number; readonly max: number; readonly names: string };
+  readonly operands: Operands;
   /** A command line and what it does. */
   readonly examples: readonly (readonly [commandLine: string, what: string])[];
   readonly subcommands?: readonly CommandEntry[];
@@ -51,6 +68,8 @@ export interface Command<T extends OptionTable = OptionTable> {
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
+  /** True for one that programs call: no help names it, and no shell offers it. */
+  readonly hidden?: boolean;
   load(): Promise<Command>;
 }
 

@@ -91,6 +91,7 @@ export async function run(
       settings,
       configuration,
       output: createOutput(host, settings),
+      commands: list,
       signal: ending.signal,
     };
     const signalled = new Promise<never>((_resolve, reject) => {

@@ -18,6 +18,8 @@ export interface TextOption extends OptionBase {
   readonly type: 'text';
   /** What stands for the value in help. */
   readonly value: string;
+  /** What a shell may offer for the value: files, names of contexts, a few words; nothing when left out. */
+  readonly complete?: 'file' | 'context' | readonly string[];
 }
 
 /** A flag with one of a few words. */

@@ -14,6 +14,7 @@ export const passwordOptions = {
   'password-file': {
     type: 'text',
     value: 'FILE',
+    complete: 'file',
     describe: 'read the password from a file, less one trailing newline',
   },
   password: {

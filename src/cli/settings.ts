@@ -18,6 +18,7 @@ export const globalOptions = {
   context: {
     type: 'text',
     value: 'NAME',
+    complete: 'context',
     env: 'CHAT_CONTEXT',
     describe: 'which saved server and login to use (see chat context); default "default"',
   },
@@ -59,6 +60,7 @@ export const globalOptions = {
   config: {
     type: 'text',
     value: 'FILE',
+    complete: 'file',
     env: 'CHAT_CONFIG',
     describe: 'the settings file to read instead of your own (see chat config)',
   },

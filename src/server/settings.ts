@@ -291,7 +291,13 @@ export type SettingName = keyof typeof settings;
 /** A flag as a command line declares it: text is checked by `readConfig`, so that each setting has one reader. */
 export type ServeOption =
   | { readonly type: 'flag'; readonly describe: string }
-  | { readonly type: 'text'; readonly value: string; readonly describe: string };
+  | {
+      readonly type: 'text';
+      readonly value: string;
+      readonly describe: string;
+      /** What a shell may offer for the value. */
+      readonly complete?: 'file' | readonly string[];
+    };
 
 /** The flags of `serve` by their long names; what was typed goes to `readConfig` as it is. */
 export const serveOptions: Readonly<Record<string, ServeOption>> = Object.fromEntries(
@@ -303,7 +309,13 @@ function option(setting: Setting): ServeOption {
     return { type: 'flag', describe: `${setting.help} (${setting.variable})` };
   }
   const notes = [`default ${setting.fallback}`, ...(isLimit(setting) ? ['0 is off'] : []), setting.variable];
-  return { type: 'text', value: placeholder(setting), describe: `${setting.help} (${notes.join('; ')})` };
+  return {
+    type: 'text',
+    value: placeholder(setting),
+    describe: `${setting.help} (${notes.join('; ')})`,
+    ...(setting.kind === 'path' ? { complete: 'file' } : {}),
+    ...(setting.kind === 'choice' ? { complete: setting.choices } : {}),
+  };
 }
 
 /** True for a number whose 0 switches it off. */

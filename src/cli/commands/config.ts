@@ -5,7 +5,7 @@ import { editFile } from '../edit-file.ts';
 import { exitCodes, exitOk } from '../exit-codes.ts';
 import { usageError } from '../options.ts';
 import { originText } from '../origin.ts';
-import { checkSetting, clientKeys, globalOptions, type SettingKey } from '../settings.ts';
+import { checkSetting, clientKeys, globalOptions, type SettingKey, settingKeys } from '../settings.ts';
 import { replaceSharedFile } from '../state-directory.ts';
 import { tableLines } from '../table.ts';
 
@@ -101,7 +101,7 @@ const set = command({
     'Sets a key in your own settings file, which is made when there is none; every other line stays as it is. ' +
     'VALUE is checked as the flag is; a switch takes true or false.',
   options: {},
-  operands: { min: 2, max: 2, names: 'KEY and VALUE' },
+  operands: { min: 2, max: 2, names: 'KEY and VALUE', complete: [settingKeys, 'text'] },
   examples: [['chat config set server chat.example.org:8080', 'for every command from now on']],
   settings: 'with-problems',
   async run({ operands: [given = '', value = ''] }, context) {
@@ -114,7 +114,7 @@ const unset = command({
   usage: ['config unset KEY'],
   description: 'Takes a key out of your own settings file, also one that does not belong there.',
   options: {},
-  operands: { min: 1, max: 1, names: 'KEY' },
+  operands: { min: 1, max: 1, names: 'KEY', complete: [settingKeys] },
   examples: [['chat config unset server', 'back to the default']],
   settings: 'with-problems',
   run: ({ operands: [key = ''] }, context) => change(context, key, undefined),

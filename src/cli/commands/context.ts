@@ -71,7 +71,7 @@ const save = command({
     'Saves a server under a name: the one of --server, otherwise the one that is in use now. Saving a name again changes its server. ' +
     'A login belongs to the name and the server both: chat login --context NAME makes one.',
   options: {},
-  operands: { min: 1, max: 1, names: 'NAME' },
+  operands: { min: 1, max: 1, names: 'NAME', complete: ['context'] },
   examples: [['chat context save work --server chat.example.org:8080', 'then: chat login --context work']],
   async run({ operands }, context) {
     const name = parseContextName('NAME', operands[0] ?? '');
@@ -92,7 +92,7 @@ const select = command({
   usage: ['context select NAME'],
   description: `Makes a context the one that commands use when neither --context nor CHAT_CONTEXT says otherwise; "${defaultContext}" is always there.`,
   options: {},
-  operands: { min: 1, max: 1, names: 'NAME' },
+  operands: { min: 1, max: 1, names: 'NAME', complete: ['context'] },
   examples: [['chat context select work', 'from now on']],
   async run({ operands }, context) {
     const name = parseContextName('NAME', operands[0] ?? '');
@@ -143,7 +143,7 @@ const rm = command({
     'Removes a context and its saved logins. The sessions live on at the server until they end by themselves: chat logout --context NAME ' +
     'ends one. When there is a login it asks, and in a script it wants --yes.',
   options: { yes: { type: 'flag', describe: 'forget its saved logins too, without asking' } },
-  operands: { min: 1, max: 1, names: 'NAME' },
+  operands: { min: 1, max: 1, names: 'NAME', complete: ['context'] },
   examples: [['chat logout --context work && chat context rm work', 'nothing is left behind']],
   async run({ options, operands }, context) {
     const { host, output, configuration } = context;

@@ -56,4 +56,15 @@ export const commands: readonly CommandEntry[] = [
     summary: 'find out why something does not work',
     load: async () => (await import('./doctor.ts')).doctor,
   },
+  {
+    name: 'completion',
+    summary: 'print the script for Tab in a shell',
+    load: async () => (await import('./completion.ts')).completion,
+  },
+  {
+    name: 'complete',
+    summary: 'print what could stand at the cursor',
+    hidden: true,
+    load: async () => (await import('./complete.ts')).complete,
+  },
 ];

@@ -12,7 +12,7 @@ export const join = command({
   options: {
     create: { type: 'flag', describe: 'make the room when there is none of that name' },
   },
-  operands: { min: 1, max: 1, names: 'ROOM' },
+  operands: { min: 1, max: 1, names: 'ROOM', complete: ['room'] },
   examples: [['chat join ops --create', 'joins #ops, made if need be']],
   async run({ options, operands }, context) {
     const name = conversationName({ kind: 'room', room: parseRoomName(operands[0] ?? '', 'ROOM') });

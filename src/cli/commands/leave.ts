@@ -8,7 +8,7 @@ export const leave = command({
   usage: ['leave ROOM'],
   description: "Leaves a room, which may be written '#ops' or ops.",
   options: {},
-  operands: { min: 1, max: 1, names: 'ROOM' },
+  operands: { min: 1, max: 1, names: 'ROOM', complete: ['room'] },
   examples: [['chat leave ops', 'leaves #ops']],
   async run({ operands }, context) {
     const name = conversationName({ kind: 'room', room: parseRoomName(operands[0] ?? '', 'ROOM') });

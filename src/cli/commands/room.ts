@@ -10,7 +10,7 @@ const members = command({
   usage: ['room members ROOM'],
   description: 'Prints who is in a room, one name a line. With -o json also whether they are online.',
   options: {},
-  operands: { min: 1, max: 1, names: 'ROOM' },
+  operands: { min: 1, max: 1, names: 'ROOM', complete: ['room'] },
   examples: [["chat room members '#ops'", 'who is in #ops']],
   async run({ operands }, context) {
     const room = conversationName({ kind: 'room', room: parseRoomName(operands[0] ?? '', 'ROOM') });

@@ -20,6 +20,7 @@ const options = {
   file: {
     type: 'text',
     value: 'FILE',
+    complete: 'file',
     describe: 'take the text from a file instead of the arguments or stdin',
   },
   lines: { type: 'flag', describe: 'one message a line, over one connection; empty lines are skipped' },
@@ -126,7 +127,7 @@ export const send = command({
     'With --outbox a message that cannot be sent now is kept on this machine; 0 still means stored on the server. ' +
     'With --lines an input that turns bad ends it with exit 2 after the lines before were stored. Nothing is printed but with -o json.',
   options,
-  operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '' },
+  operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '', complete: ['conversation', 'text'] },
   examples: [
     ["chat send '@alice' lunch?", 'a private message'],
     ["make 2>&1 | tail -1 | chat send '#ops'", 'the text from a pipe'],

@@ -15,6 +15,7 @@ const ownOptions = {
   config: {
     type: 'text',
     value: 'FILE',
+    complete: 'file',
     env: 'CHAT_SERVE_CONFIG',
     describe:
       'the settings file; otherwise your server.yaml, then that of this machine (see chat serve --check)',

@@ -132,7 +132,7 @@ export const tail = command({
     '--exec: CMD is run by sh -c (Windows: cmd.exe). A text with a NUL is in the JSON on stdin only. When tail is to ' +
     'end, a command that runs gets SIGTERM, and SIGKILL after 5 s.',
   options,
-  operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '' },
+  operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '', complete: ['conversation'] },
   handlesSignals: true,
   examples: [
     ["chat tail '#ops' -n 20", 'the last 20 messages, then live ones'],
