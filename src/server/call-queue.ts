@@ -1,6 +1,7 @@
 /** One call that waits for its turn. */
 interface Waiting {
   readonly overlaps: boolean;
+  readonly size: number;
   readonly start: () => Promise<void>;
 }
 
@@ -8,6 +9,8 @@ interface Waiting {
 export interface CallQueueParts {
   /** Calls that may be running or waiting at once; 0 for no bound. */
   readonly maxInFlight: number;
+  /** What may wait before no further call is taken, in units of `add`'s `size`; 0 for no bound. */
+  readonly maxWaiting: number;
   /** False while no further call may begin: its answer would only wait (a reader that does not read). */
   readonly mayStart: () => boolean;
   /** Called after each call that ended: there may be room again, or nothing left to do. */
@@ -23,6 +26,8 @@ export interface CallQueueParts {
 export class CallQueue {
   readonly #parts: CallQueueParts;
   readonly #waiting: Waiting[] = [];
+  /** The sizes of those that wait. */
+  #waitingSize = 0;
   #running = 0;
   #isAlone = false;
 
@@ -32,7 +37,8 @@ export class CallQueue {
 
   /** True when no further call should be taken from the wire. */
   get isFull(): boolean {
-    const { maxInFlight } = this.#parts;
+    const { maxInFlight, maxWaiting } = this.#parts;
+    if (maxWaiting !== 0 && this.#waitingSize >= maxWaiting) return true;
     return maxInFlight !== 0 && this.#running + this.#waiting.length >= maxInFlight;
   }
 
@@ -41,18 +47,23 @@ export class CallQueue {
     return this.#running === 0 && this.#waiting.length === 0;
   }
 
-  /** Starts a call now or when its turn comes; `start` answers by itself and never rejects. */
-  add(overlaps: boolean, start: () => Promise<void>): void {
-    if (this.#waiting.length === 0 && this.#mayRun(overlaps)) this.#run(overlaps, start);
-    else this.#waiting.push({ overlaps, start });
+  /** Starts a call now or when its turn comes; `start` answers by itself and never rejects. `size` is what it holds until then. */
+  add(overlaps: boolean, size: number, start: () => Promise<void>): void {
+    if (this.#waiting.length === 0 && this.#mayRun(overlaps)) {
+      this.#run(overlaps, start);
+      return;
+    }
+    this.#waiting.push({ overlaps, size, start });
+    this.#waitingSize += size;
   }
 
   /** Starts what may start; to be called when `mayStart` may have become true. */
   advance(): void {
     let count = 0;
-    for (const { overlaps, start } of this.#waiting) {
+    for (const { overlaps, size, start } of this.#waiting) {
       if (!this.#mayRun(overlaps)) break;
       count += 1;
+      this.#waitingSize -= size;
       this.#run(overlaps, start);
     }
     if (count > 0) this.#waiting.splice(0, count);
@@ -61,6 +72,7 @@ export class CallQueue {
   /** Forgets what has not begun: nobody is left to answer to. */
   clear(): void {
     this.#waiting.length = 0;
+    this.#waitingSize = 0;
   }
 
   #mayRun(overlaps: boolean): boolean {

@@ -7,21 +7,22 @@ interface Running {
   end(): Promise<void>;
 }
 
-function queueing(options: { maxInFlight?: number; mayStart?: () => boolean } = {}) {
+function queueing(options: { maxInFlight?: number; maxWaiting?: number; mayStart?: () => boolean } = {}) {
   const running: Running[] = [];
   const started: string[] = [];
   const failures: unknown[] = [];
   let ended = 0;
   const queue = new CallQueue({
     maxInFlight: options.maxInFlight ?? 0,
+    maxWaiting: options.maxWaiting ?? 0,
     mayStart: options.mayStart ?? (() => true),
     onEnded: () => {
       ended += 1;
     },
     onFailure: (error) => failures.push(error),
   });
-  const add = (name: string): void => {
-    queue.add(name.startsWith('o'), () => {
+  const add = (name: string, size = 1): void => {
+    queue.add(name.startsWith('o'), size, () => {
       started.push(name);
       return new Promise((resolve) => {
         running.push({
@@ -39,6 +40,23 @@ function queueing(options: { maxInFlight?: number; mayStart?: () => boolean } = 
 }
 
 describe('the call queue', () => {
+  it('is full when what waits is as large as may be, whatever runs, and has room when it has begun', async () => {
+    const { queue, add, end } = queueing({ maxWaiting: 10 });
+    add('x1', 1_000);
+    expect(queue.isFull).toBe(false);
+    add('o2', 6);
+    add('o3', 3);
+    expect(queue.isFull).toBe(false);
+    add('o4', 1);
+    expect(queue.isFull).toBe(true);
+    await end('x1');
+    expect(queue.isFull).toBe(false);
+    add('x5', 10);
+    expect(queue.isFull).toBe(true);
+    queue.clear();
+    expect(queue.isFull).toBe(false);
+  });
+
   it('runs overlapping calls beside each other', () => {
     const { add, started } = queueing();
     for (const name of ['o1', 'o2', 'o3']) add(name);
@@ -118,7 +136,7 @@ describe('the call queue', () => {
   it('goes on after a call that rejected', async () => {
     const { queue, add, failures, started } = queueing();
     const error = new Error('a bug');
-    queue.add(false, () => Promise.reject(error));
+    queue.add(false, 1, () => Promise.reject(error));
     add('x2');
     await turn();
     expect([failures, started]).toEqual([[error], ['x2']]);

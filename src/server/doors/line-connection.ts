@@ -39,6 +39,8 @@ export class LineConnection implements OpenDoor {
   /** Whole lines that wait for room, and where the next one begins. */
   #lines = '';
   #next = 0;
+  /** Of the line that is being taken, in UTF-16 units. */
+  #lineLength = 0;
   #badLines = 0;
   #lastCallAt = Date.now();
   /** Set when no further line is taken: by the peer's end, a fatal mistake, or a shutdown. */
@@ -66,6 +68,7 @@ export class LineConnection implements OpenDoor {
     this.#reader = new LineReader(limits.maxLineBytes);
     this.#queue = new CallQueue({
       maxInFlight: limits.maxPipelined,
+      maxWaiting: limits.maxQueuedBytes,
       mayStart: () => !this.connection.isCongested,
       onEnded: this.#onCallEnded,
       onFailure,
@@ -94,7 +97,7 @@ export class LineConnection implements OpenDoor {
 
   /** Starts `serve` now or when its turn comes; it answers by itself and never rejects. */
   add(overlaps: boolean, serve: () => Promise<void>): void {
-    this.#queue.add(overlaps, serve);
+    this.#queue.add(overlaps, this.#lineLength, serve);
   }
 
   /** Counts a line that was a request. */
@@ -212,6 +215,7 @@ export class LineConnection implements OpenDoor {
       const line = this.#lines.slice(this.#next, end < 0 ? undefined : end);
       this.#next = end < 0 ? this.#lines.length : end + 1;
       const text = line.endsWith('\r') ? line.slice(0, -1) : line;
+      this.#lineLength = text.length;
       if (text !== '') this.#language?.takeLine(text);
     }
     if (this.connection.isGone) return;
@@ -254,6 +258,8 @@ export class LineConnection implements OpenDoor {
     const { idleBeforeLoginMs } = this.#parts.limits;
     if (idleBeforeLoginMs === 0) return;
     this.#idleTimer = setTimeout(() => {
+      // A clock that was set back by hours must not make anybody wait for it to come round.
+      this.#lastCallAt = Math.min(this.#lastCallAt, Date.now());
       const left = this.connection.session
         ? idleBeforeLoginMs
         : this.#lastCallAt + idleBeforeLoginMs - Date.now();

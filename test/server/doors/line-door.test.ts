@@ -302,6 +302,28 @@ describe('the line door bounds', () => {
     expect(ids(client).length).toBe(5);
   });
 
+  it('how much waits behind a call that takes long: beyond the limit nothing is read', async () => {
+    const { port, calls } = await listening({ limits: { maxQueuedBytes: 1_000 } });
+    const client = await connectClear(port);
+    const waiting = call(2, 'long', { x: 'y'.repeat(400) });
+    const ping = (id: number): string => call(id, 'ping');
+    client.write(call(1, 'long') + waiting + ping(3) + waiting + ping(4) + waiting + ping(5));
+    // A ping is answered as soon as it is read: two calls may wait, and the third is the one too many.
+    await client.lineCount(2);
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect(ids(client)).toEqual([3, 4]);
+    expect(calls.seen).toEqual(['long']);
+    calls.pending[0]?.answer({});
+    await client.lineCount(4);
+    expect(ids(client)).toEqual([3, 4, 1, 5]);
+    for (let done = 1; done < 4; done++) {
+      await until(() => calls.pending.length > done);
+      calls.pending[done]?.answer({});
+    }
+    await client.lineCount(7);
+    expect(ids(client)).toEqual([3, 4, 1, 5, 2, 2, 2]);
+  });
+
   it('what a slow reader lets pile up, without slowing others, and loses nothing', async () => {
     const answer = { text: 'x'.repeat(100_000) };
     const { port, calls } = await listening({ limits: { maxQueuedBytes: 1_000_000 } });
@@ -419,6 +441,19 @@ describe('the line door waits', () => {
     expect(client.frames.at(-1)).toEqual(
       failed(-32_010, 'there was no call and no login within 120 seconds', { code: 'timeout' }),
     );
+  });
+
+  it('no longer than that when the clock is set back by hours', async () => {
+    const { client } = await waiting();
+    await passing(client, 60_000);
+    vi.setSystemTime(Date.now() - 3 * 3_600_000);
+    // The look that was due finds a call that is yet to come, and waits once more.
+    await passing(client, 60_000);
+    expect(client.hasEnded).toBe(false);
+    await passing(client, 119_999);
+    expect(client.hasEnded).toBe(false);
+    vi.advanceTimersByTime(1);
+    await client.ended();
   });
 
   it('for ever after login, as long as pings are answered', async () => {
