@@ -27,8 +27,11 @@ export interface Feed {
    * False, and not started, when its user has left that since `noteLeaving`.
    */
   follow(peer: Peer, conversation: ConversationView, after: number): boolean;
-  /** Remembers what begins for `peer`'s user from now on, until `followAll` says where the rest starts. */
-  holdNew(peer: Peer, taste?: Taste): void;
+  /**
+   * Remembers what begins for `peer`'s user from now on, until `followAll` says where the rest starts. Answers a function for
+   * when that does not come to pass: new conversations are then treated as they were before, those of the meantime too.
+   */
+  holdNew(peer: Peer, taste?: Taste): () => void;
   /**
    * Starts `peer` on these conversations, on what began since `holdNew`, and on each that begins later.
    * Answers those of `starts` that its user has not left since `noteLeaving`.
@@ -97,7 +100,7 @@ interface Reader {
   /** What to do with a conversation that begins: nothing, remember it, or follow it. */
   newOnes: 'ignored' | 'held' | 'followed';
   taste: Taste;
-  held: Start[];
+  held: Map<ConversationId, Start>;
   /** What its user has left since `noteLeaving`. */
   readonly left: Set<ConversationId>;
   /** What this connection does not want to follow, though it follows what begins. */
@@ -243,21 +246,23 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     for (const reader of readersByUser.get(user) ?? []) {
       if (!wants(reader.taste, conversation.ref)) continue;
       if (conversation.ref.kind === 'room') entered(reader, conversation.id);
-      if (reader.newOnes === 'held') reader.held.push({ conversation, after });
-      else if (
-        reader.newOnes === 'followed' &&
-        !reader.followers.has(conversation.id) &&
-        !reader.unwanted.has(conversation.id)
-      ) {
-        start(reader, conversation, after);
+      if (reader.newOnes === 'followed') startWanted(reader, { conversation, after });
+      else if (reader.newOnes === 'held' && !reader.held.has(conversation.id)) {
+        reader.held.set(conversation.id, { conversation, after });
       }
     }
+  }
+
+  function startWanted(reader: Reader, { conversation, after }: Start): void {
+    if (reader.followers.has(conversation.id) || reader.unwanted.has(conversation.id)) return;
+    start(reader, conversation, after);
   }
 
   function stopMember(userId: UserId, conversation: ConversationId): void {
     for (const reader of readers.values()) {
       if (reader.userId !== userId) continue;
       stop(reader, conversation);
+      reader.held.delete(conversation);
       reader.left.add(conversation);
     }
   }
@@ -319,7 +324,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       followers: new Map(),
       newOnes: 'ignored',
       taste: everything,
-      held: [],
+      held: new Map(),
       left: new Set(),
       unwanted: new Set(),
       pages: 0,
@@ -344,9 +349,14 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     },
     holdNew(peer, taste = everything) {
       const reader = readerOf(peer);
-      reader.taste = taste;
-      reader.newOnes = 'held';
-      reader.held = [];
+      const before = { taste: reader.taste, newOnes: reader.newOnes };
+      Object.assign(reader, { taste, newOnes: 'held', held: new Map() } satisfies Partial<Reader>);
+      return () => {
+        if (reader.newOnes !== 'held' || readers.get(peer) !== reader) return;
+        const { held } = reader;
+        Object.assign(reader, before, { held: new Map() });
+        if (before.newOnes === 'followed') for (const one of held.values()) startWanted(reader, one);
+      };
     },
     followAll(peer, starts) {
       const reader = readerOf(peer);
@@ -354,12 +364,10 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       const begun = starts.filter(({ conversation }) => !reader.left.has(conversation.id));
       for (const { conversation, after } of begun) start(reader, conversation, after);
       const known = new Set(starts.map(({ conversation }) => conversation.id));
-      for (const { conversation, after } of reader.held) {
-        if (known.has(conversation.id) || reader.left.has(conversation.id)) continue;
-        known.add(conversation.id);
-        start(reader, conversation, after);
+      for (const [id, { conversation, after }] of reader.held) {
+        if (!known.has(id)) start(reader, conversation, after);
       }
-      reader.held = [];
+      reader.held = new Map();
       reader.newOnes = 'followed';
       return begun;
     },

@@ -167,6 +167,26 @@ describe('following one conversation', () => {
     expect(t.failures).toEqual([]);
   });
 
+  it('refuses a position that is not there yet, whose stream would leave out what comes before it', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    await sendAll(t, alice, '#lobby', 2);
+    const beyond = (field: string) => ({
+      code: 'invalid',
+      message: `${field}: the last message is number 2`,
+      field,
+    });
+    const follow = (params: object) => t.send(alice, 'conversation.follow', params);
+    expect(await refusal(follow({ to: '#lobby', after: 3 }))).toEqual(beyond('after'));
+    expect(await refusal(follow({ cursors: { '#lobby': 3 } }))).toEqual(beyond('cursors.#lobby'));
+    await follow({ to: '#lobby', after: 2 });
+    await follow({ cursors: { '#lobby': 2, '@left': 9 } });
+    await sendAll(t, alice, '#lobby', 1);
+    await t.quiet();
+    expect(alice.seqs('#lobby')).toEqual([3]);
+  });
+
   it('begins after what the caller says, and says where', async () => {
     const t = await openChat();
     await register(t, 'alice');
@@ -405,6 +425,61 @@ describe('following everything', () => {
       expect([index, start, reading.seqs(`@u${index}`)]).toEqual([index, start, range(start + 1, 3)]);
       reading.leave();
     }
+  });
+
+  it('goes on as it was when it is asked for again in vain, with what began meanwhile', async () => {
+    let onList: (() => Promise<void>) | undefined;
+    const t = await openChat({
+      store: (store) => ({
+        ...store,
+        async conversations(query) {
+          const found = await store.conversations(query);
+          await onList?.();
+          return found;
+        },
+      }),
+    });
+    await register(t, 'alice', 'bob');
+    const alice = await loggedIn(t, 'alice');
+    const bob = await loggedIn(t, 'bob');
+    await makeNames(t, 'carol');
+    await t.call(alice, 'conversation.follow', {});
+    onList = async () => {
+      await t.call(bob, 'message.send', { to: '@alice', text: 'one' });
+      throw new ChatError('unavailable', 'not now');
+    };
+    expect(await refusal(t.call(alice, 'conversation.follow', { last: 1 }))).toMatchObject({
+      code: 'unavailable',
+    });
+    onList = undefined;
+    await t.quiet();
+    expect(alice.seqs('@bob')).toEqual([1]);
+    await t.call(bob, 'message.send', { to: '@alice', text: 'two' });
+    await t.call(alice, 'message.send', { to: '@carol', text: 'hello' });
+    await t.quiet();
+    expect([alice.seqs('@bob'), alice.seqs('@carol')]).toEqual([[1, 2], [1]]);
+  });
+
+  it('that was asked for in vain follows nothing', async () => {
+    let isBroken = true;
+    const t = await openChat({
+      store: (store) => ({
+        ...store,
+        conversations: (query) =>
+          isBroken ? Promise.reject(new ChatError('unavailable', 'not now')) : store.conversations(query),
+      }),
+    });
+    await register(t, 'alice', 'bob');
+    const alice = await loggedIn(t, 'alice');
+    const bob = await loggedIn(t, 'bob');
+    expect((await refusal(t.call(alice, 'conversation.follow', {}))).code).toBe('unavailable');
+    await t.call(bob, 'message.send', { to: '@alice', text: 'one' });
+    await t.quiet();
+    expect(alice.told('message')).toEqual([]);
+    isBroken = false;
+    await t.call(alice, 'conversation.follow', { last: 9 });
+    await t.quiet();
+    expect(alice.seqs('@bob')).toEqual([1]);
   });
 
   it('misses nothing that is said in a room while somebody joins it', async () => {

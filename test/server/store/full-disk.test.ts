@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HostFileSystem } from '../../../src/server/store/sqlite/host-files.ts';
-import { inRoom, message, person, verifier } from '../../contract/support/people.ts';
+import { inRoom, message, person, verifier, withUser } from '../../contract/support/people.ts';
 import { opened, seqs, texts } from './support/database.ts';
 import { simulatedDisk } from './support/simulated-disk.ts';
 
@@ -44,8 +44,18 @@ describe('a full disk', () => {
           ['usernames', { after: '', limit: 9 }],
           ['createAccount', { account: person('bob'), verifier }],
           ['account', 'bob'],
+          // It may make a conversation, and must not need to: who reads history asks for it.
+          ['openConversation', { userId: alice.id, ref: inRoom('lobby'), now: 1 }],
+          ['openConversation', { userId: alice.id, ref: withUser('alice'), now: 1 }],
         ),
-      ).toEqual([full, { value: ['alice'] }, full, { value: undefined }]);
+      ).toEqual([
+        full,
+        { value: ['alice'] },
+        full,
+        { value: undefined },
+        { value: { id: 1, ref: inRoom('lobby'), lastSeq: 1, readSeq: 0 } },
+        full,
+      ]);
       expect(texts(database.said())).toEqual(['one']);
       state.code = undefined;
       expect(seqs(database.say(alice, 'two', 'three'))).toEqual([2, 3]);

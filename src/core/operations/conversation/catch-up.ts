@@ -30,33 +30,37 @@ export const catchUp = operation({
     if (!peer.events) throw new ChatError('unsupported', 'this connection cannot be pushed to');
     feed.noteLeaving(peer);
     // Before the list is read, so that nothing begins unseen between the two.
-    feed.holdNew(peer, { takes: 'lobby-and-direct', marksRead: true });
-    const conversations = (await store.conversations({ userId: session.userId })).filter(
-      ({ ref }) => ref.kind === 'direct' || isLobby(ref),
-    );
-    const stretches = conversations.map((view): MissedStretch => {
-      const after = isLobby(view.ref) ? Math.max(view.readSeq, view.lastSeq - last) : view.readSeq;
+    const letGo = feed.holdNew(peer, { takes: 'lobby-and-direct', marksRead: true });
+    try {
+      const conversations = (await store.conversations({ userId: session.userId })).filter(
+        ({ ref }) => ref.kind === 'direct' || isLobby(ref),
+      );
+      const stretches = conversations.map((view): MissedStretch => {
+        const after = isLobby(view.ref) ? Math.max(view.readSeq, view.lastSeq - last) : view.readSeq;
+        return {
+          conversation: view.id,
+          reading: readingOf(view.ref, session.username),
+          after,
+          upTo: view.lastSeq,
+        };
+      });
+      const missed = await sendMissed(store, peer, peer.events, stretches);
+      if (!peer.session) throw badToken();
+      const starts: Start[] = conversations.map((conversation) => ({
+        conversation,
+        after: conversation.lastSeq,
+      }));
+      const following = feed.followAll(peer, starts);
       return {
-        conversation: view.id,
-        reading: readingOf(view.ref, session.username),
-        after,
-        upTo: view.lastSeq,
+        missed,
+        following: following.map(({ conversation, after }) => ({
+          to: conversationName(conversation.ref),
+          after,
+        })),
+        at: new Date(now).toISOString(),
       };
-    });
-    const missed = await sendMissed(store, peer, peer.events, stretches);
-    if (!peer.session) throw badToken();
-    const starts: Start[] = conversations.map((conversation) => ({
-      conversation,
-      after: conversation.lastSeq,
-    }));
-    const following = feed.followAll(peer, starts);
-    return {
-      missed,
-      following: following.map(({ conversation, after }) => ({
-        to: conversationName(conversation.ref),
-        after,
-      })),
-      at: new Date(now).toISOString(),
-    };
+    } finally {
+      letGo();
+    }
   },
 });

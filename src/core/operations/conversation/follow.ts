@@ -64,7 +64,9 @@ export const follow = operation({
         now,
       });
       if ('kind' in conversation) throw refused(conversation);
-      starts.push({ conversation, after: given.after ?? (await resolve(context, conversation, point)) });
+      const { after = await resolve(context, conversation, point) } = given;
+      checkPosition(conversation, after, 'after');
+      starts.push({ conversation, after });
       if (!peer.session) throw badToken();
       for (const { after } of starts) {
         if (!services.feed.follow(peer, conversation, after)) throw refused({ kind: 'not-member' });
@@ -72,13 +74,19 @@ export const follow = operation({
     } else {
       const cursors = new Map(Object.entries(given.cursors ?? {}));
       // Before the list is read, so that nothing begins unseen between the two.
-      services.feed.holdNew(peer);
-      for (const conversation of await services.store.conversations({ userId: session.userId })) {
-        const cursor = cursors.get(conversationName(conversation.ref));
-        starts.push({ conversation, after: cursor ?? (await resolve(context, conversation, point)) });
+      const letGo = services.feed.holdNew(peer);
+      try {
+        for (const conversation of await services.store.conversations({ userId: session.userId })) {
+          const name = conversationName(conversation.ref);
+          const after = cursors.get(name) ?? (await resolve(context, conversation, point));
+          checkPosition(conversation, after, `cursors.${name}`);
+          starts.push({ conversation, after });
+        }
+        if (!peer.session) throw badToken();
+        starts = services.feed.followAll(peer, starts);
+      } finally {
+        letGo();
       }
-      if (!peer.session) throw badToken();
-      starts = services.feed.followAll(peer, starts);
     }
     return {
       following: starts.map(({ conversation, after }) => ({ to: conversationName(conversation.ref), after })),
@@ -86,6 +94,15 @@ export const follow = operation({
     };
   },
 });
+
+/**
+ * Nobody has read further than there is: a server that was set back to an older backup would otherwise leave out what is sent
+ * until it has caught up with its reader.
+ */
+function checkPosition({ lastSeq }: ConversationView, after: number, field: string): void {
+  if (after > lastSeq)
+    throw new ChatError('invalid', `${field}: the last message is number ${lastSeq}`, { field });
+}
 
 function startingPoint(given: z.output<typeof input>): StartingPoint | undefined {
   if (given.after_id !== undefined) return { id: given.after_id };

@@ -104,13 +104,30 @@ function attempt(on: BatchDatabase, call: CallMessage): ResultMessage {
   }
 }
 
+/** Calls that write only when what they look for is not there yet. */
+const mostlyReads: ReadonlySet<CallMessage[0]> = new Set(['openConversation']);
+
 /** When nothing can be stored, everything can still be read; the next batch tries to write again. */
 function answerReads(
   on: BatchDatabase,
   calls: readonly CallMessage[],
   otherwise: ResultMessage,
 ): ResultMessage[] {
-  return calls.map((call) => (readCalls.has(call[0]) ? attempt(on, call) : otherwise));
+  return calls.map((call) => {
+    if (readCalls.has(call[0])) return attempt(on, call);
+    return mostlyReads.has(call[0]) ? alone(on, call, otherwise) : otherwise;
+  });
+}
+
+function alone(on: BatchDatabase, call: CallMessage, otherwise: ResultMessage): ResultMessage {
+  try {
+    return transaction(on, () => resultMessage(call, run(on, call)));
+  } catch (error) {
+    const { syncFailure } = on.database.trouble;
+    if (syncFailure) throw syncFailure;
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+    return otherwise;
+  }
 }
 
 const unavailable = (message: string): ResultMessage => ({ error: { code: 'unavailable', message } });
