@@ -125,7 +125,8 @@ function register(
     let loaded: Command | undefined;
     parser.command({
       command: entry.name,
-      describe: entry.hidden === true ? false : entry.summary,
+      // The first help lists them itself, by what they are about.
+      describe: entry.hidden === true || (forHelp && path.length === 0) ? false : entry.summary,
       builder: async (own: Argv) => {
         loaded = await entry.load();
         tell.loaded(loaded);
@@ -151,6 +152,9 @@ function register(
   }
 }
 
+/** Longer lines are hard to read, however wide the terminal is. */
+const maxHelpColumns = 110;
+
 /** A command line that yargs does not take, with its own text. */
 class YargsRefusal extends Error {}
 
@@ -161,7 +165,7 @@ function createParser(columns: number, forHelp: boolean): Argv {
     .exitProcess(false)
     .detectLocale(false)
     .version(false)
-    .wrap(Math.min(columns, 110))
+    .wrap(columns)
     .parserConfiguration({
       'boolean-negation': false,
       'camel-case-expansion': false,
@@ -179,10 +183,7 @@ function createParser(columns: number, forHelp: boolean): Argv {
     });
   declare(parser, globalOptions, 'Global flags:', forHelp);
   if (!forHelp) return parser;
-  return parser
-    .usage('chat COMMAND\n\nSelf-hosted team chat for terminals and scripts.')
-    .group('help', 'Global flags:')
-    .epilogue(exitCodeHelp);
+  return parser.group('help', 'Global flags:').epilogue(exitCodeHelp);
 }
 
 /** Runs yargs once; help that was asked for comes as text. */
@@ -190,7 +191,7 @@ async function parseOnce(
   argv: readonly string[],
   entries: readonly CommandEntry[],
   columns: number,
-  forHelp: boolean,
+  forHelp = false,
 ) {
   let line: ParsedLine | undefined;
   let help = '';
@@ -210,7 +211,7 @@ async function parseOnce(
     const parsed = await parser.parseAsync(prepare(argv), {}, (_error, _args, output) => {
       help = output;
     });
-    return { parser, parsed, line, help };
+    return { parser, parsed, line, help, typed };
   } catch (error) {
     // What is wrong with a flag's value does not go through `fail` in every case.
     const isYargs = error instanceof YargsRefusal || (error instanceof Error && error.name === 'YError');
@@ -219,17 +220,58 @@ async function parseOnce(
   }
 }
 
+/** The help of the command that was typed, or of `chat` itself. */
+async function helpText(
+  argv: readonly string[],
+  entries: readonly CommandEntry[],
+  columns: number,
+): Promise<string> {
+  const { topHelp } = await import('./help.ts');
+  const { parser, help, typed } = await parseOnce(argv, entries, columns, true);
+  if (typed !== undefined) return help;
+  return `${topHelp(entries, columns)}\n\n${(help || (await parser.getHelp())).trimStart()}`;
+}
+
+/** The text of `chat help TOPIC`; undefined when what follows `help` leads to a command, and refused when to nothing. */
+async function topicOf(
+  words: readonly string[],
+  entries: readonly CommandEntry[],
+  columns: number,
+): Promise<string | undefined> {
+  // Of a word beside flags only yargs can say whether it belongs to one.
+  if (words.some((word) => word.startsWith('-'))) return undefined;
+  const { topicHelp, topicNames } = await import('./help.ts');
+  const topic = words.length === 1 ? topicHelp(words[0] ?? '', columns) : undefined;
+  if (topic !== undefined) return topic;
+  let list = entries;
+  for (const [depth, word] of words.entries()) {
+    const entry = list.find(({ name }) => name === word);
+    if (entry === undefined) {
+      const known = list.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
+      const hint = await didYouMean(word, depth === 0 ? [...known, ...topicNames] : known);
+      throw usageError(`no help for ${JSON.stringify(words.join(' '))}${hint} (see chat --help)`);
+    }
+    list = (await entry.load()).subcommands ?? [];
+  }
+  return undefined;
+}
+
 /**
  * Reads a command line against the list; throws `invalid` (exit 2) for one that does not fit. yargs lays the help out at
- * every parse, for 15 ms: so the texts are given to it in a second parse, when help is wanted.
+ * every parse, for 15 ms: so the texts are given to it in a second parse, when help is wanted. `width` is the terminal's.
  */
 export async function parseCommandLine(
   argv: readonly string[],
   entries: readonly CommandEntry[],
-  columns: number,
+  width: number,
 ): Promise<Parsed> {
-  const { parsed, line, help } = await parseOnce(argv, entries, columns, false);
-  if (help !== '') return { kind: 'help', text: (await parseOnce(argv, entries, columns, true)).help };
+  const columns = Math.min(width, maxHelpColumns);
+  if (argv[0] === 'help') {
+    const topic = await topicOf(argv.slice(1), entries, columns);
+    if (topic !== undefined) return { kind: 'help', text: topic };
+  }
+  const { parsed, line, help } = await parseOnce(argv, entries, columns);
+  if (help !== '') return { kind: 'help', text: await helpText(argv, entries, columns) };
   if (line !== undefined) {
     if (line.raw.version === true) return { kind: 'version', raw: line.raw };
     refuseValues(argv, { ...globalOptions, ...line.command.options });
@@ -245,11 +287,7 @@ export async function parseCommandLine(
     const hint = await didYouMean(word, [...known, 'help']);
     throw usageError(`unknown command ${JSON.stringify(word)}${hint} (see chat --help)`);
   }
-  return {
-    kind: 'nothing',
-    raw,
-    text: await (await parseOnce(argv, entries, columns, true)).parser.getHelp(),
-  };
+  return { kind: 'nothing', raw, text: await helpText(argv, entries, columns) };
 }
 
 async function checkOperands({ command, operands, path }: ParsedLine): Promise<void> {

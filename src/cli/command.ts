@@ -64,12 +64,17 @@ export interface Command<T extends OptionTable = OptionTable> {
   run(args: CommandArguments<T>, context: CommandContext): Promise<number>;
 }
 
+/** What commands are about, in the order of the help. */
+export const commandGroups = ['Messages', 'People and rooms', 'Account', 'Settings', 'Server'] as const;
+
 /** A command in a list: its file is loaded when it is the one that was typed. */
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
   /** True for one that programs call: no help names it, and no shell offers it. */
   readonly hidden?: boolean;
+  /** Under which heading the help of `chat` lists it; subcommands have none. */
+  readonly group?: (typeof commandGroups)[number];
   load(): Promise<Command>;
 }
 

@@ -4,7 +4,7 @@ import type { CommandContext, CommandEntry } from './command.ts';
 import { commands } from './commands/index.ts';
 import { exitBySignal, exitCodes, exitOk } from './exit-codes.ts';
 import { BrokenPipe, canPrompt, type EndSignal, type Host, PromptLeft, TerminalGone } from './host.ts';
-import { readOptions } from './options.ts';
+import { readOptions, UnknownChoice } from './options.ts';
 import { createOutput, isDumb, type OutputSettings, reportError } from './output.ts';
 
 /** Thrown into the race when a signal asks for the end. */
@@ -108,7 +108,9 @@ export async function run(
     });
     return await Promise.race([finished, signalled]);
   } catch (error) {
-    if (!isSilent(error)) await reportError(host, speaking, error);
+    if (!isSilent(error)) {
+      await reportError(host, speaking, error instanceof UnknownChoice ? await error.withHint() : error);
+    }
     return exitCodeOf(error);
   } finally {
     stopListening();

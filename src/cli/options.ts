@@ -66,6 +66,27 @@ export function usageError(message: string, field?: string): ChatError {
   return new ChatError('invalid', message, field === undefined ? {} : { field });
 }
 
+/** A value that is none of a flag's few words; what may have been meant is added where it is told. */
+export class UnknownChoice extends ChatError {
+  readonly given: string;
+  readonly choices: readonly string[];
+
+  constructor(label: string, given: string, choices: readonly string[], hint = '') {
+    super('invalid', `${label} takes ${choices.join(', ')}, not ${JSON.stringify(given)}${hint}`, {
+      field: label,
+    });
+    this.given = given;
+    this.choices = choices;
+  }
+
+  /** The same with what may have been meant. */
+  async withHint(): Promise<UnknownChoice> {
+    const { didYouMean } = await import('./did-you-mean.ts');
+    const { given, choices } = this;
+    return new UnknownChoice(String(this.details.field), given, choices, didYouMean(given, choices));
+  }
+}
+
 /** `--timeout` for connecting, sending and waiting, in seconds with decimals. */
 export function timeoutOption(describe: string): NumberOption & { readonly type: 'number' } {
   return { type: 'number', value: 'S', min: 0.001, max: 86_400, whole: false, describe };
@@ -95,7 +116,7 @@ export function checkValue(
   if (given === '') throw usageError(`${label} must not be empty`, label);
   if (option.type === 'number') return checkNumber(label, option, given);
   if (option.type === 'choice' && !option.choices.includes(given)) {
-    throw usageError(`${label} takes ${option.choices.join(', ')}, not ${JSON.stringify(given)}`, label);
+    throw new UnknownChoice(label, given, option.choices);
   }
   return given;
 }
