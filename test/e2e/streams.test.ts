@@ -35,6 +35,8 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   'config set': ['config', 'set', 'verbose', 'false', '-q', '-o', 'json'],
   'config unset': ['config', 'unset', 'verbose', '-q', '-o', 'json'],
   doctor: ['doctor'],
+  completion: ['completion', 'bash'],
+  complete: ['complete', 'bash', '--', 'se'],
   'serve --check': ['serve', '--check'],
   'chat --help': ['--help'],
   'send --help': ['send', '--help'],
