@@ -32,7 +32,8 @@ export function parseHolder(text: string): Holder | undefined {
   }
 }
 
-function isRunning(pid: number): boolean {
+/** True when there is a process with this number on this machine. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -32,6 +32,8 @@ export class BrokenPipe extends Error {
 /** Where bytes come from. */
 export interface ByteSource {
   readonly isTerminal: boolean;
+  /** How many bytes there are, where that is known before they are read: in a file. */
+  readonly size?: number | undefined;
   /** Everything until the end of input; may be read once. */
   bytes(): AsyncIterable<Uint8Array>;
 }

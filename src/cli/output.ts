@@ -35,8 +35,8 @@ export interface Output {
   note(text: string): Promise<void>;
   /** One line of talk for `--verbose`. */
   detail(text: string): Promise<void>;
-  /** Shows how far long work is, when stderr is a terminal; undefined wipes it. */
-  progress(text: string | undefined): void;
+  /** Shows how far long work is, when stderr is a terminal; a function is asked only then, and undefined wipes it. */
+  progress(text: string | (() => string) | undefined): void;
   /** Paints for stdout. */
   paint(): Promise<Paint>;
 }
@@ -94,7 +94,8 @@ export function createOutput(host: Host, settings: OutputSettings): Output {
       const now = performance.now();
       if (text !== undefined && now - lastProgressAt < progressEveryMs) return;
       lastProgressAt = now;
-      void talk(host.stderr, `\r\u001b[K${text ?? ''}`);
+      const shown = typeof text === 'function' ? text() : (text ?? '');
+      void talk(host.stderr, `\r\u001b[K${shown}`);
     },
     paint() {
       painted ??= paintFor(host.stdout, settings, host.env);

@@ -150,11 +150,14 @@ export async function openSession(context: CommandContext, timeoutMs = callTimeo
   }
 }
 
+/** Whose a login is. */
+export type Account = Pick<SavedLogin, 'user_id' | 'username'>;
+
 /**
  * The account of the saved login, without asking the server. Throws `unauthenticated` (exit 4) when there is none, and `invalid`
  * with CHAT_TOKEN, which does not say whose it is.
  */
-export async function savedUsername(context: CommandContext): Promise<string> {
+export async function savedAccount(context: CommandContext): Promise<Account> {
   if (context.host.env.CHAT_TOKEN !== undefined) {
     throw usageError(
       'CHAT_TOKEN does not say whose messages are kept; the outbox needs a saved login (chat login)',
@@ -162,7 +165,7 @@ export async function savedUsername(context: CommandContext): Promise<string> {
   }
   const saved = await profileOf(context).load();
   if (saved === undefined) throw notLoggedIn(context, 'not logged in to');
-  return saved.username;
+  return { user_id: saved.user_id, username: saved.username };
 }
 
 /** A server that does not answer a call in time cannot serve now: `timeout` (exit 10) is for `tail --timeout` alone. */

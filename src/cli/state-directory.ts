@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { chmod, type FileHandle, lstat, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ChatError } from '../core/errors.ts';
 import { uuidV7 } from '../core/random.ts';
@@ -43,7 +43,7 @@ export function othersError(path: string, owner: number, userId: number): ChatEr
 }
 
 /** Makes the directory, 0700, and refuses one that is a symlink or somebody else's. */
-async function ensureDirectory(path: string, userId: number | undefined): Promise<void> {
+export async function ensureDirectory(path: string, userId: number | undefined): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
     const found = await lstat(path);
@@ -59,24 +59,21 @@ async function ensureDirectory(path: string, userId: number | undefined): Promis
 }
 
 /**
- * Reads a private file; undefined when there is none. Refuses a symlink, another user's file, and one that others
- * can read or write: what is in it may be known already.
+ * Opens a private file for reading; undefined when there is none. Refuses a symlink, another user's file, and one that others
+ * can read or write: what is in it may be known already. Whoever asked closes it.
  */
-export async function readPrivateFile(path: string, userId: number | undefined): Promise<string | undefined> {
+export async function openPrivateFile(
+  path: string,
+  userId: number | undefined,
+): Promise<FileHandle | undefined> {
   try {
     const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
     try {
-      const found = await file.stat();
-      if (!found.isFile()) throw stateError(path, 'is not a file');
-      if (userId !== undefined) {
-        if (found.uid !== userId) throw othersError(path, found.uid, userId);
-        if ((found.mode & 0o077) !== 0) {
-          throw stateError(path, `can be read by other users; see who did, then run: chmod 600 '${path}'`);
-        }
-      }
-      return await file.readFile('utf8');
-    } finally {
+      checkPrivate(path, await file.stat(), userId);
+      return file;
+    } catch (error) {
       await file.close();
+      throw error;
     }
   } catch (error) {
     if (error instanceof ChatError) throw error;
@@ -84,6 +81,26 @@ export async function readPrivateFile(path: string, userId: number | undefined):
     if (errnoOf(error) === 'ELOOP')
       throw stateError(path, 'is a symbolic link; chat does not follow it', error);
     throw systemError(path, 'read it', error);
+  }
+}
+
+function checkPrivate(path: string, found: Stats, userId: number | undefined): void {
+  if (!found.isFile()) throw stateError(path, 'is not a file');
+  if (userId === undefined) return;
+  if (found.uid !== userId) throw othersError(path, found.uid, userId);
+  if ((found.mode & 0o077) === 0) return;
+  throw stateError(path, `can be read by other users; see who did, then run: chmod 600 '${path}'`);
+}
+
+/** Reads a private file, as {@link openPrivateFile} opens it; undefined when there is none. */
+export async function readPrivateFile(path: string, userId: number | undefined): Promise<string | undefined> {
+  const file = await openPrivateFile(path, userId);
+  try {
+    return await file?.readFile('utf8');
+  } catch (error) {
+    throw systemError(path, 'read it', error);
+  } finally {
+    await file?.close();
   }
 }
 

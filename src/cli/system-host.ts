@@ -6,6 +6,7 @@ import { lazyClientLibrary } from './client-library.ts';
 import { BrokenPipe, type EndSignal, type Host, PromptLeft, type Prompts, type TextSink } from './host.ts';
 import { plainPrompts } from './plain-prompts.ts';
 import { readerProbe } from './reader-probe.ts';
+import { systemStdin } from './system-stdin.ts';
 import { systemTerminal } from './system-terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -113,12 +114,6 @@ async function asked<T>(
   }
 }
 
-async function* readStdin(): AsyncIterable<Uint8Array> {
-  for await (const chunk of process.stdin) {
-    if (chunk instanceof Uint8Array) yield chunk;
-  }
-}
-
 const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies readonly EndSignal[];
 
 /** Under this name the launcher says that the process was started with SIGHUP ignored, as nohup(1) does. */
@@ -139,12 +134,7 @@ export function systemHost(): Host {
   let terminal: Terminal | undefined;
   return {
     env: process.env,
-    stdin: {
-      get isTerminal() {
-        return process.stdin.isTTY === true;
-      },
-      bytes: readStdin,
-    },
+    stdin: systemStdin,
     stdout: streamSink(process.stdout),
     stderr: streamSink(process.stderr),
     prompts: inquirerPrompts,

@@ -6,10 +6,12 @@ import { usageError } from './options.ts';
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Decodes strictly; throws `invalid` (exit 2) naming `label` for anything that is not UTF-8. A byte order mark is text. */
 export function decodeUtf8(label: string, bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return strictUtf8.decode(bytes);
   } catch {
     throw usageError(`${label} is not UTF-8 text`);
   }
@@ -71,50 +73,69 @@ export interface InputLine {
   readonly endOffset: number;
 }
 
-/**
- * Cuts bytes into lines at `\n` (a `\r` before it is dropped); the last one needs none. Throws `invalid` or `too-large`
- * (exit 2) naming the line that is not UTF-8 or too long, without reading the rest of it.
- */
-export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncIterable<InputLine> {
-  let number = 0;
+/** A line as it stands in the input, without its newline. */
+export interface LineBytes extends Omit<InputLine, 'text'> {
+  readonly bytes: Uint8Array;
+}
+
+/** How lines are cut. */
+export interface CutOptions {
+  /** No line may have more. */
+  readonly maxBytes: number;
+  /** What is thrown for one that has, without reading the rest of it. */
+  readonly tooLong: (number: number) => ChatError;
+  /** The first line that is wanted: those before it are counted, whatever they are, and not answered. */
+  readonly from?: number;
+}
+
+/** Cuts bytes into lines at `\n`; the last one needs none. */
+export async function* cutLines(
+  chunks: AsyncIterable<Uint8Array>,
+  { maxBytes, tooLong, from = 1 }: CutOptions,
+): AsyncIterable<LineBytes> {
+  let number = 1;
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
-  let endOffset = 0;
-  const decode = (line: Uint8Array): InputLine => {
-    const end = line.at(-1) === carriageReturn ? line.length - 1 : line.length;
-    return { number, text: decodeUtf8(`line ${number}`, line.subarray(0, end)), endOffset };
-  };
+  let offset = 0;
   const take = (piece: Uint8Array): void => {
-    pending.push(piece);
     pendingBytes += piece.length;
-    if (pendingBytes > maxTextBytes + 1) {
-      throw new ChatError(
-        'too-large',
-        `line ${number + 1} has more than ${maxTextBytes} bytes; a message has at most that many`,
-        {
-          field: 'text',
-        },
-      );
-    }
+    if (number < from) return;
+    pending.push(piece);
+    if (pendingBytes > maxBytes) throw tooLong(number);
   };
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       take(chunk.subarray(start, end));
-      const line = concat(pending);
+      offset += pendingBytes + 1;
+      if (number >= from) yield { number, bytes: concat(pending), endOffset: offset };
       pending = [];
       pendingBytes = 0;
       number += 1;
-      endOffset += line.length + 1;
-      yield decode(line);
       start = end + 1;
     }
     if (start < chunk.length) take(chunk.subarray(start));
   }
-  if (pendingBytes > 0) {
-    const line = concat(pending);
-    number += 1;
-    endOffset += line.length;
-    yield decode(line);
+  if (pendingBytes > 0 && number >= from)
+    yield { number, bytes: concat(pending), endOffset: offset + pendingBytes };
+}
+
+function tooLongLine(number: number): ChatError {
+  return new ChatError(
+    'too-large',
+    `line ${number} has more than ${maxTextBytes} bytes; a message has at most that many`,
+    { field: 'text' },
+  );
+}
+
+/**
+ * Cuts bytes into lines of text at `\n` (a `\r` before it is dropped), those before `from` left out unread. Throws `invalid`
+ * or `too-large` (exit 2) naming the line that is not UTF-8 or too long, without reading the rest of it.
+ */
+export async function* readLines(chunks: AsyncIterable<Uint8Array>, from = 1): AsyncIterable<InputLine> {
+  const cut = { maxBytes: maxTextBytes + 1, tooLong: tooLongLine, from };
+  for await (const { number, bytes, endOffset } of cutLines(chunks, cut)) {
+    const end = bytes.at(-1) === carriageReturn ? bytes.length - 1 : bytes.length;
+    yield { number, text: decodeUtf8(`line ${number}`, bytes.subarray(0, end)), endOffset };
   }
 }

@@ -18,6 +18,8 @@ export interface Stored {
 /** What an outbox needs to know. */
 export interface OutboxOptions {
   readonly open: Open;
+  /** Takes the connection at the end, if it is still good for something; closed when left out. */
+  readonly release?: ((connection: Connection) => void) | undefined;
   readonly to: string;
   /** How long nothing may be acknowledged, while something waits, before the last cause is thrown. */
   readonly timeoutMs: number;
@@ -144,7 +146,9 @@ export class Outbox {
     clearTimeout(this.#stallTimer);
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#whenRoom?.();
-    await this.#connection?.close();
+    const connection = this.#connection;
+    if (connection && this.#options.release && this.#underway === 0) this.#options.release(connection);
+    else await connection?.close();
     tell();
   }
 

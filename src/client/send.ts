@@ -1,4 +1,5 @@
 import type { ChatError } from '../core/errors.ts';
+import type { Connection } from './connection.ts';
 import { type Open, Outbox, type Stored } from './outbox.ts';
 
 export type { Open, Stored } from './outbox.ts';
@@ -27,6 +28,8 @@ export interface SendLine {
 
 /** Many messages that must arrive, in order. */
 export interface SendManyOptions extends Omit<SendOptions, 'text' | 'key'> {
+  /** Takes the connection at the end, with nothing under way on it, instead of its being closed here. */
+  readonly release?: ((connection: Connection) => void) | undefined;
   readonly lines: AsyncIterable<SendLine>;
   /** How long nothing may be acknowledged while something waits, in milliseconds. */
   readonly timeoutMs: number;

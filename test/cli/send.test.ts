@@ -143,6 +143,18 @@ describe('the text', () => {
       {},
       'TEXT and --lines cannot be given together: lines come from stdin or --file',
     ],
+    [
+      'with --from-line and no --lines',
+      ['hi', '--from-line', '2'],
+      {},
+      '--from-line goes with --lines: one message has no lines to count',
+    ],
+    [
+      'with --from-line 0',
+      ['--lines', '--from-line', '0'],
+      {},
+      '--from-line takes a whole number from 1 to 9999999999, not "0"',
+    ],
     ['in a file that is not there', ['--file', '/none'], {}, '--file: cannot read /none (ENOENT)'],
     [
       'with a key too long',
@@ -172,6 +184,30 @@ describe('the text', () => {
     const { code, stderr, ...rest } = await send(argv, { env: { NO_COLOR: '1' }, ...outside });
     expect({ code, stderr }).toEqual({ code: 2, stderr: `chat: ${text}\n` });
     expect(rest).toMatchObject(nothing);
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ['empty', Uint8Array.of(), 'the text is empty; a message has at least one character'],
+    ['a newline only', Buffer.from('\r\n'), 'the text is empty; a message has at least one character'],
+    ['not UTF-8', Uint8Array.of(0xc3, 0x28), '--file FILE is not UTF-8 text'],
+    [
+      'too long',
+      Buffer.alloc(16_387, 'x'),
+      '--file FILE has more than 16384 bytes; a message has at most that many',
+    ],
+  ])('of a file that is %s is exit 2', async (_title, content, text) => {
+    const file = join(await temporaryDirectory(), 'text');
+    await writeFile(file, content);
+    const { code, stderr, sent } = await send(['--file', file]);
+    expect({ code, stderr, sent }).toEqual({
+      code: 2,
+      stderr: `chat: ${text.replace('FILE', file)}\n`,
+      sent: [],
+    });
+  });
+
+  it('keeps the carriage returns that are not at its end', async () => {
+    expect((await send([], { stdin: 'one\r\ntwo\r\n' })).sent).toMatchObject([{ text: 'one\r\ntwo' }]);
   });
 
   it('is not taken from a directory', async () => {
@@ -304,7 +340,7 @@ describe('--lines', () => {
     await writeFile(file, 'a\nb\n');
     const { code, stderr, lines } = await send(['--lines', '--file', file], { terminal: true });
     expect({ code, texts: lines.map(({ text }) => text) }).toEqual({ code: 0, texts: ['a', 'b'] });
-    expect(stderr).toBe('\r\u001b[K1 sent 50 %\r\u001b[K');
+    expect(stderr).toBe('\r\u001b[K1 sent, 50 %\r\u001b[K');
   });
 
   it.each<[string, Uint8Array, string]>([
@@ -320,59 +356,15 @@ describe('--lines', () => {
       'line 3 has more than 16384 bytes; a message has at most that many',
     ],
   ])('stores the lines before one that is %s, then exits 2 naming it', async (_title, stdin, text) => {
-    const { code, stderr, lines } = await send(['--lines'], { stdin });
+    const { code, stderr, lines } = await send(['--lines', '--key', 'K'], { stdin });
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: `chat: ${text}; the 2 messages before it are stored\n`,
+      stderr: `chat: ${text}; 2 messages are stored; to go on, send the same lines with --key K --from-line 3\n`,
     });
     expect(lines.map((line) => line.text)).toEqual(['good', 'fine']);
   });
 
   it('of no lines is no error', async () => {
     expect(await send(['--lines'], { stdin: '' })).toMatchObject({ code: 0, stdout: '', lines: [] });
-  });
-});
-
-describe('an outbox that cannot be written', () => {
-  it('is said, and the message is sent all the same', async () => {
-    const stateHome = await temporaryDirectory();
-    await mkdir(join(stateHome, 'chat'), { recursive: true, mode: 0o700 });
-    await writeFile(join(stateHome, 'chat', 'outbox'), 'a file in the way');
-    const { code, stderr, sent } = await send(['--outbox', 'hello'], { stateHome });
-    expect({ code, texts: sent.map(({ text }) => text) }).toEqual({ code: 0, texts: ['hello'] });
-    expect(stderr).toMatch(/^warning: not kept: .*outbox.*: cannot make the directory \(ENOTDIR\)\n$/);
-    const lines = await send(['--outbox', '--lines'], { stateHome, stdin: 'one\ntwo\n' });
-    expect({ code: lines.code, texts: lines.lines.map(({ text }) => text) }).toEqual({
-      code: 0,
-      texts: ['one', 'two'],
-    });
-    expect(lines.stderr).toMatch(/^warning: not kept: /);
-  });
-});
-
-describe('--from-line', () => {
-  it('skips the lines before it and leaves the keys as they are', async () => {
-    const { code, lines } = await send(['--lines', '--key', 'k', '--from-line', '3'], {
-      stdin: 'a\n\nc\nd\n',
-    });
-    expect({ code, lines }).toEqual({
-      code: 0,
-      lines: [
-        { text: 'c', key: 'k.3' },
-        { text: 'd', key: 'k.4' },
-      ],
-    });
-  });
-
-  it('goes with --lines, and begins at 1', async () => {
-    expect(await send(['--from-line', '2', 'hello'])).toMatchObject({
-      ...nothing,
-      code: 2,
-      stderr: 'chat: --from-line goes with --lines: a single message has no lines to skip\n',
-    });
-    expect(await send(['--lines', '--from-line', '0'], { stdin: 'a\n' })).toMatchObject({
-      ...nothing,
-      code: 2,
-    });
   });
 });

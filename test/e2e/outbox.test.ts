@@ -1,18 +1,33 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Person, type Running, World } from './support/server.ts';
 
 const away =
-  /cannot connect: connection refused; .*kept, and sent by the next --outbox or by: chat outbox send\n$/;
+  /cannot connect: connection refused; kept in the outbox as [0-9a-z]{8}, for the next --outbox or chat outbox send\n$/;
 
 interface Kept {
   readonly id: string;
   readonly to: string;
   readonly count: number;
+  readonly stored: number;
   readonly first: string;
   readonly refused: { readonly code: string; readonly message: string } | null;
 }
+
+/** Waits for what another process does in its own time. */
+const eventually = <T>(check: () => T) => vi.waitFor(check, { interval: 10, timeout: 30_000 });
 
 /** Somebody whose server can be stopped and started again on its port. */
 async function personAndServer() {
@@ -23,8 +38,9 @@ async function personAndServer() {
   const person = world.person('alice', server);
   await person.register();
   return {
+    world,
     person,
-    stop: () => server.stop(),
+    stop: (signal?: NodeJS.Signals) => server.stop(signal),
     start: async () => {
       server = await world.serve(flags, { listen });
     },
@@ -45,7 +61,14 @@ const keep = (person: Person, ...words: string[]) =>
   person.run(['send', '--outbox', '--timeout', '0.2', ...words]);
 const kept = (person: Person) => person.json<Kept>(['outbox']);
 const texts = async (person: Person, to = '#lobby') =>
-  (await person.json<{ text: string }>(['tail', to, '--once', '-n', '1000'])).map(({ text }) => text);
+  (await person.json<{ text: string }>(['tail', to, '--once', '--since', 'all'])).map(({ text }) => text);
+const outboxOf = (person: Person) => join(person.home, 'state', 'chat', 'outbox');
+
+/** Every file below the outbox. */
+const filesOf = (person: Person): string[] =>
+  readdirSync(outboxOf(person), { recursive: true })
+    .map(String)
+    .filter((name) => statSync(join(outboxOf(person), name)).isFile());
 
 describe('a message that cannot be sent now', () => {
   it('is kept with --outbox and sent later in its order, once, by the next --outbox', async () => {
@@ -57,31 +80,41 @@ describe('a message that cannot be sent now', () => {
       { to: '#lobby', count: 1, first: 'one', refused: null },
       { to: '#lobby', count: 1, first: 'two\u2028three', refused: null },
     ]);
+    for (const name of filesOf(person))
+      expect(statSync(join(outboxOf(person), name)).mode & 0o777).toBe(0o600);
     await start();
     expect(await person.run(['send', '--outbox', 'four'])).toEqual({ code: 0, out: '', err: '' });
     expect(await kept(person)).toEqual([]);
     expect(await texts(person)).toEqual(['one', 'two\u2028three', 'four']);
+    expect(filesOf(person)).toEqual([]);
   });
 
-  it('is sent by chat outbox send, which leaves what the server refuses and says why', async () => {
+  it('is sent by chat outbox send, which prints it, leaves what the server refuses and says why', async () => {
     const { person, stop, start } = await personAndServer();
     await stop();
     await keep(person, 'one');
     await keep(person, '@nobody', 'hello');
     await keep(person, 'two');
-    expect(await person.run(['outbox', 'send', '--timeout', '0.2'])).toMatchObject({ code: 3 });
-    expect(await kept(person)).toHaveLength(3);
+    expect(await person.run(['outbox', 'send', '--timeout', '0.2'])).toMatchObject({ code: 3, out: '' });
+    const [one, refused, two] = await kept(person);
     await start();
-    const sent = await person.run(['outbox', 'send']);
-    expect(sent).toMatchObject({ code: 6, out: '' });
-    expect(sent.err).toMatch(/to @nobody stays: .*no such user\nsent 2 messages\nchat: 1 entry refused/);
-    const [refused, ...others] = await kept(person);
-    expect([refused, others]).toMatchObject([{ to: '@nobody', refused: { code: 'not-found' } }, []]);
+    expect(await person.run(['outbox', 'send'])).toEqual({
+      code: 6,
+      out: `${one?.id}\t#lobby\tone\n${two?.id}\t#lobby\ttwo\n`,
+      err: `sent 2 messages\nchat: ${refused?.id} stays: to: there is no such user; chat outbox lists it, chat outbox rm drops it\n`,
+    });
+    expect(await kept(person)).toMatchObject([
+      {
+        id: refused?.id,
+        to: '@nobody',
+        refused: { code: 'not-found', message: 'to: there is no such user' },
+      },
+    ]);
     expect(await texts(person)).toEqual(['one', 'two']);
     // It does not hold up what comes after it, and goes when it is dropped.
-    expect(await person.run(['send', '--outbox', 'three'])).toMatchObject({ code: 0 });
+    expect(await person.run(['send', '--outbox', 'three'])).toEqual({ code: 0, out: '', err: '' });
     expect(await person.run(['outbox', 'rm', refused?.id ?? ''])).toMatchObject({ code: 0 });
-    expect(await person.run(['outbox', 'send'])).toEqual({ code: 0, out: '', err: 'sent 0 messages\n' });
+    expect(await person.run(['outbox', 'send'])).toEqual({ code: 0, out: '', err: 'the outbox is empty\n' });
   });
 
   it('is waited for by chat outbox send --wait until the server is back', async () => {
@@ -90,14 +123,57 @@ describe('a message that cannot be sent now', () => {
     await keep(person, 'patient');
     const waiting = person.start(['outbox', 'send', '--wait']);
     await waiting.says(/trying again/);
+    const second = await person.run(['outbox', 'send', '--timeout', '0.2']);
+    expect(second).toEqual({
+      code: 7,
+      out: '',
+      err: `chat: process ${waiting.child.pid} is sending from the outbox; wait for it, or end it\n`,
+    });
+    expect(await person.run(['outbox', 'rm', '--all'])).toMatchObject({ code: 7 });
     await start();
     expect(await waiting.ended).toMatchObject({ code: 0, err: expect.stringMatching(/sent 1 message\n$/) });
     expect(await texts(person)).toEqual(['patient']);
   }, 120_000);
 
+  it('is waited for until a signal ends that, and stays', async () => {
+    const { person, stop } = await personAndServer();
+    await stop();
+    await keep(person, 'patient');
+    const waiting = person.start(['outbox', 'send', '--wait']);
+    await waiting.says(/trying again/);
+    expect((await waiting.kill('SIGTERM')).code).toBe(143);
+    expect(await kept(person)).toMatchObject([{ first: 'patient' }]);
+  });
+
+  it('is kept when a signal ends the trying, or a kill', async () => {
+    const { person, stop, start } = await personAndServer();
+    await stop();
+    for (const [signal, text] of [
+      ['SIGINT', 'one'],
+      ['SIGKILL', 'two'],
+    ] as const) {
+      const sending = person.start(['send', '--outbox', '--verbose', text]);
+      await sending.says(/trying again/);
+      const { code, err } = await sending.kill(signal);
+      if (signal === 'SIGKILL') continue;
+      expect([code, err.trim().split('\n').at(-1)]).toEqual([
+        130,
+        expect.stringMatching(/^stopped; kept in the outbox as [0-9a-z]{8}, for the next --outbox or /),
+      ]);
+    }
+    expect(await kept(person)).toMatchObject([{ first: 'one' }, { first: 'two' }]);
+    await start();
+    expect(await person.run(['outbox', 'send', '-q'])).toMatchObject({ code: 0, err: '' });
+    expect(await texts(person)).toEqual(['one', 'two']);
+  });
+
   it('is not kept when the server refuses it for good, nor without a login', async () => {
     const { person } = await personAndServer();
-    expect(await person.run(['send', '--outbox', '@nobody', 'hello'])).toMatchObject({ code: 6 });
+    expect(await person.run(['send', '--outbox', '@nobody', 'hello'])).toEqual({
+      code: 6,
+      out: '',
+      err: 'chat: to: there is no such user\n',
+    });
     expect(await kept(person)).toEqual([]);
     await person.run(['logout']);
     expect(await person.run(['send', '--outbox', 'hello'])).toMatchObject({ code: 4 });
@@ -106,8 +182,21 @@ describe('a message that cannot be sent now', () => {
       out: '',
       err: 'chat: CHAT_TOKEN does not say whose messages are kept; the outbox needs a saved login (chat login)\n',
     });
-    expect(existsSync(join(person.home, 'state', 'chat', 'outbox'))).toBe(true);
     expect(await kept(person)).toEqual([]);
+  });
+
+  it('is kept when the session has ended, and sent after a login', async () => {
+    const { person } = await personAndServer();
+    await person.succeed(['login', 'alice', '--context', 'other']);
+    await person.succeed(['sessions', 'revoke', '--others', '--context', 'other']);
+    const { code, err } = await person.run(['send', '--outbox', 'hello']);
+    expect([code, err]).toEqual([
+      4,
+      expect.stringMatching(/the session has ended on .*; kept in the outbox as /),
+    ]);
+    await person.succeed(['login', 'alice']);
+    await person.succeed(['outbox', 'send']);
+    expect(await texts(person)).toEqual(['hello']);
   });
 
   it('stays with the account that wrote it', async () => {
@@ -116,39 +205,53 @@ describe('a message that cannot be sent now', () => {
     await keep(person, 'from alice');
     await start();
     await person.run(['register', 'bob']);
-    const sent = await person.run(['outbox', 'send']);
-    expect(sent).toEqual({
+    expect(await person.run(['outbox', 'send'])).toEqual({
       code: 0,
       out: '',
       err: '1 entry of alice left alone: log in as that account to send\nsent 0 messages\n',
     });
+    expect(await person.run(['send', '--outbox', 'from bob'])).toMatchObject({ code: 0 });
     expect(await kept(person)).toHaveLength(1);
     await person.run(['login', 'alice']);
     await person.run(['outbox', 'send']);
-    expect(await texts(person)).toEqual(['from alice']);
+    expect(await texts(person)).toEqual(['from bob', 'from alice']);
   });
 
   it('is not lost and not doubled when senders are killed at any moment', async () => {
     const { person, stop, start } = await personAndServer();
     await stop();
-    const words = Array.from({ length: 60 }, (_, index) => `word ${index}`);
+    const words = Array.from({ length: 3_006 }, (_, index) => `word ${index}`);
     await person.run(
       ['send', '--outbox', '--lines', '--timeout', '0.2'],
-      `${words.slice(0, 30).join('\n')}\n`,
+      `${words.slice(0, 3_000).join('\n')}\n`,
     );
-    for (const word of words.slice(30, 36)) await keep(person, word);
+    for (const word of words.slice(3_000)) await keep(person, word);
+    expect(await kept(person)).toMatchObject([{ count: 3_000 }, {}, {}, {}, {}, {}, {}]);
     await start();
-    for (let after = 60; after < 460; after += 40) {
+    for (let after = 60; after < 600; after += 40) {
       const sending = person.start(['outbox', 'send']);
       const timer = setTimeout(() => sending.child.kill('SIGKILL'), after);
       await sending.ended;
       clearTimeout(timer);
     }
     expect(await person.run(['outbox', 'send'])).toMatchObject({ code: 0 });
-    expect(await texts(person)).toEqual(words.slice(0, 36));
+    expect(await texts(person)).toEqual(words);
     expect(await kept(person)).toEqual([]);
-    const left = readdirSync(join(person.home, 'state', 'chat', 'outbox'), { recursive: true }).map(String);
-    expect(left.filter((name) => /jsonl|part/.test(name))).toEqual([]);
+    expect(filesOf(person)).toEqual([]);
+  }, 120_000);
+
+  it('is not lost and not doubled when its sender is killed in the middle of a batch', async () => {
+    const { person, stop, start } = await personAndServer();
+    await stop();
+    const words = Array.from({ length: 20_000 }, (_, index) => `word ${index}`);
+    await person.run(['send', '--outbox', '--lines', '--timeout', '0.2'], words.join('\n'));
+    await start();
+    const sending = person.start(['outbox', 'send']);
+    const some = async () => (await person.succeed(['tail', '--once', '-n', '1'])) !== '';
+    await eventually(async () => expect(await some()).toBe(true));
+    await sending.kill('SIGKILL');
+    expect(await person.run(['outbox', 'send', '-q'])).toMatchObject({ code: 0, err: '' });
+    expect(await texts(person)).toEqual(words);
   }, 120_000);
 
   it('is sent once when several send it at the same time', async () => {
@@ -157,10 +260,31 @@ describe('a message that cannot be sent now', () => {
     for (const word of ['a', 'b', 'c']) await keep(person, word);
     await start();
     const all = await Promise.all(['d', 'e', 'f'].map((word) => person.run(['send', '--outbox', word])));
-    expect(all.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(all).toEqual(all.map(() => ({ code: 0, out: '', err: '' })));
     const came = await texts(person);
     expect(came.slice(0, 3)).toEqual(['a', 'b', 'c']);
     expect(came.slice(3).sort()).toEqual(['d', 'e', 'f']);
+  });
+
+  it('whose file was damaged is named, and the others are sent', async () => {
+    const { person, stop, start } = await personAndServer();
+    await stop();
+    for (const word of ['a', 'b', 'c']) await keep(person, word);
+    const [, second] = await kept(person);
+    const file = filesOf(person).find((name) => name.endsWith(`${second?.id}.jsonl`)) ?? '';
+    const path = join(outboxOf(person), file);
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"b"', '"x"'));
+    await start();
+    const why = `${path}: is damaged (its digest is another)`;
+    const { code, err } = await person.run(['outbox', 'send']);
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: `sent 2 messages\nchat: ${second?.id} stays: ${why}; chat outbox lists it, chat outbox rm drops it\n`,
+    });
+    expect(await texts(person)).toEqual(['a', 'c']);
+    expect(await person.json(['outbox'])).toEqual([{ id: second?.id, damaged: why }]);
+    expect(await person.run(['outbox', 'rm', second?.id ?? ''])).toMatchObject({ code: 0 });
+    expect(filesOf(person)).toEqual([]);
   });
 });
 
@@ -168,35 +292,100 @@ describe('lines', () => {
   it('are kept from the first that was not stored, when the server goes away among them', async () => {
     const { person, stop, start } = await personAndServer();
     const lines = Array.from({ length: 900 }, (_, index) => `line ${index + 1}`);
-    const sending = person.world.start(
+    const sending = person.start(
       ['send', '--lines', '--outbox', '--timeout', '0.5', '-o', 'json'],
-      person.env,
       `${lines.join('\n')}\n`,
     );
     const stored = await linesUntilStopped(sending, stop);
     const ended = await sending.ended;
     expect(ended).toMatchObject({ code: 3 });
-    expect(ended.err).toContain(`${stored} messages are stored; kept, and sent by`);
+    expect(ended.err).toContain(`${stored} messages are stored; ${900 - stored} kept in the outbox as `);
     expect(await kept(person)).toMatchObject([{ count: 900 - stored, first: `line ${stored + 1}` }]);
     await start();
     expect(await person.run(['outbox', 'send'])).toMatchObject({ code: 0 });
-    expect(await person.json(['tail', '--once', '--since', 'all'])).toMatchObject(
-      lines.map((text) => ({ text })),
-    );
+    expect(await texts(person)).toEqual(lines);
   });
 
-  it('that failed in the middle are gone on with from the line and with the key that the error names', async () => {
+  it('are kept behind what was kept before them, and all comes in its order', async () => {
     const { person, stop, start } = await personAndServer();
-    const input = `${Array.from({ length: 900 }, (_, index) => `line ${index + 1}`).join('\n')}\n`;
-    const sending = person.start(['send', '--lines', '--timeout', '0.5', '-o', 'json'], input);
-    await linesUntilStopped(sending, stop);
-    const { code, err } = await sending.ended;
-    const [, key = '', line = ''] = /go on with --key '([^']+)' --from-line (\d+)/.exec(err) ?? [];
-    expect([code, Number(line) > 1]).toEqual([3, true]);
-    await start();
-    expect(await person.run(['send', '--lines', '--key', key, '--from-line', line], input)).toMatchObject({
-      code: 0,
+    await stop();
+    await keep(person, 'one');
+    expect(
+      await person.run(['send', '--lines', '--outbox', '--timeout', '0.2'], 'two\n\nthree\r\n'),
+    ).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('0 messages are stored; 2 kept in the outbox as '),
     });
-    expect((await person.json(['tail', '--once', '--since', 'all'])).length).toBe(900);
+    await keep(person, 'four');
+    await start();
+    expect(await person.run(['send', '--lines', '--outbox'], 'five\nsix\n')).toMatchObject({ code: 0 });
+    expect(await texts(person)).toEqual(['one', 'two', 'three', 'four', 'five', 'six']);
+    expect(filesOf(person)).toEqual([]);
   });
 });
+
+describe('a full disk', () => {
+  it('is said when something is to be kept: exit 2, NOT kept; with a server it is sent all the same', async (test) => {
+    const { world, person, stop } = await personAndServer();
+    const state = world.path('small');
+    mkdirSync(state);
+    if (!mounted(state, '1m')) {
+      test.skip('SKIPPED: no right to mount a tmpfs');
+      return;
+    }
+    const env = { XDG_STATE_HOME: state };
+    await person.succeed(['login', 'alice'], '', env);
+    fill(join(state, 'ballast'));
+    expect(await person.run(['send', '--outbox', 'hello'], '', env)).toEqual({
+      code: 0,
+      out: '',
+      err: expect.stringMatching(/^warning: not kept: .*: cannot write it \(ENOSPC\)\n$/),
+    });
+    await stop();
+    const { code, out, err } = await person.run(['send', '--outbox', '--timeout', '0.2', 'hello'], '', env);
+    expect([code, out]).toEqual([2, '']);
+    expect(err.split('\n').at(-2)).toMatch(
+      /^chat: .*cannot connect: connection refused; it is NOT kept: .*: cannot write it \(ENOSPC\)$/,
+    );
+    const lines = ['send', '--lines', '--outbox', '--key', 'K', '--timeout', '0.2'];
+    const failed = await person.run(lines, 'one\ntwo\n', env);
+    expect(failed).toEqual({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(
+        /^chat: .*cannot connect: connection refused; 0 messages are stored; to go on, send the same lines with --key K --from-line 1; NOT kept: .*: cannot write it \(ENOSPC\)\n$/,
+      ),
+    });
+    rmSync(join(state, 'ballast'));
+    expect(await person.run(['outbox'], '', env)).toEqual({ code: 0, out: '', err: '' });
+  });
+});
+
+/** Puts a small file system at `place` until the test's end; false, and loudly so, when the system does not let us. */
+function mounted(place: string, size: string): boolean {
+  const { status, stderr, error } = spawnSync(
+    'mount',
+    ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', place],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (status !== 0) {
+    console.warn(`SKIPPED: no small disk to be had, since mount failed: ${error?.message ?? stderr.trim()}`);
+    return false;
+  }
+  onTestFinished(() => void execFileSync('umount', ['--lazy', place]));
+  return true;
+}
+
+/** Writes a file until there is no room left. */
+function fill(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (;;) writeSync(file, Buffer.alloc(4_096));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(file);
+  }
+}

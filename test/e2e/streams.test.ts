@@ -15,6 +15,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   send: ['send', 'hello', '-o', 'json'],
   tail: ['tail', '--once'],
   outbox: ['outbox'],
+  'outbox ls': ['outbox', 'ls'],
   'outbox send': ['outbox', 'send', '-q', '-o', 'json'],
   'outbox rm': ['outbox', 'rm', '--all', '-q', '-o', 'json'],
   users: ['users'],

@@ -1,20 +1,22 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import type { Connection } from '../../client/connection.ts';
-import type { SendLine, Stored } from '../../client/send.ts';
+import type { Stored } from '../../client/send.ts';
 import { ChatError } from '../../core/errors.ts';
 import { conversationName, lobby, parseConversationName } from '../../core/model/conversation-name.ts';
 import { maxLabelLength } from '../../core/policy.ts';
 import { uuidV7 } from '../../core/random.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
-import { BrokenPipe, type ByteSource } from '../host.ts';
-import { openKeptMessages } from '../kept-messages.ts';
 import { type OptionTable, type OptionValues, timeoutOption, usageError } from '../options.ts';
-import { isWorthKeeping, sendKept, whenFree } from '../outbox-run.ts';
-import type { Output } from '../output.ts';
-import { callTimeoutMs, openSession, savedUsername, timeoutAsUnavailable } from '../session.ts';
-import { checkText, type InputLine, readLines, readMessage } from '../text-input.ts';
+import type { Message } from '../outbox/keep-unsent.ts';
+import { openInput } from '../send-input.ts';
+import type { LinesPlan } from '../send-lines.ts';
+import { callTimeoutMs, openSession, savedAccount, timeoutAsUnavailable } from '../session.ts';
+import { tellStored } from '../tell-stored.ts';
+import { checkText, readMessage } from '../text-input.ts';
+
+/** So many digits may a line's number add to a key, after a dot. */
+const maxLineNumberDigits = 10;
+const maxLineNumber = 10 ** maxLineNumberDigits - 1;
 
 const options = {
   file: {
@@ -34,9 +36,9 @@ const options = {
     type: 'number',
     value: 'N',
     min: 1,
-    max: 9_999_999_999,
+    max: maxLineNumber,
     whole: true,
-    describe: 'with --lines: skip the lines before line N, which are stored already; keys stay as they are',
+    describe: 'with --lines: begin with the Nth line of the input; those before it are not looked at',
   },
   outbox: {
     type: 'flag',
@@ -49,8 +51,6 @@ const options = {
 type SendValues = OptionValues<typeof options>;
 
 const defaultTimeoutMs = 30_000;
-/** What a line's number may add to a key: a dot and ten digits. */
-const keySuffixLength = 11;
 
 /** Splits the operands: the first names the conversation if it begins with # or @, the others are the text. */
 function splitOperands(operands: readonly string[]): { to: string; words: readonly string[] } {
@@ -71,50 +71,19 @@ function splitOperands(operands: readonly string[]): { to: string; words: readon
 
 function checkKey(key: string | undefined, lines: boolean): void {
   if (key === undefined) return;
-  const most = lines ? maxLabelLength - keySuffixLength : maxLabelLength;
+  const most = lines ? maxLabelLength - maxLineNumberDigits - 1 : maxLabelLength;
   if ([...key].length > most || !key.isWellFormed() || /\p{Cc}/u.test(key)) {
     throw usageError(`--key takes 1 to ${most} characters and no control characters`, '--key');
   }
 }
 
-/** Opens the file or stdin; throws `invalid` (exit 2) for a file that cannot be read and for a terminal, where nobody would know what is waited for. */
-async function openInput(
-  context: CommandContext,
-  file: string | undefined,
-): Promise<Pick<ByteSource, 'bytes'> & { label: string; size: number | undefined }> {
-  if (file !== undefined) {
-    try {
-      const found = await stat(file);
-      if (found.isDirectory()) throw usageError(`--file: ${file} is a directory`, '--file');
-      const size = found.isFile() ? found.size : undefined;
-      return { label: '--file', size, bytes: () => readFileBytes(file) };
-    } catch (error) {
-      throw unreadable(file, error);
-    }
-  }
-  const { stdin } = context.host;
-  if (stdin.isTerminal) {
-    throw usageError(
-      "no text; give it as an argument or on stdin (a shell drops an unquoted #room: chat send '#ops' hello)",
-    );
-  }
-  return { label: 'stdin', size: undefined, bytes: () => stdin.bytes() };
-}
-
-function unreadable(file: string, error: unknown): unknown {
-  if (error instanceof ChatError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  return usageError(`--file: cannot read ${file} (${code})`, '--file');
-}
-
-async function* readFileBytes(file: string): AsyncIterable<Uint8Array> {
-  try {
-    for await (const chunk of createReadStream(file)) {
-      if (chunk instanceof Uint8Array) yield chunk;
-    }
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+function checkFlags(values: SendValues, words: readonly string[]): void {
+  if (words.length > 0 && values.file !== undefined)
+    throw usageError('TEXT and --file cannot be given together', '--file');
+  if (words.length > 0 && values.lines)
+    throw usageError('TEXT and --lines cannot be given together: lines come from stdin or --file', '--lines');
+  if (values['from-line'] !== undefined && !values.lines)
+    throw usageError('--from-line goes with --lines: one message has no lines to count', '--from-line');
 }
 
 /** Sends text or lines, and answers only after the server has stored them. */
@@ -124,32 +93,29 @@ export const send = command({
     "Sends a message and exits 0 only after the server has stored it. TO is '#room' or '@user' when the first word begins " +
     'with # or @, and #lobby otherwise. The text is the other words, joined by a space, or else stdin, less one trailing ' +
     'newline. A server that is not there is tried again until --timeout, under one key, so that nothing is stored twice. ' +
-    'With --outbox a message that cannot be sent now is kept on this machine; 0 still means stored on the server. ' +
-    'With --lines an input that turns bad ends it with exit 2 after the lines before were stored. Nothing is printed but with -o json.',
+    'With --outbox what the server cannot take now is kept on this machine; 0 still means stored on the server. ' +
+    'With --lines an input that turns bad ends it with exit 2 after the lines before were stored; whatever ends it, the error says how ' +
+    'many are stored and how to go on. Nothing is printed but with -o json: an object for each stored message.',
   options,
   operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '', complete: ['conversation', 'text'] },
   examples: [
     ["chat send '@alice' lunch?", 'a private message'],
     ["make 2>&1 | tail -1 | chat send '#ops'", 'the text from a pipe'],
     ["chat send '#ops' --lines --key import-7 < log", 'a message a line; safe to run again'],
-    ["chat send --outbox '#ops' 'backup done'", 'is sent later when the server is away'],
+    [
+      "chat send '#ops' --lines --file log --key import-7 --from-line 4001",
+      'the rest of it, after a failure',
+    ],
+    ["chat send '#ops' --outbox 'backup done'", 'sent later when the server is away'],
     ["chat send '#lobby' -- '-5 degrees'", 'text that begins with a dash goes after --'],
   ],
+  // Whoever stops it is told how to go on.
+  handlesSignals: true,
   async run({ options: values, operands }, context) {
     const { to, words } = splitOperands(operands);
     checkKey(values.key, values.lines);
-    if (words.length > 0 && values.file !== undefined)
-      throw usageError('TEXT and --file cannot be given together', '--file');
-    if (words.length > 0 && values.lines)
-      throw usageError(
-        'TEXT and --lines cannot be given together: lines come from stdin or --file',
-        '--lines',
-      );
-    if (values['from-line'] !== undefined && !values.lines)
-      throw usageError('--from-line goes with --lines: a single message has no lines to skip', '--from-line');
-    await timeoutAsUnavailable(() =>
-      values.lines ? sendLines(context, to, values) : sendOne(context, to, words, values),
-    );
+    checkFlags(values, words);
+    await timeoutAsUnavailable(() => sendAll(context, to, words, values));
     return exitOk;
   },
 });
@@ -159,259 +125,112 @@ function opener(context: CommandContext, timeoutMs: number): () => Promise<Conne
   return async () => (await openSession(context, Math.min(callTimeoutMs, timeoutMs))).connection;
 }
 
-/** Tells about a stored message; a reader that has gone does not stop the sending. */
-async function tellStored(context: CommandContext, record: object): Promise<void> {
-  if (context.output.format !== 'json') return;
-  try {
-    await context.output.result(record, []);
-  } catch (error) {
-    if (!(error instanceof BrokenPipe)) throw error;
-  }
-}
-
-const timeoutMsOf = (values: SendValues): number =>
-  values.timeout === undefined ? defaultTimeoutMs : values.timeout * 1000;
-
-async function sendOne(
+async function sendAll(
   context: CommandContext,
   to: string,
   words: readonly string[],
   values: SendValues,
 ): Promise<void> {
-  let text = words.join(' ');
-  if (words.length === 0) {
-    const input = await openInput(context, values.file);
-    text = await readMessage(input.label, input);
+  const timeoutMs = timeoutOf(values);
+  if (values.lines) {
+    await sendLines(context, to, values, timeoutMs);
+    return;
   }
+  const text = await unlessStopped(context.signal, readText(context, words, values));
   checkText('the text', text);
-  const message = { text, key: values.key ?? uuidV7() };
-  const stored = values.outbox
-    ? await sendThroughOutbox(context, to, message, timeoutMsOf(values))
-    : await sendNow(context, to, message, timeoutMsOf(values));
-  await tellStored(context, { ...stored, to });
-  await context.output.detail(`stored as ${to} ${stored.seq}`);
+  const message = { to, text, key: values.key ?? uuidV7() };
+  if (values.outbox) await sendThroughOutbox(context, message, timeoutMs);
+  else await unlessStopped(context.signal, sendOne(context, message, timeoutMs));
 }
 
-function sendNow(context: CommandContext, to: string, message: SendLine, timeoutMs: number): Promise<Stored> {
-  return context.host.client.sendReliably({
+/** Throws what asked for the end as soon as it does. */
+async function unlessStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const stopped = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return await Promise.race([work, stopped]);
+}
+
+function timeoutOf({ timeout }: SendValues): number {
+  return timeout === undefined ? defaultTimeoutMs : timeout * 1000;
+}
+
+async function readText(
+  context: CommandContext,
+  words: readonly string[],
+  { file }: SendValues,
+): Promise<string> {
+  if (words.length > 0) return words.join(' ');
+  const input = await openInput(context, file);
+  return await readMessage(input.label, input);
+}
+
+async function sendOne(context: CommandContext, message: Message, timeoutMs: number): Promise<void> {
+  const stored = await context.host.client.sendReliably({
     open: opener(context, timeoutMs),
-    to,
     ...message,
     timeoutMs,
     signal: context.signal,
     onRetry: (cause) => void context.output.detail(`trying again: ${cause.message}`),
   });
+  await tellOne(context, message, stored);
 }
 
-/** Keeps the message first, then sends it after those that were kept before it: whatever happens, it is not lost. */
+async function tellOne(context: CommandContext, { to }: Message, stored: Stored): Promise<void> {
+  await tellStored(context, { ...stored, to });
+  await context.output.detail(`stored as ${to} ${stored.seq}`);
+}
+
+/** Keeps a message until it is stored. When it cannot be kept that is said, and it is sent all the same. */
 async function sendThroughOutbox(
   context: CommandContext,
-  to: string,
-  message: SendLine,
+  message: Message,
   timeoutMs: number,
-): Promise<Stored> {
-  const kept = openKeptMessages(context);
-  const username = await savedUsername(context);
-  const own = await keepIfPossible(context, () => kept.keep(username, to, message));
-  if (own === undefined) return await sendNow(context, to, message, timeoutMs);
+): Promise<void> {
+  const { keepAndSend, CannotKeep, notKept } = await import('../outbox/keep-unsent.ts');
+  const account = await savedAccount(context);
   try {
-    return await whenFree(kept, timeoutMs, async () => {
-      const { entries } = await kept.list();
-      const earlier = entries.filter(
-        ({ id, username: whose, refused }) => id < own.id && whose === username && refused === undefined,
-      );
-      const onStored = () => {};
-      await sendKept({ context, kept, timeoutMs, onStored }, earlier);
-      // Another process may have sent it by now: the answer is the same again.
-      const stored = await sendNow(context, to, message, timeoutMs);
-      await kept.remove(own.id);
-      return stored;
-    });
+    const outcome = await keepAndSend({ context, account, timeoutMs }, message);
+    // Under its key the answer is the first one again.
+    if (outcome === 'gone') await unlessStopped(context.signal, sendOne(context, message, timeoutMs));
+    else await tellOne(context, message, outcome.stored);
   } catch (error) {
-    if (isWorthKeeping(error)) throw isKept(error);
-    await kept.remove(own.id);
-    throw error;
-  }
-}
-
-/** Keeping is for when sending fails: when it fails itself, that is said, and what can be sent is sent all the same. */
-async function keepIfPossible<T>(context: CommandContext, keep: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await keep();
-  } catch (error) {
-    if (!(error instanceof ChatError)) throw error;
+    if (!(error instanceof CannotKeep)) throw error;
     await context.output.note(`warning: not kept: ${error.message}`);
-    return undefined;
-  }
-}
-
-/** The same failure, saying that nothing is lost. */
-function isKept(error: ChatError): ChatError {
-  return new ChatError(
-    error.code,
-    `${error.message}; kept, and sent by the next --outbox or by: chat outbox send`,
-    {
-      ...error.details,
-      cause: error,
-    },
-  );
-}
-
-/** What is known about a stream of lines while it is sent. */
-interface LinesRun {
-  /** Lines that the server has not acknowledged, in order. */
-  readonly waiting: InputLine[];
-  sent: number;
-  skipped: number;
-  /** What is wrong with the input, which ends it. */
-  refused: unknown;
-  /** The number of the last line that was read. */
-  lastLine: number;
-}
-
-async function sendLines(context: CommandContext, to: string, values: SendValues): Promise<void> {
-  const { output } = context;
-  const input = await openInput(context, values.file);
-  const timeoutMs = timeoutMsOf(values);
-  const prefix = values.key ?? uuidV7();
-  const username = values.outbox ? await savedUsername(context) : undefined;
-  let spool =
-    username === undefined
-      ? undefined
-      : await keepIfPossible(context, () => openKeptMessages(context).spool(username, to));
-  const keepLine = async (message: SendLine): Promise<void> => {
-    const open = spool;
-    if (open === undefined) return;
-    const isKept = await keepIfPossible(context, async () => {
-      await open.add(message);
-      return true;
-    });
-    if (isKept) return;
-    spool = undefined;
-    await open.drop();
-  };
-  const run: LinesRun = { waiting: [], sent: 0, skipped: 0, refused: undefined, lastLine: 0 };
-  const lines = readMessages(input, run, prefix, values['from-line'] ?? 1);
-  const progress = lineProgress(output, input.size);
-  let told: Promise<void> = Promise.resolve();
-  // Not `for await`, which would end the input with the sending: with --outbox the rest of it is still to be read.
-  const toSend = async function* () {
-    for (;;) {
-      // A slow reader of the answers slows the reading of lines.
-      await told;
-      const next = await lines.next();
-      if (next.done) return;
-      await keepLine(next.value);
-      yield next.value;
-    }
-  };
-  try {
-    await context.host.client.sendMany({
-      open: opener(context, timeoutMs),
-      to,
-      lines: toSend(),
-      timeoutMs,
-      signal: context.signal,
-      onRetry: (cause) => void output.detail(`trying again: ${cause.message}`),
-      onAck: (_n, stored) => {
-        const line = run.waiting.shift();
-        run.sent += 1;
-        progress(run.sent, line?.endOffset);
-        told = told.then(async () => {
-          await spool?.settle(1);
-          await tellStored(context, { ...stored, to, line: line?.number ?? null });
-        });
-      },
-    });
-    await told;
-    await spool?.drop();
-  } catch (error) {
-    output.progress(undefined);
-    if (!(error instanceof ChatError)) throw error;
-    await told;
-    if (spool !== undefined && isWorthKeeping(error)) {
-      await output.note(`${error.message}; keeping the rest`);
-      for (let next = await lines.next(); !next.done; next = await lines.next()) {
-        run.waiting.length = 0;
-        await keepLine(next.value);
-      }
-    }
-    if (spool !== undefined && isWorthKeeping(error)) {
-      await spool.keep();
-      throw isKept(withProgress(error, run));
-    }
-    await spool?.drop();
-    throw resumable(withProgress(error, run), run, prefix);
-  } finally {
-    output.progress(undefined);
-    // Not waited for: the next line may never come.
-    void lines.return(undefined);
-  }
-  if (run.skipped > 0)
-    await output.note(run.skipped === 1 ? 'skipped 1 empty line' : `skipped ${run.skipped} empty lines`);
-  await output.detail(`stored ${run.sent} messages`);
-  if (run.refused instanceof ChatError) {
-    throw new ChatError(
-      run.refused.code,
-      `${run.refused.message}; the ${run.sent} messages before it are stored`,
-      run.refused.details,
+    await unlessStopped(
+      context.signal,
+      sendOne(context, message, timeoutMs).catch((failure: unknown) => {
+        throw notKept(failure, error.reason, 'it is NOT kept');
+      }),
     );
   }
-  if (run.refused !== undefined) throw run.refused;
 }
 
-/** The messages of an input, each with its key; an input that turns bad ends them, and `run` says why. */
-async function* readMessages(
-  input: Pick<ByteSource, 'bytes'>,
-  run: LinesRun,
-  prefix: string,
-  fromLine: number,
-): AsyncGenerator<SendLine, void, undefined> {
-  try {
-    for await (const line of readLines(input.bytes())) {
-      run.lastLine = line.number;
-      if (line.number < fromLine) continue;
-      if (line.text === '') {
-        run.skipped += 1;
-        continue;
-      }
-      checkText(`line ${line.number}`, line.text);
-      run.waiting.push(line);
-      yield { text: line.text, key: `${prefix}.${line.number}` };
-    }
-  } catch (error) {
-    // The lines before it are to be stored first.
-    run.refused = error;
+async function sendLines(
+  context: CommandContext,
+  to: string,
+  values: SendValues,
+  timeoutMs: number,
+): Promise<void> {
+  const lines = await import('../send-lines.ts');
+  const account = values.outbox ? await savedAccount(context) : undefined;
+  const plan: LinesPlan = {
+    to,
+    input: await openInput(context, values.file),
+    key: values.key ?? uuidV7(),
+    fromLine: values['from-line'] ?? 1,
+    timeoutMs,
+    open: opener(context, timeoutMs),
+  };
+  if (account === undefined) {
+    await lines.sendLines(context, plan);
+    return;
   }
-}
-
-function withProgress(error: ChatError, { sent }: LinesRun): ChatError {
-  const stored = sent === 1 ? '1 message is stored' : `${sent} messages are stored`;
-  return new ChatError(error.code, `${error.message}; ${stored}`, { ...error.details, cause: error });
-}
-
-/** Says how the same input can be sent on without storing anything twice. */
-function resumable(error: ChatError, { waiting, lastLine }: LinesRun, prefix: string): ChatError {
-  const next = waiting[0]?.number ?? lastLine + 1;
-  return new ChatError(error.code, `${error.message}; go on with --key '${prefix}' --from-line ${next}`, {
-    ...error.details,
-    cause: error,
+  const { sendEarlier, keepLines } = await import('../outbox/keep-unsent.ts');
+  const use = { context, account, timeoutMs };
+  await lines.sendLines(context, {
+    ...plan,
+    before: () => sendEarlier(use),
+    keep: (failure, rest) => keepLines(use, plan, failure, rest),
   });
-}
-
-/** Shows how far a long input is: messages, share, rate and time left, as far as they are known. */
-function lineProgress(
-  output: Output,
-  size: number | undefined,
-): (sent: number, endOffset: number | undefined) => void {
-  const startedAt = performance.now();
-  return (sent, endOffset) => {
-    const seconds = (performance.now() - startedAt) / 1000;
-    const share = size && endOffset ? endOffset / size : undefined;
-    const rate = seconds >= 1 ? `, ${Math.round(sent / seconds)}/s` : '';
-    const left = share && seconds >= 1 ? `, ${Math.ceil(seconds / share - seconds)} s left` : '';
-    output.progress(
-      `${sent} sent${share === undefined ? '' : ` ${Math.floor(share * 100)} %`}${rate}${left}`,
-    );
-  };
 }

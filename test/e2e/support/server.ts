@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
@@ -32,8 +31,11 @@ export class Running {
   err = '';
   /** When the process has ended and all its words were read. */
   readonly ended: Promise<Outcome>;
-  readonly #lines: AsyncIterator<string>;
   readonly #isGroup: boolean;
+  /** How much of `out` was answered as lines. */
+  #linesEnd = 0;
+  #hasEnded = false;
+  #outWaiters: Array<() => void> = [];
   #errWaiters: Array<() => void> = [];
 
   constructor(
@@ -45,9 +47,10 @@ export class Running {
     const child = spawn(program, args, { env, stdio: 'pipe', cwd, detached: isGroup });
     this.#isGroup = isGroup;
     this.child = child;
-    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    child.stdout.on('data', (chunk) => {
+    // Read to its end whether lines are asked for or not: a reader that stops would stop the process.
+    child.stdout.setEncoding('utf8').on('data', (chunk) => {
       this.out += chunk;
+      this.#wakeOut();
     });
     child.stderr.setEncoding('utf8').on('data', (chunk) => {
       this.err += chunk;
@@ -57,6 +60,8 @@ export class Running {
     child.stdin.on('error', () => {});
     child.stdin.end(input);
     this.ended = once(child, 'close').then(([code]) => {
+      this.#hasEnded = true;
+      this.#wakeOut();
       this.#wakeErr();
       return { code, out: this.out, err: this.err };
     });
@@ -64,8 +69,16 @@ export class Running {
 
   /** The next line of stdout; undefined at its end. */
   async line(): Promise<string | undefined> {
-    const next = await this.#lines.next();
-    return next.done ? undefined : next.value;
+    for (;;) {
+      const start = this.#linesEnd;
+      const end = this.out.indexOf('\n', start);
+      if (end >= 0 || (this.#hasEnded && start < this.out.length)) {
+        this.#linesEnd = end < 0 ? this.out.length : end + 1;
+        return this.out.slice(start, end < 0 ? undefined : end);
+      }
+      if (this.#hasEnded) return undefined;
+      await new Promise<void>((resolve) => this.#outWaiters.push(resolve));
+    }
   }
 
   /** The next line of stdout, as JSON. */
@@ -100,6 +113,10 @@ export class Running {
       this.child.kill(signal);
     }
     return this.ended;
+  }
+
+  #wakeOut(): void {
+    for (const resolve of this.#outWaiters.splice(0)) resolve();
   }
 
   #wakeErr(): void {
