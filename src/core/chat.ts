@@ -71,8 +71,11 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
   });
   let isStopped = false;
   async function sweepAll(): Promise<void> {
+    const now = Date.now();
     // One call takes a bounded number, so that nobody waits long; together they take all there are.
-    while (!isStopped && (await store.sweepSessions({ now: Date.now() })) > 0);
+    while (!isStopped && (await store.sweepSessions({ now })) > 0);
+    // A device that nobody has come back on for so long may as well be a new one.
+    while (!isStopped && (await store.sweepDevices({ madeUntil: now - policy.refreshMs })) > 0);
   }
   const sweep = setInterval(() => {
     sweepAll().catch(onFailure);
@@ -107,5 +110,5 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
   };
 }
 
-/** How often dead sessions are swept out of the store: they are refused anyway, this only frees their rows. */
+/** How often dead sessions, and devices without any, are swept out of the store: they are refused anyway, this only frees their rows. */
 const sweepIntervalMs = 3_600_000;

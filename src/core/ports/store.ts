@@ -42,6 +42,8 @@ export interface Store {
   endSessions(end: { userId: UserId; except?: SessionId }): Promise<SessionId[]>;
   /** Deletes sessions whose family of refresh tokens has ended at `now`, at most 1,000 a call; answers how many. */
   sweepSessions(sweep: { now: number }): Promise<number>;
+  /** Forgets devices that have no session and were made at `madeUntil` or before, at most 1,000 a call; answers how many. */
+  sweepDevices(sweep: { madeUntil: number }): Promise<number>;
 
   createRoom(room: { room: RoomName; by: UserId; now: number }): Promise<'created' | 'taken'>;
   joinRoom(join: { room: RoomName; userId: UserId; now: number }): Promise<'joined' | 'already' | 'missing'>;

@@ -207,5 +207,34 @@ export function examineSessions(on: Examined): void {
       expect(await on.store.sweepSessions({ now: 5_001 })).toBe(1);
       expect(await on.store.sweepSessions({ now: 9_999 })).toBe(0);
     });
+
+    test('a sweep forgets the devices without a session that are old enough, to the millisecond, and no other', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const [old, young, used] = [
+        opening(alice, { createdAt: 1_000 }),
+        opening(alice, { createdAt: 1_001 }),
+        opening(alice, { createdAt: 1_000 }),
+      ];
+      for (const one of [old, young, used]) await on.store.openSession(one);
+      for (const { session } of [old, young]) {
+        await on.store.endSession({ id: session.id, userId: alice.id });
+      }
+      expect(await on.store.sweepDevices({ madeUntil: 999 })).toBe(0);
+      expect(await on.store.sweepDevices({ madeUntil: 1_000 })).toBe(1);
+      expect(await on.store.sweepDevices({ madeUntil: 1_000 })).toBe(0);
+      const comeBack = ({ session: { deviceId } }: typeof old) =>
+        on.store.openSession(opening(alice, { deviceId }, { isNewDevice: false }));
+      expect(await comeBack(old)).toEqual({ kind: 'foreign-device' });
+      expect(await comeBack(young)).toEqual({ kind: 'opened', ended: [] });
+      expect(await on.store.sessionByToken(used.tokenHash)).toEqual(used.session);
+    });
+
+    test('a sweep takes 1,000 devices at a time', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const all = Array.from({ length: 1_001 }, () => opening(alice, {}, { maxPerAccount: 1 }));
+      await Promise.all(all.map((one) => on.store.openSession(one)));
+      expect(await on.store.sweepDevices({ madeUntil: 1_000 })).toBe(1_000);
+      expect(await on.store.sweepDevices({ madeUntil: 1_000 })).toBe(0);
+    });
   });
 }

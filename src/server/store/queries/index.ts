@@ -21,6 +21,7 @@ import {
   refreshSession,
   sessionByToken,
   sessions,
+  sweepDevices,
   sweepSessions,
   touchSession,
 } from './sessions.ts';
@@ -53,6 +54,7 @@ export const queries: Queries = {
   endSession,
   endSessions,
   sweepSessions,
+  sweepDevices,
   createRoom,
   joinRoom,
   leaveRoom,

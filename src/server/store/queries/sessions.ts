@@ -121,7 +121,18 @@ const ended = statement((db, p: { now: number; limit: number }) =>
   db.selectFrom('sessions').select('id').where('family_expires_at', '<=', p.now).limit(p.limit),
 );
 
-/** Sessions that one sweep takes at most: the next one takes the rest, and nobody waits long for either. */
+const unused = statement((db, p: { madeUntil: number; limit: number }) =>
+  db
+    .selectFrom('devices')
+    .leftJoin('sessions', 'sessions.device_id', 'devices.id')
+    .select('devices.id')
+    .where('devices.created_at', '<=', p.madeUntil)
+    .where('sessions.id', 'is', null)
+    .limit(p.limit),
+);
+const deleteDevice = statement((db, p: { id: string }) => db.deleteFrom('devices').where('id', '=', p.id));
+
+/** What one sweep takes at most: the next one takes the rest, and nobody waits long for either. */
 const sweptAtOnce = 1_000;
 
 /** Store.openSession */
@@ -237,6 +248,13 @@ export function* sweepSessions({ now }: { now: number }): Query<number> {
   const dead = yield* rows(ended, { now, limit: sweptAtOnce });
   for (const { id } of dead) yield* remove(id);
   return dead.length;
+}
+
+/** Store.sweepDevices */
+export function* sweepDevices({ madeUntil }: { madeUntil: number }): Query<number> {
+  const found = yield* rows(unused, { madeUntil, limit: sweptAtOnce });
+  for (const { id } of found) yield* rows(deleteDevice, { id });
+  return found.length;
 }
 
 function* remove(id: string): Query<SessionId> {
