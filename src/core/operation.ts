@@ -7,7 +7,7 @@ import type { Services } from './services.ts';
 /** Who may call an operation. */
 export type Access = 'anyone' | 'session' | 'admin';
 
-/** Which limit a call counts against; `none` is bounded by what is in flight on its connection alone. */
+/** Which limit a call counts against: `message` for what makes others' rooms and streams grow or change. `none` is bounded by what is in flight on its connection alone. */
 export type Cost = 'none' | 'message' | 'login' | 'registration';
 
 /** What a handler gets besides its input; `session` is there exactly when the operation's access asks for one. */

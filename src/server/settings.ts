@@ -155,7 +155,7 @@ export const settings = {
     min: 0,
     max: million,
     fallback: defaultPolicy.messagesPerSecond,
-    help: 'messages of one user, with bursts of ten seconds',
+    help: 'messages of one user, and rooms that they make, enter and leave, with bursts of ten seconds',
   },
   registrationsPerHour: {
     kind: 'integer',

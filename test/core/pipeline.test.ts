@@ -202,6 +202,22 @@ describe('the limits on calls', () => {
     expect((await send(bob)).seq).toBe(22);
   });
 
+  it('count rooms that somebody makes, enters and leaves among the messages', async () => {
+    const t = await openChat({ policy: { messagesPerSecond: 1 } });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    for (const room of ['r1', 'r2', 'r3']) {
+      await t.call(alice, 'room.create', { room });
+      await t.call(alice, 'room.leave', { room });
+      await t.call(alice, 'room.join', { room });
+    }
+    await t.call(alice, 'message.send', { to: '#r1', text: 'x' });
+    const tooMany = { code: 'rate-limited', retryAfterMs: 1_000 };
+    expect(await refusal(t.call(alice, 'room.create', { room: 'r4' }))).toMatchObject(tooMany);
+    expect(await refusal(t.call(alice, 'room.leave', { room: 'r1' }))).toMatchObject(tooMany);
+    expect(await refusal(t.call(alice, 'room.join', { room: 'r1' }))).toMatchObject(tooMany);
+  });
+
   it('count registrations by address and hour, IPv6 by its /64', async () => {
     const t = await openChat({ policy: { registrationsPerHour: 2 } });
     const model = await registration('anybody');
