@@ -156,6 +156,23 @@ describe('a chat on the whole screen', () => {
     expect((await texts(bob)).at(-1)).toBe(typed);
   });
 
+  it('what was looked at just before leaving is read the next time', async () => {
+    const { alice, bob } = await aliceAndBob();
+    await bob.succeed(['send', 'in the lobby']);
+    await bob.succeed(['send', '@alice', 'in private']);
+    const terminal = await chatting(alice);
+    await terminal.shows('2:@bob (1)');
+    terminal.type(keys.ctrl('n'));
+    await terminal.shows('bob: in private');
+    terminal.type(keys.ctrl('p'));
+    await terminal.shows('[1:#lobby]');
+    terminal.type(keys.ctrl('d'));
+    expect(await terminal.ended()).toBe(0);
+    const again = await chatting(alice);
+    await again.shows('bob: in the lobby');
+    expect(again.rows.at(-2)).toMatch(/^\[1:#lobby\] 2:@bob {2}/);
+  });
+
   it('loads what is older as one scrolls up, to the very first message', async () => {
     const { alice, bob } = await aliceAndBob();
     const lines = Array.from({ length: 400 }, (_, index) => `line ${index + 1}`);
@@ -366,6 +383,47 @@ describe('without drawing', () => {
     expect(await terminal.ended()).toBe(0);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what must not be there
     expect(terminal.written).not.toMatch(/\u001b/);
+  });
+
+  it('the end of the input waits for what was typed before', async () => {
+    const { alice, bob, stop, start } = await aliceAndBob();
+    const terminal = chatIn(alice.env, wide, ['--screen-reader']);
+    await terminal.shows('* you are in #lobby');
+    await stop('SIGKILL');
+    await terminal.shows('* not connected: ');
+    terminal.enter('last words');
+    terminal.type(keys.ctrl('d'));
+    await terminal.shows('* 1 message is not sent yet; this ends when all is sent');
+    await start();
+    expect(await terminal.ended()).toBe(0);
+    expect(await texts(bob)).toEqual(['last words']);
+  });
+
+  it('Ctrl-C ends it, also when the input has ended and nothing can be sent', async () => {
+    const { alice, stop } = await aliceAndBob();
+    const terminal = chatIn(alice.env, wide, ['--screen-reader']);
+    await terminal.shows('* you are in #lobby');
+    await stop('SIGKILL');
+    await terminal.shows('* not connected: ');
+    terminal.enter('last words');
+    terminal.type(keys.ctrl('d'));
+    await terminal.shows('* 1 message is not sent yet');
+    terminal.type(keys.ctrl('c'));
+    expect(await terminal.ended()).toBe(130);
+  });
+
+  it('/quit says that something is not sent, and leaves when it is asked again', async () => {
+    const { alice, stop } = await aliceAndBob();
+    const terminal = chatIn(alice.env, wide, ['--screen-reader']);
+    await terminal.shows('* you are in #lobby');
+    await stop('SIGKILL');
+    await terminal.shows('* not connected: ');
+    terminal.enter('last words');
+    terminal.enter('/quit');
+    await terminal.shows('* 1 message is not sent yet; leave again to drop what is not sent');
+    terminal.enter('/quit');
+    expect(await terminal.ended()).toBe(3);
+    await terminal.shows('1 typed messages were not sent');
   });
 
   it('NO_COLOR leaves every colour out', async () => {

@@ -1,6 +1,6 @@
 import type { WireMessage } from '../../client/connection.ts';
 import { type EditedLine, emptyHistory, emptyLine, type LineHistory } from './line-editor.ts';
-import type { Anchor, Item } from './pane.ts';
+import type { Anchor, Item, PendingItem } from './pane.ts';
 
 /** How the connection is, for the person. */
 export type Link =
@@ -109,6 +109,29 @@ export function addMessage(state: ChatState, message: WireMessage): boolean {
   conversation.items.splice(pending, 0, { kind: 'message', message });
   trim(conversation);
   return true;
+}
+
+/**
+ * Takes a message of one's own that the server has just stored, unless messages before it are still to come: those would
+ * then seem to be here already.
+ */
+export function addStored(state: ChatState, message: WireMessage): boolean {
+  return message.seq === newestHere(conversationOf(state, message.to)) + 1 && addMessage(state, message);
+}
+
+/** Up to where each conversation is here, for those of which anything is. */
+export function cursorsOf({ conversations }: ChatState): ReadonlyMap<string, number> {
+  const cursors = conversations.map((one) => [one.name, newestHere(one)] as const);
+  return new Map(cursors.filter(([, seq]) => seq > 0));
+}
+
+/** What was typed and has not been answered by the server, in the order in which it was typed. */
+export function pendingOf({ conversations }: ChatState): { to: string; item: PendingItem }[] {
+  return conversations
+    .flatMap(({ name: to, items }) =>
+      items.flatMap((item) => (item.kind === 'pending' ? [{ to, item }] : [])),
+    )
+    .sort((a, b) => (a.item.key < b.item.key ? -1 : 1));
 }
 
 function newestHere({ items }: ConversationState): number {

@@ -7,7 +7,7 @@ import { TerminalGone } from '../host.ts';
 import { isDumb, type Output } from '../output.ts';
 import { type LoggedIn, openSession } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
-import { addNotice, type ChatState, currentOf, startState } from './chat-state.ts';
+import { addNotice, type ChatState, currentOf, pendingOf, startState } from './chat-state.ts';
 import { FullScreen } from './full-screen.ts';
 import { LiveChat } from './live-chat.ts';
 import { PlainChat } from './plain-chat.ts';
@@ -35,6 +35,8 @@ interface Face {
   readonly message?: (message: WireMessage) => void;
   readonly refused: (message: Outgoing) => void;
   readonly say: (text: string) => void;
+  /** Says something about what the person has just asked for. */
+  readonly hint: (text: string) => void;
   /** Begins to hear the person. */
   start(live: LiveChat): Promise<void> | void;
   close(): void;
@@ -56,6 +58,10 @@ async function fullScreenFace(
       addNotice(currentOf(state), text);
       screen?.changed();
     },
+    hint: (text) => {
+      state.hint = text;
+      screen?.changed();
+    },
     start: (live) => {
       screen = new FullScreen({
         terminal,
@@ -71,8 +77,12 @@ async function fullScreenFace(
   };
 }
 
-function plainFace(context: CommandContext, state: ChatState, onQuit: () => void): Face {
-  const plain = new PlainChat({ host: context.host, state, onQuit });
+function plainFace(
+  context: CommandContext,
+  state: ChatState,
+  { onQuit, onEnd }: { readonly onQuit: () => void; readonly onEnd: () => void },
+): Face {
+  const plain = new PlainChat({ host: context.host, state, onQuit, onEnd });
   return {
     // They are read out one by one.
     firstMessages: 10,
@@ -80,6 +90,7 @@ function plainFace(context: CommandContext, state: ChatState, onQuit: () => void
     message: (message) => plain.message(message),
     refused: ({ to, text }) => plain.say(`not sent to ${to}: ${text}`),
     say: (text) => plain.say(text),
+    hint: (text) => plain.say(text),
     start: (live) => plain.run(live),
     close: () => {},
   };
@@ -90,26 +101,55 @@ function isPlain({ host, settings }: CommandContext): boolean {
   return settings.screenReader || isDumb(host.env) || host.terminal === undefined;
 }
 
+/** What the person types cannot be read any more. */
+class HearingFailed extends Error {
+  override readonly name = 'HearingFailed';
+
+  /** Hands on why. */
+  constructor(cause: unknown) {
+    super('the input failed', { cause });
+  }
+}
+
+/** How long leaving may take for telling the server what was read, in milliseconds. */
+const lastWordsMs = 500;
+
 /** Chats until the person leaves; throws what no new connection cures. */
 async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: ChatState): Promise<void> {
   const left = new AbortController();
   const signal = AbortSignal.any([context.signal, left.signal]);
   let hasAsked = false;
   let live: LiveChat | undefined;
+  let hasInputEnded = false;
+  const unsent = (): string => (live?.unsent === 1 ? '1 message is' : `${live?.unsent} messages are`);
+  const leave = (): void => {
+    const told = live?.tellRead(lastWordsMs);
+    void Promise.resolve(told).finally(() => left.abort());
+  };
   const onQuit = (): void => {
-    const unsent = live?.unsent ?? 0;
-    if (unsent > 0 && !hasAsked) {
-      hasAsked = true;
-      state.hint = `${unsent === 1 ? '1 message is' : `${unsent} messages are`} not sent yet; leave again to drop them`;
-      face.changed();
+    if ((live?.unsent ?? 0) === 0 || hasAsked) {
+      leave();
       return;
     }
-    left.abort();
+    hasAsked = true;
+    face.hint(`${unsent()} not sent yet; leave again to drop what is not sent`);
+  };
+  // Nobody can ask again: what was typed is sent first.
+  const onEnd = (): void => {
+    hasInputEnded = true;
+    if ((live?.unsent ?? 0) === 0) leave();
+    else face.hint(`${unsent()} not sent yet; this ends when all is sent, and Ctrl-C ends it now`);
+  };
+  const onChange = (): void => {
+    face.changed();
+    if (live?.unsent !== 0) return;
+    hasAsked = false;
+    if (hasInputEnded) leave();
   };
   const { terminal } = context.host;
   const face: Face =
     isPlain(context) || terminal === undefined
-      ? plainFace(context, state, onQuit)
+      ? plainFace(context, state, { onQuit, onEnd })
       : await fullScreenFace(context, terminal, state, {
           onQuit,
           onGone: () => left.abort(new TerminalGone()),
@@ -121,16 +161,17 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
     first,
     firstMessages: face.firstMessages,
     signal,
-    onChange: () => face.changed(),
+    onChange,
     onRefused: (message) => face.refused(message),
     ...(face.message === undefined ? {} : { onMessage: face.message }),
   });
   try {
     const hearing = Promise.resolve(face.start(live));
-    hearing.catch(() => left.abort());
+    hearing.catch((error: unknown) => left.abort(new HearingFailed(error)));
     await live.run();
-    if (!left.signal.aborted) await hearing;
-    if (left.signal.reason instanceof TerminalGone) throw left.signal.reason;
+    const { reason } = left.signal;
+    if (reason instanceof TerminalGone) throw reason;
+    if (reason instanceof HearingFailed) throw reason.cause;
   } finally {
     face.close();
     await context.host.stdout.flush();
@@ -158,8 +199,12 @@ export const interactive = command({
       try {
         const first = await openSession(at);
         const server = formatServerAddress(at.settings.server);
-        if (state?.username !== first.username || state.server !== server)
+        if (state?.username !== first.username || state.server !== server) {
+          const dropped = state === undefined ? 0 : pendingOf(state).length;
+          if (dropped > 0)
+            await context.output.note(`not sent, as somebody else signed in: ${dropped} typed messages`);
           state = startState(first.username, server);
+        }
         await chatUntilLeft(at, first, state);
         return exitOk;
       } catch (error) {

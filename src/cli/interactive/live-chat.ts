@@ -7,11 +7,14 @@ import {
   addEarlier,
   addMessage,
   addNotice,
+  addStored,
   type ChatState,
   type ConversationState,
   conversationOf,
   currentOf,
+  cursorsOf,
   dropItem,
+  pendingOf,
   read,
 } from './chat-state.ts';
 import type { Item } from './pane.ts';
@@ -47,6 +50,8 @@ export class LiveChat {
   readonly #options: LiveChatOptions;
   readonly #queue: SendQueue;
   readonly #pending = new Map<string, Item>();
+  /** What was read and the server does not know yet: the seq, by conversation. */
+  readonly #untold = new Map<string, number>();
   #first: LoggedIn | undefined;
   #connection: Connection | undefined;
   #markTimer: ReturnType<typeof setTimeout> | undefined;
@@ -59,6 +64,11 @@ export class LiveChat {
       stored: (message, answer) => this.#onStored(message, answer),
       refused: (message, why) => this.#onRefused(message, why),
     });
+    // What an earlier chat of the same state could not send.
+    for (const { to, item } of pendingOf(options.state)) {
+      this.#pending.set(item.key, item);
+      this.#queue.add(to, item.text, item.key);
+    }
   }
 
   /** How many typed messages the server has not answered. */
@@ -74,6 +84,7 @@ export class LiveChat {
         open: () => this.#open(),
         targets: [],
         from: { last: firstMessages },
+        cursors: cursorsOf(state),
         signal,
         onState: (following) => {
           state.link =
@@ -103,7 +114,7 @@ export class LiveChat {
   send(to: string, text: string): void {
     const { state } = this.#options;
     const message = this.#queue.add(to, text);
-    const item: Item = { kind: 'pending', text, sender: state.username };
+    const item: Item = { kind: 'pending', text, sender: state.username, key: message.key };
     this.#pending.set(message.key, item);
     const conversation = conversationOf(state, to);
     conversation.items.push(item);
@@ -152,10 +163,25 @@ export class LiveChat {
   markRead(): void {
     const conversation = currentOf(this.#options.state);
     if (!read(conversation)) return;
-    this.#markTimer ??= setTimeout(() => {
-      this.#markTimer = undefined;
-      void this.#tellRead(conversation.name, conversation.readSeq);
-    }, markReadEveryMs);
+    this.#untold.set(conversation.name, conversation.readSeq);
+    this.#markTimer ??= setTimeout(() => void this.tellRead(), markReadEveryMs);
+  }
+
+  /** Tells the server at once what was read; what does not get there is told on the next connection. */
+  async tellRead(timeoutMs = callTimeoutMs): Promise<void> {
+    clearTimeout(this.#markTimer);
+    this.#markTimer = undefined;
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const tell = async ([to, seq]: [string, number]): Promise<void> => {
+      try {
+        await connection.call('conversation.mark-read', { to, seq }, { timeoutMs });
+        if (this.#untold.get(to) === seq) this.#untold.delete(to);
+      } catch (error) {
+        if (!(error instanceof ChatError)) throw error;
+      }
+    };
+    await Promise.all([...this.#untold].map(tell));
   }
 
   /** The caller's conversations and how far they were read: before any message, so that it is known which are new. */
@@ -223,6 +249,7 @@ export class LiveChat {
     this.#connection = connection;
     void connection.closed.then(() => this.#onLost(connection));
     this.#queue.use(connection);
+    void this.tellRead();
     // What fails with the connection is asked for again on the next one.
     this.#listNames(connection).catch((error: unknown) => {
       if (!(error instanceof ChatError)) throw error;
@@ -244,8 +271,7 @@ export class LiveChat {
     const conversation = conversationOf(state, message.to);
     this.#dropPending(conversation, message);
     const { to, text } = message;
-    if (seq === conversation.lastSeq + 1)
-      addMessage(state, { to, seq, id, sender: state.username, sent_at, text });
+    addStored(state, { to, seq, id, sender: state.username, sent_at, text });
     this.#changed();
   }
 
@@ -262,15 +288,6 @@ export class LiveChat {
     const item = this.#pending.get(key);
     this.#pending.delete(key);
     if (item !== undefined) dropItem(conversation, item);
-  }
-
-  async #tellRead(to: string, seq: number): Promise<void> {
-    try {
-      await this.#connection?.call('conversation.mark-read', { to, seq }, { timeoutMs: callTimeoutMs });
-    } catch (error) {
-      // A marker that was not moved is moved by the next one.
-      if (!(error instanceof ChatError)) throw error;
-    }
   }
 
   #changed(): void {

@@ -8,9 +8,17 @@ export type Item =
   /** What this program has to say, here only; may have several lines, which are safe or made so. */
   | { readonly kind: 'notice'; readonly text: string; readonly isError: boolean }
   /** A message that is on its way. */
-  | { readonly kind: 'pending'; readonly text: string; readonly sender: string }
+  | PendingItem
   /** Where the reader stopped reading. */
   | { readonly kind: 'unread-mark' };
+
+/** A message that was typed here and that the server has not answered; `key` is the one it is sent under. */
+export interface PendingItem {
+  readonly kind: 'pending';
+  readonly text: string;
+  readonly sender: string;
+  readonly key: string;
+}
 
 /** Names take one of so many looks, always the same one. */
 export const nameStyles = 6;

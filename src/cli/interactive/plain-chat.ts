@@ -13,6 +13,8 @@ export interface PlainChatOptions {
   readonly host: Host;
   readonly state: ChatState;
   readonly onQuit: () => void;
+  /** The input has ended. */
+  readonly onEnd: () => void;
 }
 
 /**
@@ -58,7 +60,7 @@ export class PlainChat {
 
   /** Reads lines until the end of input, and does what they say. */
   async run(live: LiveChat): Promise<void> {
-    const { host, state, onQuit } = this.#options;
+    const { host, state, onQuit, onEnd } = this.#options;
     this.say(`${state.username} on ${state.server}; /help lists the commands, /quit or Ctrl-D leaves`);
     for (const conversation of state.conversations) {
       const unread = unreadOf(conversation);
@@ -77,7 +79,7 @@ export class PlainChat {
       this.changed();
       live.markRead();
     }
-    onQuit();
+    onEnd();
   }
 
   #write(line: string): void {

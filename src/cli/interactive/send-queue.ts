@@ -51,9 +51,9 @@ export class SendQueue {
     return this.#waiting.length;
   }
 
-  /** Takes a message; answers it with its key. */
-  add(to: string, text: string): Outgoing {
-    const message: Outgoing = { to, text, key: uuidV7() };
+  /** Takes a message; answers it with its key, which is new unless it was tried before. */
+  add(to: string, text: string, key: string = uuidV7()): Outgoing {
+    const message: Outgoing = { to, text, key };
     this.#waiting.push(message);
     void this.#pump();
     return message;

@@ -3,10 +3,13 @@ import {
   addEarlier,
   addMessage,
   addNotice,
+  addStored,
   type ChatState,
   conversationOf,
   currentOf,
+  cursorsOf,
   mostItems,
+  pendingOf,
   read,
   show,
   startState,
@@ -44,7 +47,7 @@ describe('messages', () => {
 
   it('stand before what is on its way', () => {
     const state = started();
-    currentOf(state).items.push({ kind: 'pending', text: 'mine', sender: 'alice' });
+    currentOf(state).items.push({ kind: 'pending', text: 'mine', sender: 'alice', key: 'k' });
     addMessage(state, message(1));
     expect(kinds(state)).toEqual([1, 'pending']);
   });
@@ -165,5 +168,50 @@ describe('Tab', () => {
       text: 'hi carol , how are you',
       cursor: 9,
     });
+  });
+});
+
+describe('a connection that was lost', () => {
+  it('does not take an own message before those that came while there was no connection', () => {
+    const state = started();
+    addMessage(state, message(90));
+    // The new connection says that there is more, and what was typed meanwhile is stored before that comes.
+    conversationOf(state, '#lobby').lastSeq = 92;
+    expect(addStored(state, message(93, { sender: 'alice' }))).toBe(false);
+    for (const seq of [91, 92]) expect(addMessage(state, message(seq))).toBe(true);
+    expect(addMessage(state, message(93, { sender: 'alice' }))).toBe(true);
+    expect(kinds(state)).toEqual([90, 91, 92, 93]);
+  });
+
+  it('takes an own message that comes next at once, and only once', () => {
+    const state = started();
+    expect(addStored(state, message(1, { sender: 'alice' }))).toBe(true);
+    expect(addStored(state, message(2, { sender: 'alice' }))).toBe(true);
+    expect(addMessage(state, message(2, { sender: 'alice' }))).toBe(false);
+    expect(kinds(state)).toEqual([1, 2]);
+  });
+
+  it('goes on where each conversation is that has messages here', () => {
+    const state = started();
+    conversationOf(state, '@carol');
+    addMessage(state, message(7));
+    addMessage(state, message(2, { to: '@bob' }));
+    expect([...cursorsOf(state)]).toEqual([
+      ['#lobby', 7],
+      ['@bob', 2],
+    ]);
+  });
+
+  it('knows what is on its way, over all conversations in the order in which it was typed', () => {
+    const state = started();
+    const pending = (key: string) => ({ kind: 'pending', text: key, sender: 'alice', key }) as const;
+    conversationOf(state, '#lobby').items.push(pending('a'), pending('c'));
+    conversationOf(state, '@bob').items.push(pending('b'));
+    addMessage(state, message(1));
+    expect(pendingOf(state).map(({ to, item }) => `${to} ${item.text}`)).toEqual([
+      '#lobby a',
+      '@bob b',
+      '#lobby c',
+    ]);
   });
 });
