@@ -89,6 +89,33 @@ describe('signing in', () => {
     expect(await terminal.ended()).toBe(0);
   });
 
+  it.each([
+    ['y', 0],
+    ['n', 4],
+  ])('a server that was chosen is used from now on when that is wanted (%s)', async (answer, code) => {
+    const { alice, address } = await aliceAndBob();
+    const { CHAT_SERVER: _, ...own } = alice.env;
+    const elsewhere = { XDG_STATE_HOME: alice.world.path('elsewhere') };
+    const terminal = chatIn({ ...own, ...elsewhere }, wide, ['--trust', 'always']);
+    await terminal.shows('You are not logged in to');
+    terminal.type(keys.up + keys.up);
+    await terminal.shows('❯ another server');
+    terminal.type(keys.enter);
+    await terminal.shows('Server (HOST:PORT)');
+    terminal.enter(address);
+    await terminal.shows(/Use \S+ from now on, in other commands too\?/);
+    terminal.enter(answer);
+    await terminal.shows(/You are not logged in to \S+\.[\s\S]*❯ log in/);
+    terminal.type(keys.enter);
+    await terminal.shows('Username');
+    terminal.enter('alice');
+    await terminal.shows('1 online: alice');
+    terminal.type(keys.ctrl('d'));
+    expect(await terminal.ended()).toBe(0);
+    const whoami = await alice.run(['whoami'], '', { ...elsewhere, CHAT_SERVER: undefined });
+    expect(whoami.code).toBe(code);
+  });
+
   it('finds no server, and can be left by Ctrl-C', async () => {
     const world = new World();
     const terminal = chatIn(world.person('alice', 'plain://127.0.0.1:1').env, wide);

@@ -2,6 +2,8 @@ import { formatServerAddress, parseServerAddress } from '../../client/address.ts
 import { ChatError } from '../../core/errors.ts';
 import { parseUsername } from '../../core/model/username.ts';
 import type { CommandContext } from '../command.ts';
+import type { Origin } from '../configuration.ts';
+import { type Contexts, defaultContext, updateContexts } from '../contexts.ts';
 import { BrokenPipe } from '../host.ts';
 import { openKnownServers } from '../known-servers.ts';
 import { checkStateBeforeLogin, logIn, showStretching } from '../log-in.ts';
@@ -23,7 +25,8 @@ async function chooseServer(context: CommandContext): Promise<CommandContext> {
   );
   if (isSaid) return context;
   const names = new Map<string, string>();
-  for (const [name, { server }] of configuration.contexts.saved) names.set(server, `${server} (${name})`);
+  const { saved } = configuration.contexts;
+  for (const [name, { server }] of saved) names.set(server, `${server} (${name})`);
   for (const server of await openKnownServers(host).list()) if (!names.has(server)) names.set(server, server);
   const local = formatServerAddress(settings.server);
   if (!names.has(local)) names.set(local, `${local} (this machine)`);
@@ -34,7 +37,7 @@ async function chooseServer(context: CommandContext): Promise<CommandContext> {
           ...[...names].map(([value, name]) => ({ name, value })),
           { name: 'another one', value: another },
         ]);
-  return await onServer(context, chosen === another ? await askServer(context) : chosen);
+  return onServer(context, chosen === another ? await askServer(context) : chosen);
 }
 
 async function askServer(context: CommandContext): Promise<string> {
@@ -48,8 +51,72 @@ async function askServer(context: CommandContext): Promise<string> {
   }
 }
 
+/** At a server that has a name, the login is the one of that name. */
 function onServer(context: CommandContext, server: string): CommandContext {
-  return { ...context, settings: { ...context.settings, server: parseServerAddress(server) } };
+  const { configuration, settings } = context;
+  const isNamed = configuration.values.some(({ key, origin }) => key === 'context' && isGiven(origin));
+  const name = isNamed ? undefined : nameOf(configuration.contexts.saved, server);
+  return {
+    ...context,
+    settings: { ...settings, server: parseServerAddress(server), context: name ?? settings.context },
+  };
+}
+
+/** Said for this run alone: what is saved changes nothing about it. */
+const isGiven = ({ kind }: Origin): boolean => kind === 'flag' || kind === 'environment';
+
+function nameOf(saved: Contexts['saved'], server: string): string | undefined {
+  return [...saved].find(([, one]) => one.server === server)?.[0];
+}
+
+/** A name that no other server has: the host's, in the letters that a name may have. */
+function newName(saved: Contexts['saved'], server: string): string {
+  const { host } = parseServerAddress(server);
+  const base =
+    host
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '')
+      .slice(0, 28) || 'server';
+  const free = (name: string): boolean => !saved.has(name) && name !== defaultContext;
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? base : `${base}-${number}`;
+    if (free(name)) return name;
+  }
+}
+
+/**
+ * Offers to use a server from now on that the settings do not lead to; answers the context to log in under, and whether it
+ * is to be saved and selected then.
+ */
+async function offerToKeep(
+  context: CommandContext,
+  configured: string,
+): Promise<{ readonly at: CommandContext; readonly isKept: boolean }> {
+  const { configuration, settings, host } = context;
+  const server = formatServerAddress(settings.server);
+  const isFixed = configuration.values.some(
+    ({ key, origin }) => (key === 'server' || key === 'context') && isGiven(origin),
+  );
+  if (isFixed || server === configured) return { at: context, isKept: false };
+  if (!(await host.prompts.confirm(`Use ${server} from now on, in other commands too?`)))
+    return { at: context, isKept: false };
+  const { saved } = configuration.contexts;
+  // A context that leads nowhere yet is the one that commands use without being told.
+  const free = saved.has(settings.context) ? newName(saved, server) : settings.context;
+  const name = nameOf(saved, server) ?? free;
+  return { at: { ...context, settings: { ...settings, context: name } }, isKept: true };
+}
+
+/** Saves the server under the context's name, and selects that. */
+async function keep({ host, settings, output }: CommandContext): Promise<void> {
+  const { context: name } = settings;
+  const server = formatServerAddress(settings.server);
+  await updateContexts(host, ({ saved }) => ({
+    selected: name,
+    saved: new Map([...saved, [name, { server }]]),
+  }));
+  await output.note(`context ${name} is ${server}, and is selected`);
 }
 
 /** Says what went wrong, so that the person can try again; what is no error of theirs goes on being thrown. */
@@ -95,18 +162,27 @@ export async function signIn(
   const isSignedIn = async (at: CommandContext): Promise<boolean> =>
     (await profileOf(at).load()) !== undefined;
   if (!hasEnded && (await isSignedIn(context))) return context;
-  let chosen = hasEnded ? context : await chooseServer(context);
+  const configured = formatServerAddress(context.settings.server);
+  let { at: chosen, isKept } = hasEnded
+    ? { at: context, isKept: false }
+    : await offerToKeep(await chooseServer(context), configured);
   let isAsked = false;
   for (;;) {
-    if ((isAsked || !hasEnded) && (await isSignedIn(chosen))) return chosen;
+    if ((isAsked || !hasEnded) && (await isSignedIn(chosen))) {
+      if (isKept) await keep(chosen);
+      return chosen;
+    }
     const server = formatServerAddress(chosen.settings.server);
     const first = (await canReach(chosen)) ? whenReached : whenNot;
     const question = `You are not logged in to ${server}.`;
     const choice = await context.host.prompts.choose<Choice>(question, [...first, ...always]);
     if (choice === 'leave') return undefined;
     try {
-      if (choice === 'server') chosen = onServer(chosen, await askServer(chosen));
-      else if (choice !== 'again') {
+      if (choice === 'server') {
+        const other = onServer(context, await askServer(chosen));
+        ({ at: chosen, isKept } = await offerToKeep(other, configured));
+        isAsked = true;
+      } else if (choice !== 'again') {
         await prove(chosen, choice === 'register');
         isAsked = true;
       }
