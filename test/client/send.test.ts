@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Connection } from '../../src/client/connection.ts';
 import { sendMany, sendReliably } from '../../src/client/send.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import { scriptRandomness } from '../../src/core/random.ts';
@@ -210,6 +211,40 @@ describe('sending many lines', () => {
     expect(chat.texts('#lobby')).toEqual(texts(1_000));
     expect(acks).toEqual(texts(1_000).map((_, index) => index + 1));
     expect(chat.server.connections).toBe(1);
+  });
+
+  it('gives a connection back instead of closing it, so that others can send over it', async () => {
+    const chat = await FakeChat.start();
+    let idle: Connection | undefined;
+    const open = async () => idle ?? (await chat.open());
+    const release = (connection: Connection) => {
+      idle = connection;
+    };
+    for (let count = 0; count < 3; count++) await sendMany({ ...many, open, release, lines: lines(2) });
+    expect(chat.server.connections).toBe(1);
+    // What the server refuses is no reason to close it either.
+    chat.onCall = ({ method }) =>
+      method === 'message.send' ? { code: 'forbidden', message: 'no' } : 'serve';
+    expect((await refusal(sendMany({ ...many, open, release, lines: lines(1) }))).code).toBe('forbidden');
+    chat.onCall = () => 'serve';
+    await sendMany({ ...many, open, release, lines: lines(1) });
+    expect(chat.server.connections).toBe(1);
+    await idle?.close();
+  });
+
+  it('closes a connection on which something is under way, whoever would take it back', async () => {
+    const chat = await FakeChat.start();
+    const stop = new AbortController();
+    chat.onCall = ({ method }) => {
+      if (method !== 'message.send') return 'serve';
+      stop.abort();
+      return 'ignore';
+    };
+    const release = vi.fn();
+    const sending = sendMany({ ...many, open: chat.open, release, lines: lines(1), signal: stop.signal });
+    expect((await refusal(sending)).code).toBe('unavailable');
+    await (await chat.server.peer()).closed;
+    expect(release).not.toHaveBeenCalled();
   });
 
   it('of which there are none opens no connection', async () => {

@@ -13,6 +13,7 @@ import {
   withAdvice,
 } from '../send-lines.ts';
 import type { Account } from '../session.ts';
+import type { InputLine } from '../text-input.ts';
 import { type Keeping, KeptMessages } from './kept-messages.ts';
 import { mayBeTakenLater } from './may-be-taken-later.ts';
 import { type SendKeptOutcome, sendKept } from './send-kept.ts';
@@ -242,12 +243,15 @@ async function copyRest(
   { feed }: UnsentLines,
 ): Promise<void> {
   for (const { number, text } of feed.held) await keeping.add({ n: number, text });
-  const stopped = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
+  let stop = (): void => {};
+  signal.addEventListener('abort', () => stop(), { once: true });
   for (;;) {
-    const line = signal.aborted ? undefined : await Promise.race([feed.peek(), stopped]);
+    if (signal.aborted) return;
+    // Not a race with one promise for all lines: it would remember each of them.
+    const line = await new Promise<InputLine | undefined>((resolve) => {
+      stop = () => resolve(undefined);
+      void feed.peek().then(resolve);
+    });
     if (line === undefined) return;
     feed.take(line);
     await keeping.add({ n: line.number, text: line.text });

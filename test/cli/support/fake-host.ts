@@ -3,7 +3,14 @@ import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ClientLibrary } from '../../../src/cli/client-library.ts';
-import { BrokenPipe, type EndSignal, type Host, type Prompts, type TextSink } from '../../../src/cli/host.ts';
+import {
+  BrokenPipe,
+  type ByteSource,
+  type EndSignal,
+  type Host,
+  type Prompts,
+  type TextSink,
+} from '../../../src/cli/host.ts';
 import { run } from '../../../src/cli/main.ts';
 import { fakeClient } from './fake-client.ts';
 
@@ -44,6 +51,8 @@ export function fakeSink(isTerminal = false): FakeSink {
 export interface Outside {
   readonly env?: Record<string, string>;
   readonly stdin?: string | Uint8Array | readonly Uint8Array[];
+  /** Stands in for stdin itself. */
+  readonly source?: ByteSource;
   /** True: stdin, stdout and stderr are one terminal. */
   readonly terminal?: boolean;
   /** Answers to prompts, in order. */
@@ -109,7 +118,7 @@ export async function fakeHost(outside: Outside = {}): Promise<FakeHost> {
       CHAT_SYSTEM_CONFIG: devNull,
       ...outside.env,
     },
-    stdin: { isTerminal, bytes: () => chunksOf(outside.stdin) },
+    stdin: outside.source ?? { isTerminal, bytes: () => chunksOf(outside.stdin) },
     stdout: fakeSink(isTerminal),
     stderr: fakeSink(isTerminal),
     prompts,
