@@ -368,3 +368,22 @@ describe('--lines', () => {
     expect(await send(['--lines'], { stdin: '' })).toMatchObject({ code: 0, stdout: '', lines: [] });
   });
 });
+
+describe('a signal', () => {
+  it('that comes before the text is read ends send, though the input goes on', async () => {
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('begun');
+      await new Promise(() => {});
+    }
+    const host = await fakeHost();
+    const early: typeof host = {
+      ...host,
+      stdin: { isTerminal: false, bytes: endless },
+      onSignal(listener) {
+        listener('SIGINT');
+        return () => {};
+      },
+    };
+    expect(await runOn(early, 'send')).toMatchObject({ code: 130 });
+  });
+});

@@ -450,7 +450,7 @@ describe('without drawing', () => {
     await terminal.shows('* 1 message is not sent yet; leave again to drop what is not sent');
     terminal.enter('/quit');
     expect(await terminal.ended()).toBe(3);
-    await terminal.shows('1 typed messages were not sent');
+    await terminal.shows('the server has not said that it has stored 1 typed message');
   });
 
   it('NO_COLOR leaves every colour out', async () => {

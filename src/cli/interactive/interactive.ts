@@ -177,7 +177,8 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
     await context.host.stdout.flush();
   }
   if (live.unsent > 0) {
-    throw new ChatError('unavailable', `${live.unsent} typed messages were not sent: no connection`);
+    const what = live.unsent === 1 ? '1 typed message' : `${live.unsent} typed messages`;
+    throw new ChatError('unavailable', `the server has not said that it has stored ${what}`);
   }
 }
 
