@@ -1,4 +1,5 @@
 import { ChatError } from '../../core/errors.ts';
+import { maxTextBytes } from '../../core/policy.ts';
 import type { Terminal } from '../terminal.ts';
 import { checkText, dropTrailingNewline } from '../text-input.ts';
 import { addNotice, type ChatState, currentOf, show, type Turn, turnTo } from './chat-state.ts';
@@ -35,6 +36,8 @@ export interface FullScreenOptions {
   readonly onGone: () => void;
 }
 
+/** A paste may end with a newline, which is not sent. */
+const trailingNewlineBytes = 2;
 /** At most so many pictures a second, in milliseconds between two: more is not seen. */
 const frameMs = 33;
 /** A second Ctrl-C within this time leaves, in milliseconds. */
@@ -160,7 +163,7 @@ export class FullScreen {
     const { state } = this.#options;
     state.hint = undefined;
     if (key.kind === 'named') this.#onNamed(key.name);
-    else this.#edit(insert(key.text));
+    else this.#type(key.text);
     this.changed();
   }
 
@@ -218,6 +221,14 @@ export class FullScreen {
   #edit(edit: Edit): void {
     const conversation = currentOf(this.#options.state);
     conversation.line = edit(conversation.line);
+  }
+
+  /** More than a message may have is not taken: laying it out at every key would take seconds. */
+  #type(text: string): void {
+    const { state } = this.#options;
+    const bytes = Buffer.byteLength(currentOf(state).line.text) + Buffer.byteLength(text);
+    if (bytes <= maxTextBytes + trailingNewlineBytes) this.#edit(insert(text));
+    else state.hint = `not taken: a message has at most ${maxTextBytes} bytes`;
   }
 
   async #submit(): Promise<void> {

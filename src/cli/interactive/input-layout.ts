@@ -21,13 +21,14 @@ export function layOutInput({ text, cursor }: EditedLine, width: number, height:
     column = 0;
   };
   for (const grapheme of graphemes(text)) {
-    if (at === cursor && grapheme === '\n') found = { row: rows.length, column };
+    const isHere = at <= cursor && cursor < at + grapheme.length;
+    if (isHere && grapheme === '\n') found = { row: rows.length, column: Math.min(column, width - 1) };
     if (grapheme === '\n') next();
     else {
       for (const piece of graphemes(escapeForTerminal(grapheme))) {
         const columns = columnsOf(piece);
         if (column + columns > width) next();
-        if (at === cursor) found ??= { row: rows.length, column };
+        if (isHere) found ??= { row: rows.length, column };
         row += piece;
         column += columns;
       }

@@ -27,6 +27,9 @@ const renamed: Readonly<Record<string, string>> = {
   pagedown: 'page-down',
 };
 
+/** No more of a paste is kept, in UTF-16 units: several times what a message may have. */
+const mostPasted = 65_536;
+
 function nameOf({ name = '', ctrl, meta, shift }: Keypress): string {
   const parts = [
     ...(ctrl ? ['ctrl'] : []),
@@ -72,7 +75,7 @@ export class KeyReader {
       return { kind: 'paste', text: pasted };
     }
     if (this.#pasted !== undefined) {
-      this.#pasted += key.sequence ?? text ?? '';
+      if (this.#pasted.length < mostPasted) this.#pasted += key.sequence ?? text ?? '';
       return undefined;
     }
     const isText = text !== undefined && text !== '' && !key.ctrl && !key.meta && !/\p{Cc}/u.test(text);

@@ -1,4 +1,4 @@
-import { graphemes } from './text-layout.ts';
+import { characterAt, graphemes } from './text-layout.ts';
 
 /** The line that is being typed. It may hold line breaks, and anything else that was pasted. */
 export interface EditedLine {
@@ -21,21 +21,25 @@ export type Edit = (line: EditedLine) => EditedLine;
 /** Puts text where the cursor is. A CR or CR LF in it, which terminals paste for line breaks, becomes LF. */
 export function insert(text: string): Edit {
   const clean = text.replace(/\r\n?/g, '\n').toWellFormed();
-  return ({ text: old, cursor }) => ({
-    text: old.slice(0, cursor) + clean + old.slice(cursor),
-    cursor: cursor + clean.length,
-  });
+  return ({ text: old, cursor }) => {
+    const whole = old.slice(0, cursor) + clean + old.slice(cursor);
+    return { text: whole, cursor: characterEnd(whole, cursor + clean.length) };
+  };
 }
 
-const before = ({ text, cursor }: EditedLine): string => text.slice(0, cursor);
-const after = ({ text, cursor }: EditedLine): string => text.slice(cursor);
+/** `at`, or the end of the character in whose middle it is: what was apart may have become one, as `e` before an accent. */
+function characterEnd(text: string, at: number): number {
+  if (at <= 0 || at >= text.length) return at;
+  const { start, end } = characterAt(text, at);
+  return start === at ? at : end;
+}
 
-/** The length of the last character before the cursor, or of the first one behind it. */
-const lastLength = (text: string): number => graphemes(text).at(-1)?.length ?? 0;
-const firstLength = (text: string): number => graphemes(text).at(0)?.length ?? 0;
+function characterStart(text: string, at: number): number {
+  return at <= 0 || at >= text.length ? at : characterAt(text, at).start;
+}
 
-/** What belongs to a word; surrogates too, so that no character outside the basic plane is cut in two. */
-const inWord = (unit: string): boolean => /[\p{L}\p{N}\p{M}\p{Cs}_]/u.test(unit);
+/** What belongs to a word; surrogates too, and what joins them, so that emoji stay whole. */
+const inWord = (unit: string): boolean => /[\p{L}\p{N}\p{M}\p{Cs}_\u200d]/u.test(unit);
 const inBlankWord = (unit: string): boolean => !/\s/.test(unit);
 
 /** Back over what is in no word, then over the word; unit by unit, since a text may be long. */
@@ -60,20 +64,32 @@ export function lastWordStart({ text, cursor }: EditedLine): number {
   return at;
 }
 
+/** Finds a place in a line, which is then moved on to the edge of the character that it is in. */
+type Place = (line: EditedLine) => number;
+
+function wholeAt(line: EditedLine, where: Place): number {
+  const to = where(line);
+  return to < line.cursor ? characterStart(line.text, to) : characterEnd(line.text, to);
+}
+
 const moveTo =
-  (where: (line: EditedLine) => number): Edit =>
-  (line) => ({ text: line.text, cursor: where(line) });
+  (where: Place): Edit =>
+  (line) => ({ text: line.text, cursor: wholeAt(line, where) });
 
 /** Removes what lies between the cursor and `where`. */
 const removeTo =
-  (where: (line: EditedLine) => number): Edit =>
+  (where: Place): Edit =>
   (line) => {
-    const [from, to] = [line.cursor, where(line)].sort((one, other) => one - other) as [number, number];
-    return { text: line.text.slice(0, from) + line.text.slice(to), cursor: from };
+    const to = wholeAt(line, where);
+    const from = Math.min(line.cursor, to);
+    const text = line.text.slice(0, from) + line.text.slice(Math.max(line.cursor, to));
+    return { text, cursor: characterEnd(text, from) };
   };
 
-const leftOf = (line: EditedLine): number => line.cursor - lastLength(before(line));
-const rightOf = (line: EditedLine): number => line.cursor + firstLength(after(line));
+const leftOf = ({ text, cursor }: EditedLine): number =>
+  cursor === 0 ? 0 : characterAt(text, cursor - 1).start;
+const rightOf = ({ text, cursor }: EditedLine): number =>
+  cursor >= text.length ? cursor : characterAt(text, cursor).end;
 const wordLeftOf = ({ text, cursor }: EditedLine): number => wordStart(text, cursor, inWord);
 const wordRightOf = ({ text, cursor }: EditedLine): number => wordEnd(text, cursor, inWord);
 const blankWordLeftOf = ({ text, cursor }: EditedLine): number => wordStart(text, cursor, inBlankWord);

@@ -55,15 +55,18 @@ function separator(text: string, width: number, style: Style): Row {
 /** On a narrow screen what follows the first row begins further left. */
 const narrowIndent = 2;
 
+/** With less room than this beside it, in columns, what is said begins below its head. */
+const leastBeside = 4;
+
 /** `head` and then the lines of `text`, each wrapped and indented, so that none can pass for a message of its own. */
 function block(head: readonly Span[], text: string, width: number, style: Style): Row[] {
   const headWidth = head.reduce((sum, span) => sum + columnsOf(span.text), 0);
   const indent = headWidth * 3 <= width ? headWidth : Math.min(narrowIndent, headWidth);
-  const rows: Row[] = [];
+  const rows: Row[] = width - headWidth < leastBeside ? [head] : [];
+  const rest = width - indent;
   for (const line of text.split('\n')) {
-    const isFirst = rows.length === 0;
-    const rest = width - indent;
-    const pieces = wrapWords(escapeForTerminal(line), { first: isFirst ? width - headWidth : rest, rest });
+    const first = rows.length === 0 ? width - headWidth : rest;
+    const pieces = wrapWords(escapeForTerminal(line), { first, rest });
     for (const piece of pieces) {
       const lead: readonly Span[] = rows.length === 0 ? head : [{ text: ' '.repeat(indent), style: 'plain' }];
       rows.push([...lead, { text: piece, style }]);

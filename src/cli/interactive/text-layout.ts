@@ -30,6 +30,12 @@ export function graphemes(text: string): string[] {
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
+/** The character that has the unit at `at`, which is within `text`: where it begins and ends. */
+export function characterAt(text: string, at: number): { readonly start: number; readonly end: number } {
+  const { index = at, segment = ' ' } = segmenter.segment(text).containing(at) ?? {};
+  return { start: index, end: index + segment.length };
+}
+
 /** The columns that `text` takes: 2 for wide characters and emoji, 0 for combining ones (Unicode UAX 11). */
 export function columnsOf(text: string): number {
   return simple.test(text) ? text.length : stringWidth(text);
@@ -63,6 +69,8 @@ export function fitRow(row: Row, columns: number, fill?: Style): Row {
     const piece = cut(text, left);
     if (piece !== '') fitted.push({ text: piece, style });
     left -= columnsOf(piece);
+    // One mark that something had to go is enough.
+    if (piece !== text) break;
   }
   if (fill !== undefined && left > 0) fitted.push({ text: ' '.repeat(left), style: fill });
   return fitted;
@@ -111,6 +119,7 @@ export function wrapWords(text: string, { first, rest }: WrapWidths): string[] {
       used += wide;
     }
   }
-  rows.push(row);
+  // A blank that did not fit at the end begins no row.
+  if (row !== '' || rows.length === 0) rows.push(row);
   return rows;
 }

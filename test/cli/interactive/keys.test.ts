@@ -44,4 +44,9 @@ describe('what a terminal sends', () => {
       { kind: 'text', text: 'x' },
     ]);
   });
+
+  it('in a paste is kept up to a bound', () => {
+    const [paste] = keysOf(`\u001b[200~${'x'.repeat(100_000)}\u001b[201~`);
+    expect(paste).toEqual({ kind: 'paste', text: 'x'.repeat(65_536) });
+  });
 });

@@ -50,6 +50,25 @@ describe('a key', () => {
     expect(shown(edits[name](at(before)))).toBe(after);
   });
 
+  it.each<[EditName, string, string]>([
+    ['word-left', 'hi 👩‍👩‍👧|', 'hi |👩‍👩‍👧'],
+    ['word-right', 'hi |👩‍👩‍👧 you', 'hi 👩‍👩‍👧| you'],
+    ['delete-word-right', '|👩‍👩‍👧 you', '| you'],
+    ['delete-word-left', 'hi 👩‍👩‍👧|', 'hi |'],
+    ['right', '|🇩🇪🇫🇷', '🇩🇪|🇫🇷'],
+    ['left', '🇩🇪🇫🇷|', '🇩🇪|🇫🇷'],
+    ['delete-left', '🇩🇪🇫🇷|', '🇩🇪|'],
+    ['delete-right', 'a|x\u0301', 'a|'],
+  ])('%s leaves characters whole: %j becomes %j', (name, before, after) => {
+    expect(shown(edits[name](at(before)))).toBe(after);
+  });
+
+  it('that makes one character of two leaves the cursor behind it', () => {
+    expect(shown(insert('e')(at('|\u0301 clair')))).toBe('e\u0301| clair');
+    expect(shown(insert('🇩')(at('|🇪')))).toBe('🇩🇪|');
+    expect(shown(edits['delete-left'](at('🇩-|🇪')))).toBe('🇩🇪|');
+  });
+
   it('typed or pasted goes in at the cursor; line breaks of every kind become one', () => {
     expect(shown(insert('xy')(at('a|b')))).toBe('axy|b');
     expect(shown(insert('1\r\n2\r3\n')(at('|')))).toBe('1\n2\n3\n|');

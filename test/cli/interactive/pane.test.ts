@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Anchor, type Item, scroll, viewPane } from '../../../src/cli/interactive/pane.ts';
-import { rowText } from '../../../src/cli/interactive/text-layout.ts';
+import { fitRow, rowText } from '../../../src/cli/interactive/text-layout.ts';
 
 const item = (seq: number, text: string, sender = 'bob', day = 1): Item => ({
   kind: 'message',
@@ -38,6 +38,21 @@ describe('a pane', () => {
     ]);
     expect(rowsOf([item(1, forged)], undefined, 30, 9)[2]).toBe('  09:31 alice: I quit');
   });
+
+  it.each([20, 39, 40, 43, 44, 45, 80])(
+    'loses no character beside the longest name at %i columns',
+    (width) => {
+      const name = 'n'.repeat(32);
+      const shown = (text: string) =>
+        viewPane([item(1, text, name)], undefined, { width, height: 99 })
+          .rows.slice(1)
+          .map((row) => rowText(fitRow(row, width)));
+      const words = 'Xylophones 你好 are quiet';
+      const seen = shown(words).join('').replaceAll(' ', '');
+      expect(seen.endsWith(words.replaceAll(' ', ''))).toBe(true);
+      expect(shown('')[0]).toMatch(/^09:30 n+/);
+    },
+  );
 
   it('escapes every control character, and names what it cannot read', () => {
     expect(rowsOf([item(1, 'a\u001b[31m\u202e\tb')], undefined, 60)[1]).toBe(

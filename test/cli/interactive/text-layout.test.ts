@@ -1,7 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { layOutInput } from '../../../src/cli/interactive/input-layout.ts';
-import { lineOf } from '../../../src/cli/interactive/line-editor.ts';
 import { columnsOf, cut, fitRow, rowText, wrapWords } from '../../../src/cli/interactive/text-layout.ts';
 
 const wrap = (text: string, first: number, rest = first) => wrapWords(text, { first, rest });
@@ -51,6 +49,29 @@ describe('text that is cut', () => {
   });
 });
 
+describe('a row of several looks', () => {
+  it('has one mark where it was cut, also when a wide character left a column over', () => {
+    const row = fitRow(
+      [
+        { text: '你好', style: 'bold' },
+        { text: ' and more', style: 'faint' },
+      ],
+      3,
+    );
+    expect(rowText(row)).toBe('你…');
+    const next = fitRow(
+      [
+        { text: 'a你', style: 'bold' },
+        { text: 'more', style: 'faint' },
+      ],
+      2,
+      'bar',
+    );
+    expect([rowText(next), columnsOf(rowText(next))]).toEqual(['a…', 2]);
+    expect(rowText(fitRow([{ text: '你好吗', style: 'bold' }], 4, 'bar'))).toBe('你… ');
+  });
+});
+
 describe('text that is wrapped', () => {
   it.each([
     ['', 5, 5, ['']],
@@ -62,6 +83,11 @@ describe('text that is wrapped', () => {
     ['你好吗', 5, 5, ['你好', '吗']],
     ['ab你', 3, 3, ['ab', '你']],
     ['word', 2, 8, ['wo', 'rd']],
+    ['abcde ', 5, 5, ['abcde']],
+    ['abcde   ', 5, 5, ['abcde']],
+    ['abcd ', 5, 5, ['abcd ']],
+    ['     ', 3, 3, ['   ']],
+    ['    indented', 12, 12, ['    indented']],
   ])('%j in %i and then %i columns', (text, first, rest, expected) => {
     expect(wrap(text, first, rest)).toEqual(expected);
   });
@@ -81,35 +107,5 @@ describe('text that is wrapped', () => {
       ),
       { numRuns: 500 },
     );
-  });
-});
-
-describe('the line that is typed', () => {
-  it.each([
-    ['', 0, 10, ['', '0:0']],
-    ['abc', 3, 10, ['abc', '0:3']],
-    ['abc', 1, 10, ['abc', '0:1']],
-    ['abcd', 4, 4, ['abcd\n', '1:0']],
-    ['abcde', 4, 4, ['abcd\ne', '1:0']],
-    ['ab\ncd', 2, 10, ['ab\ncd', '0:2']],
-    ['ab\ncd', 3, 10, ['ab\ncd', '1:0']],
-    ['你好', 1, 3, ['你\n好', '1:0']],
-    ['a\tb', 3, 10, ['a\\tb', '0:4']],
-    ['a\u001b', 2, 10, ['a\\x1b', '0:5']],
-  ])('%j with the cursor at %i in %i columns', (text, cursor, width, [rows, place]) => {
-    const laidOut = layOutInput({ text, cursor }, width, 10);
-    expect([laidOut.rows.join('\n'), `${laidOut.cursor.row}:${laidOut.cursor.column}`]).toEqual([
-      rows,
-      place,
-    ]);
-  });
-
-  it('shows the rows around the cursor when there are too many', () => {
-    const line = lineOf('1\n2\n3\n4\n5');
-    expect(layOutInput(line, 10, 2)).toEqual({ rows: ['4', '5'], cursor: { row: 1, column: 1 } });
-    expect(layOutInput({ ...line, cursor: 0 }, 10, 2)).toEqual({
-      rows: ['1', '2'],
-      cursor: { row: 0, column: 0 },
-    });
   });
 });
