@@ -68,7 +68,7 @@ function parse(operation: Operation, params: unknown): unknown {
 }
 
 /** Turns the first thing a schema found into an error that names the field. */
-export function inputError(error: z.ZodError): ChatError {
+function inputError(error: z.ZodError): ChatError {
   const issue = error.issues[0];
   if (!issue) return new ChatError('invalid', 'the input does not fit');
   if (issue.code === 'unrecognized_keys') {

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { maxEnvelopeBytes, maxTextBytes } from '../../src/core/policy.ts';
 import { loggedIn, openChat, peer, refusal, register, type TestChat } from './support/chat.ts';
 
-const noRoom = { code: 'not-found', message: 'to: there is no such room', field: 'to' };
-const noUser = { code: 'not-found', message: 'to: there is no such user', field: 'to' };
-const notMember = { code: 'forbidden', message: 'to: join the room first', field: 'to' };
+const noRoom = { code: 'not-found', message: 'there is no room #none', field: 'to' };
+const noUser = { code: 'not-found', message: 'there is no user @none', field: 'to' };
+const notMember = { code: 'forbidden', message: 'you are not in #tea: join it first', field: 'to' };
 
 /** Chat with connections of three people. */
 async function three(): Promise<{
@@ -230,7 +230,7 @@ describe('a room', () => {
     for (const room of ['tea', '#TEA']) {
       expect(await refusal(t.call(bob, 'room.create', { room }))).toEqual({
         code: 'conflict',
-        message: 'room: there is a room #tea already',
+        message: 'there is a room #tea already',
         field: 'room',
       });
     }
@@ -250,14 +250,14 @@ describe('a room', () => {
     expect(await t.call(bob, 'room.leave', { room: 'tea' })).toEqual({ room: '#tea' });
     expect(await refusal(t.call(bob, 'room.leave', { room: 'tea' }))).toEqual({
       code: 'conflict',
-      message: 'room: you are not in #tea',
+      message: 'you are not in #tea',
       field: 'room',
     });
     expect(await refusal(t.call(bob, 'message.send', { to: '#tea', text: 'x' }))).toEqual(notMember);
     for (const name of ['room.join', 'room.leave', 'room.members'] as const) {
       expect(await refusal(t.call(bob, name, { room: 'none' }))).toEqual({
         code: 'not-found',
-        message: 'room: there is no such room',
+        message: 'there is no room #none',
         field: 'room',
       });
     }
@@ -267,7 +267,7 @@ describe('a room', () => {
     const { t, bob } = await three();
     expect(await refusal(t.call(bob, 'room.leave', { room: 'lobby' }))).toEqual({
       code: 'forbidden',
-      message: 'room: everybody is in the lobby, always',
+      message: 'everybody is in the lobby, always',
       field: 'room',
     });
     expect(await t.call(bob, 'room.join', { room: 'lobby' })).toEqual({ room: '#lobby', joined: false });

@@ -174,7 +174,7 @@ describe('following one conversation', () => {
     await sendAll(t, alice, '#lobby', 2);
     const beyond = (field: string) => ({
       code: 'invalid',
-      message: `${field}: the last message is number 2`,
+      message: '#lobby ends with message 2, before 3: was the server set back to a backup?',
       field,
     });
     const follow = (params: object) => t.send(alice, 'conversation.follow', params);
@@ -587,7 +587,7 @@ describe('the end of a stream', () => {
       if ('to' in input) {
         expect(await refusal(outcome)).toEqual({
           code: 'forbidden',
-          message: 'to: join the room first',
+          message: 'you are not in #tea: join it first',
           field: 'to',
         });
       } else expect((await outcome).following).toEqual([{ to: '#lobby', after: 0 }]);

@@ -532,14 +532,14 @@ describe('account.register with a password', () => {
     const t = await open();
     expect(await refusal(t.call(peer(), 'account.register', { username: 'alice', password }))).toEqual({
       code: 'conflict',
-      message: 'username: taken already',
+      message: 'this username is taken already',
       field: 'username',
     });
     expect(
       await refusal(
         t.call(peer(), 'account.register', { username: 'ines', email: 'olga@example.ORG', password }),
       ),
-    ).toEqual({ code: 'conflict', message: 'email: taken already', field: 'email' });
+    ).toEqual({ code: 'conflict', message: 'this e-mail address is taken already', field: 'email' });
     expect(t.stretched).toEqual([]);
   });
 
@@ -617,7 +617,7 @@ describe('account.register with an e-mail address alone', () => {
     const t = await open();
     expect(
       await refusal(t.call(peer(), 'account.register', { email: 'OLGA@example.org', password })),
-    ).toEqual({ code: 'conflict', message: 'email: taken already', field: 'email' });
+    ).toEqual({ code: 'conflict', message: 'this e-mail address is taken already', field: 'email' });
   });
 
   it.each([

@@ -446,14 +446,14 @@ describe('account.register', () => {
     });
     expect(await refusal(t.call(peer(), 'account.register', { ...alice, username: 'ALICE' }))).toEqual({
       code: 'conflict',
-      message: 'username: taken already',
+      message: 'this username is taken already',
       field: 'username',
     });
     expect(
       await refusal(
         t.call(peer(), 'account.register', { ...alice, username: 'alice2', email: 'Alice@Example.ORG' }),
       ),
-    ).toEqual({ code: 'conflict', message: 'email: taken already', field: 'email' });
+    ).toEqual({ code: 'conflict', message: 'this e-mail address is taken already', field: 'email' });
   });
 
   it('15.4.2: makes one account of 100 parallel registrations of one name', async () => {

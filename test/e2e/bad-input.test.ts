@@ -60,7 +60,7 @@ describe('names and passwords', () => {
     const world = new World();
     const server = await world.serve();
     const alice = await world.person('alice', server).register();
-    expect(await alice.run(['register', 'alice'])).toEqual(refused(7, 'username: taken already'));
+    expect(await alice.run(['register', 'alice'])).toEqual(refused(7, 'this username is taken already'));
     expect(await alice.run(['register', 'alice', '--ignore-exists'])).toEqual({
       code: 0,
       out: '',
@@ -119,15 +119,15 @@ describe('messages and rooms', () => {
       ['tail', '#none', '--once'],
       ['tail', '#none'],
     ]) {
-      expect(await bob.run(args)).toEqual(refused(6, 'to: there is no such room'));
+      expect(await bob.run(args)).toEqual(refused(6, 'there is no room #none'));
     }
-    expect(await bob.run(['send', '@nobody', 'hi'])).toEqual(refused(6, 'to: there is no such user'));
+    expect(await bob.run(['send', '@nobody', 'hi'])).toEqual(refused(6, 'there is no user @nobody'));
     for (const args of [
       ['send', '#ops', 'hi'],
       ['tail', '#ops', '--once'],
       ['tail', '#ops'],
     ]) {
-      expect(await bob.run(args)).toEqual(refused(5, 'to: join the room first'));
+      expect(await bob.run(args)).toEqual(refused(5, 'you are not in #ops: join it first'));
     }
   });
 

@@ -101,13 +101,13 @@ describe('a message that cannot be sent now', () => {
     expect(await person.run(['outbox', 'send'])).toEqual({
       code: 6,
       out: `${one?.id}\t#lobby\tone\n${two?.id}\t#lobby\ttwo\n`,
-      err: `sent 2 messages\nchat: ${refused?.id} stays: to: there is no such user; chat outbox lists it, chat outbox rm drops it\n`,
+      err: `sent 2 messages\nchat: ${refused?.id} stays: there is no user @nobody; chat outbox lists it, chat outbox rm drops it\n`,
     });
     expect(await kept(person)).toMatchObject([
       {
         id: refused?.id,
         to: '@nobody',
-        refused: { code: 'not-found', message: 'to: there is no such user' },
+        refused: { code: 'not-found', message: 'there is no user @nobody' },
       },
     ]);
     expect(await texts(person)).toEqual(['one', 'two']);
@@ -172,7 +172,7 @@ describe('a message that cannot be sent now', () => {
     expect(await person.run(['send', '--outbox', '@nobody', 'hello'])).toEqual({
       code: 6,
       out: '',
-      err: 'chat: to: there is no such user\n',
+      err: 'chat: there is no user @nobody\n',
     });
     expect(await kept(person)).toEqual([]);
     await person.run(['logout']);

@@ -54,6 +54,10 @@ export function readFrame(text: string): Frame {
   if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') {
     return bad(notRequest, 'id must be a string or a number');
   }
+  // An answer carries the very same id: 1e400 would come back as null, and 2^53 + 1 as another one.
+  if (typeof id === 'number' && Math.abs(id) > Number.MAX_SAFE_INTEGER) {
+    return bad(notRequest, 'an id that is a number is at most 2^53 - 1');
+  }
   if (method === undefined && ('result' in value || 'error' in value)) return { kind: 'answer', id };
   if (typeof method !== 'string') return bad(notRequest, 'method must be a string');
   if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) {

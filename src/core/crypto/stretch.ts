@@ -34,12 +34,6 @@ export function isRealm(text: string): boolean {
   return /^[A-Za-z0-9._-]{1,64}$/.test(text);
 }
 
-/** Reads a bcrypt cost from text; undefined unless it is a plain integer within 10..14 (security 1.7). */
-export function parseCost(text: string): number | undefined {
-  const cost = /^[1-9][0-9]$/.test(text) ? Number(text) : undefined;
-  return cost !== undefined && isCost(cost) ? cost : undefined;
-}
-
 /**
  * Makes the AuthSecret, 32 bytes, from a password (security 1.2 and 1.3): the one slow step of a login, on purpose.
  * It yields every 100 ms but keeps its thread busy: a server runs it in a worker. Throws `invalid` naming `realm`,

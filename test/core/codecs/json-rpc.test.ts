@@ -103,6 +103,11 @@ describe('a frame', () => {
     ['{"jsonrpc":"2.0","id":{},"method":"ping"}', -32_600, 'id must be a string or a number'],
     ['{"jsonrpc":"2.0","id":[1],"method":"ping"}', -32_600, 'id must be a string or a number'],
     ['{"jsonrpc":"2.0","id":true,"method":"ping"}', -32_600, 'id must be a string or a number'],
+    ...['1e400', '-1e400', '9007199254740992', '-9007199254740993'].map((id): [string, number, string] => [
+      `{"jsonrpc":"2.0","id":${id},"method":"ping"}`,
+      -32_600,
+      'an id that is a number is at most 2^53 - 1',
+    ]),
     ['{"jsonrpc":"2.0","id":1}', -32_600, 'method must be a string'],
     ['{"jsonrpc":"2.0","id":1,"method":1}', -32_600, 'method must be a string'],
     ['{"jsonrpc":"2.0","id":1,"method":null,"result":1}', -32_600, 'method must be a string'],
@@ -112,6 +117,14 @@ describe('a frame', () => {
   ])('that does not fit is answered and nothing is thrown: %s', (text, code, message) => {
     expect(badFrame(text)).toEqual(answer(code, message));
   });
+
+  it.each(['9007199254740991', '-9007199254740991', '0.5', '0', '"1e400"'])(
+    'carries its id back as it was: %s',
+    (id) => {
+      const frame = readFrame(`{"jsonrpc":"2.0","id":${id},"method":"ping"}`);
+      expect(writeResult(frame.id, {})).toBe(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
+    },
+  );
 
   it('may nest 64 deep and not 65, counting brackets outside of strings alone', () => {
     expect(readFrame(nested(64)).kind).toBe('call');

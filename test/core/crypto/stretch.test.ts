@@ -5,7 +5,6 @@ import {
   bcryptRaw,
   boundPassword,
   isRealm,
-  parseCost,
   stretch,
 } from '../../../src/core/crypto/stretch.ts';
 import { parsePassword } from '../../../src/core/model/password.ts';
@@ -85,36 +84,6 @@ describe('what reaches bcrypt', () => {
       message: 'realm: not a realm',
       details: { field: 'realm' },
     });
-  });
-});
-
-describe('a cost read from text', () => {
-  test.each([
-    ['10', 10],
-    ['12', 12],
-    ['14', 14],
-  ])('is %s', (text, cost) => {
-    expect(parseCost(text)).toBe(cost);
-  });
-
-  test.each([
-    '',
-    '4',
-    '9',
-    '15',
-    '31',
-    '010',
-    '1e1',
-    '+10',
-    '-10',
-    '10.0',
-    ' 10',
-    '10\n',
-    'abc',
-    '0x0a',
-    '１０',
-  ])('is never %j', (text) => {
-    expect(parseCost(text)).toBeUndefined();
   });
 });
 

@@ -112,5 +112,6 @@ async function credentialOf(
 }
 
 function taken(field: 'username' | 'email'): ChatError {
-  return new ChatError('conflict', `${field}: taken already`, { field });
+  const what = field === 'email' ? 'e-mail address' : 'username';
+  return new ChatError('conflict', `this ${what} is taken already`, { field });
 }

@@ -63,13 +63,13 @@ export const follow = operation({
         ref: given.to,
         now,
       });
-      if ('kind' in conversation) throw refused(conversation);
+      if ('kind' in conversation) throw refused(conversation, given.to);
       const { after = await resolve(context, conversation, point) } = given;
       checkPosition(conversation, after, 'after');
       starts.push({ conversation, after });
       if (!peer.session) throw badToken();
       for (const { after } of starts) {
-        if (!services.feed.follow(peer, conversation, after)) throw refused({ kind: 'not-member' });
+        if (!services.feed.follow(peer, conversation, after)) throw refused({ kind: 'not-member' }, given.to);
       }
     } else {
       const cursors = new Map(Object.entries(given.cursors ?? {}));
@@ -99,9 +99,10 @@ export const follow = operation({
  * Nobody has read further than there is: a server that was set back to an older backup would otherwise leave out what is sent
  * until it has caught up with its reader.
  */
-function checkPosition({ lastSeq }: ConversationView, after: number, field: string): void {
-  if (after > lastSeq)
-    throw new ChatError('invalid', `${field}: the last message is number ${lastSeq}`, { field });
+function checkPosition({ ref, lastSeq }: ConversationView, after: number, field: string): void {
+  if (after <= lastSeq) return;
+  const ends = `${conversationName(ref)} ends with message ${lastSeq}`;
+  throw new ChatError('invalid', `${ends}, before ${after}: was the server set back to a backup?`, { field });
 }
 
 function startingPoint(given: z.output<typeof input>): StartingPoint | undefined {

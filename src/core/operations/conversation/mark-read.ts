@@ -17,7 +17,7 @@ export const markRead = operation({
   async handle({ to, seq: upTo }, { services, session, now }) {
     const { store } = services;
     const view = await store.openConversation({ userId: session.userId, ref: to, now });
-    if ('kind' in view) throw refused(view);
+    if ('kind' in view) throw refused(view, to);
     if (upTo > view.lastSeq) {
       throw new ChatError('invalid', `seq: the last message is number ${view.lastSeq}`, { field: 'seq' });
     }

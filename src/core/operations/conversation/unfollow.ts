@@ -18,7 +18,7 @@ export const unfollow = operation({
       return {};
     }
     const view = await services.store.openConversation({ userId: session.userId, ref: to, now });
-    if ('kind' in view) throw refused(view);
+    if ('kind' in view) throw refused(view, to);
     services.feed.unfollow(peer, view.id);
     return {};
   },

@@ -27,7 +27,7 @@ export const history = operation({
   output: z.object({ to: z.string(), messages: z.array(message), last_seq: z.number() }),
   async handle({ to, after, before, limit, newest }, { services, session, now }) {
     const view = await services.store.openConversation({ userId: session.userId, ref: to, now });
-    if ('kind' in view) throw refused(view);
+    if ('kind' in view) throw refused(view, to);
     const rows = await services.store.messages({
       conversation: view.id,
       limit,

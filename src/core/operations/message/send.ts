@@ -40,7 +40,7 @@ export const send = operation({
       sentAt: now,
       body,
     });
-    if (!('seq' in outcome)) throw refused(outcome);
+    if (!('seq' in outcome)) throw refused(outcome, to);
     const { id, seq, sentAt } = outcome;
     if (outcome.kind === 'stored') {
       services.bus.publish({

@@ -17,7 +17,7 @@ export const create = operation({
     const { services, session, now } = context;
     const outcome = await services.store.createRoom({ room, by: session.userId, now });
     if (outcome === 'taken')
-      throw new ChatError('conflict', `room: there is a room #${room} already`, { field: 'room' });
+      throw new ChatError('conflict', `there is a room #${room} already`, { field: 'room' });
     await announceJoin(context, room);
     return { room: `#${room}` };
   },

@@ -17,7 +17,7 @@ export const join = operation({
     const { services, session, now } = context;
     const outcome = await services.store.joinRoom({ room, userId: session.userId, now });
     if (outcome === 'missing')
-      throw new ChatError('not-found', 'room: there is no such room', { field: 'room' });
+      throw new ChatError('not-found', `there is no room #${room}`, { field: 'room' });
     if (outcome === 'joined') await announceJoin(context, room);
     return { room: `#${room}`, joined: outcome === 'joined' };
   },

@@ -19,11 +19,11 @@ export const leave = operation({
     const outcome = await store.leaveRoom({ room, userId: session.userId });
     switch (outcome) {
       case 'missing':
-        throw new ChatError('not-found', 'room: there is no such room', { field: 'room' });
+        throw new ChatError('not-found', `there is no room #${room}`, { field: 'room' });
       case 'not-member':
-        throw new ChatError('conflict', `room: you are not in #${room}`, { field: 'room' });
+        throw new ChatError('conflict', `you are not in #${room}`, { field: 'room' });
       case 'stays':
-        throw new ChatError('forbidden', 'room: everybody is in the lobby, always', { field: 'room' });
+        throw new ChatError('forbidden', 'everybody is in the lobby, always', { field: 'room' });
       case 'left':
         if (!('kind' in view))
           bus.publish({ type: 'member-left', userId: session.userId, conversation: view.id });

@@ -17,7 +17,7 @@ export const members = operation({
   }),
   async handle({ room, after, limit }, { services }) {
     const names = await services.store.roomMembers({ room, after, limit });
-    if (!names) throw new ChatError('not-found', 'room: there is no such room', { field: 'room' });
+    if (!names) throw new ChatError('not-found', `there is no room #${room}`, { field: 'room' });
     return {
       members: names.map((username) => ({ username, online: services.presence.isOnline(username) })),
       next: names.length < limit ? null : (names.at(-1) ?? null),
