@@ -240,15 +240,18 @@ async function topicOf(
 ): Promise<string | undefined> {
   // Of a word beside flags only yargs can say whether it belongs to one.
   if (words.some((word) => word.startsWith('-'))) return undefined;
-  const { topicHelp, topicNames } = await import('./help.ts');
-  const topic = words.length === 1 ? topicHelp(words[0] ?? '', columns) : undefined;
-  if (topic !== undefined) return topic;
+  const { topics } = await import('./help.ts');
+  const topic = words.length === 1 ? topics.find(({ name }) => name === words[0]) : undefined;
+  if (topic !== undefined) return topic.text(columns);
   let list = entries;
   for (const [depth, word] of words.entries()) {
     const entry = list.find(({ name }) => name === word);
     if (entry === undefined) {
       const known = list.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
-      const hint = await didYouMean(word, depth === 0 ? [...known, ...topicNames] : known);
+      const hint = await didYouMean(
+        word,
+        depth === 0 ? [...known, ...topics.map(({ name }) => name)] : known,
+      );
       throw usageError(`no help for ${JSON.stringify(words.join(' '))}${hint} (see chat --help)`);
     }
     list = (await entry.load()).subcommands ?? [];

@@ -38,7 +38,7 @@ export function topHelp(list: readonly CommandEntry[], columns: number): string 
     'Self-hosted team chat for terminals and scripts.\nWithout a command, at a terminal: a live chat.',
     ...groups,
     `A first conversation:\n${inColumns(firstConversation, width, columns)}`,
-    `More: chat help COMMAND, ${topicNames.map((topic) => `chat help ${topic}`).join(', ')}`,
+    `More: chat help COMMAND, ${topics.map(({ name }) => `chat help ${name}`).join(', ')}`,
   ].join('\n\n');
 }
 
@@ -65,16 +65,15 @@ function environmentHelp(columns: number): string {
   return `${order}\n${inColumns(rows, widthOf(rows), columns)}`;
 }
 
-/** What there is to read besides the commands. */
-const topics: Readonly<Record<string, (columns: number) => string>> = {
-  'exit-codes': () => exitCodeHelp,
-  environment: environmentHelp,
-};
-
-/** The names of the topics of `chat help`. */
-export const topicNames: readonly string[] = Object.keys(topics);
-
-/** The text of `chat help TOPIC`; undefined when there is no such topic. */
-export function topicHelp(topic: string, columns: number): string | undefined {
-  return Object.hasOwn(topics, topic) ? topics[topic]?.(columns) : undefined;
+/** Something to read besides the help of a command. */
+export interface HelpTopic {
+  readonly name: string;
+  readonly summary: string;
+  text(columns: number): string;
 }
+
+/** What `chat help TOPIC` takes. */
+export const topics: readonly HelpTopic[] = [
+  { name: 'exit-codes', summary: 'what each exit code means', text: () => exitCodeHelp },
+  { name: 'environment', summary: 'the variables that chat reads', text: environmentHelp },
+];

@@ -98,7 +98,7 @@ describe('what could stand at the cursor', () => {
     ['--server x ', ['probe']],
     ['--server=x ', ['probe']],
     ['-qo json ', ['probe']],
-    ['help ', ['probe']],
+    ['help ', ['probe', 'exit-codes', 'environment']],
     ['help probe ', ['deeper']],
     ['probe ', ['deeper']],
     ['-', flagsOfAll],

@@ -1,14 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { type CommandContext, type CommandEntry, command, noOperands } from '../../src/cli/command.ts';
+import {
+  type Command,
+  type CommandContext,
+  type CommandEntry,
+  command,
+  noOperands,
+} from '../../src/cli/command.ts';
 import { exitBySignal, exitCodeHelp, exitCodes } from '../../src/cli/exit-codes.ts';
-import { BrokenPipe, PromptLeft } from '../../src/cli/host.ts';
+import { BrokenPipe, PromptLeft, TerminalGone } from '../../src/cli/host.ts';
 import { run } from '../../src/cli/main.ts';
 import { ChatError, errorCodes } from '../../src/core/errors.ts';
 import { fakeHost } from './support/fake-host.ts';
 
 function commandThat(
   act: (context: CommandContext) => Promise<number>,
-  handlesSignals = false,
+  signals: Pick<Command, 'handlesSignals' | 'outlivesTerminal'> = {},
 ): CommandEntry[] {
   const definition = command({
     usage: ['act'],
@@ -16,7 +22,7 @@ function commandThat(
     options: {},
     operands: noOperands,
     examples: [],
-    handlesSignals,
+    ...signals,
     run: (_args, context) => act(context),
   });
   return [{ name: 'act', summary: 'acts', load: async () => definition }];
@@ -116,11 +122,30 @@ describe('exit codes', () => {
 
   it('is left to a command that handles signals by itself', async () => {
     const host = await fakeHost();
-    const list = commandThat(async () => {
-      host.signal('SIGTERM');
-      return 0;
-    }, true);
+    const list = commandThat(
+      async () => {
+        host.signal('SIGTERM');
+        return 0;
+      },
+      { handlesSignals: true },
+    );
     expect(await run(['act'], host, list)).toBe(0);
+  });
+
+  it('is that of the command when it outlives its terminal, which aborts nothing then', async () => {
+    const host = await fakeHost();
+    const list = commandThat(
+      async ({ signal }) => {
+        host.signal('SIGHUP');
+        return signal.aborted ? 1 : 0;
+      },
+      { outlivesTerminal: true },
+    );
+    expect(await run(['act'], host, list)).toBe(0);
+  });
+
+  it('is 129 and silent when the terminal has gone', async () => {
+    expect(await outcomeOf(throwing(new TerminalGone()))).toEqual({ code: 129, stdout: '', stderr: '' });
   });
 });
 
@@ -180,7 +205,7 @@ describe('output', () => {
     expect(await outcomeOf(act, '-o', 'json')).toEqual({ code: 0, stdout: '{"n":1}\n', stderr: 'note\n' });
   });
 
-  it('is coloured on a terminal only, and not with --no-color, NO_COLOR or json', async () => {
+  it('is coloured on a terminal only, and not with --no-color, NO_COLOR, TERM=dumb or json', async () => {
     const paintedWith = async (terminal: boolean, env: Record<string, string>, ...flags: string[]) => {
       const host = await fakeHost({ terminal, env });
       const list = commandThat(async ({ output }) => {
@@ -196,17 +221,47 @@ describe('output', () => {
     expect(await paintedWith(false, {})).toBe('sam\n');
     expect(await paintedWith(true, {}, '--no-color')).toBe('sam\n');
     expect(await paintedWith(true, { NO_COLOR: '1' })).toBe('sam\n');
+    expect(await paintedWith(true, { TERM: 'dumb' })).toBe('sam\n');
+    expect(await paintedWith(true, { TERM: 'xterm' })).toBe('\u001b[36msam\u001b[39m\n');
     expect(await paintedWith(true, {}, '-o', 'json')).toBe('{"sam":true}\n');
   });
 
-  it('shows progress on a terminal, and wipes it', async () => {
-    const host = await fakeHost({ terminal: true });
-    const list = commandThat(async ({ output }) => {
-      output.progress('half');
-      output.progress(undefined);
+  it.each<[boolean, Record<string, string>, string[], string]>([
+    [true, {}, [], '\r\u001b[Khalf\r\u001b[K'],
+    [false, {}, [], ''],
+    [true, {}, ['--quiet'], ''],
+    [true, { TERM: 'dumb' }, [], ''],
+    [true, {}, ['--screen-reader'], ''],
+    [true, { CHAT_SCREEN_READER: '1' }, [], ''],
+    [true, { CHAT_SCREEN_READER: '0' }, [], '\r\u001b[Khalf\r\u001b[K'],
+  ])(
+    'shows progress where it may draw over it, and wipes it: terminal %j, %j, %j',
+    async (terminal, env, flags, shown) => {
+      const host = await fakeHost({ terminal, env });
+      const list = commandThat(async ({ output }) => {
+        output.progress('half');
+        output.progress(undefined);
+        return 0;
+      });
+      await run(['act', ...flags], host, list);
+      expect(host.stderr.text).toBe(shown);
+    },
+  );
+
+  it.each<[Record<string, string>, string[], 'prompts' | 'plainPrompts']>([
+    [{}, [], 'prompts'],
+    [{ TERM: 'dumb' }, [], 'plainPrompts'],
+    [{}, ['--screen-reader'], 'plainPrompts'],
+    [{ CHAT_SCREEN_READER: '1' }, [], 'plainPrompts'],
+  ])('asks in a way that the terminal and the person can do with: %j, %j: %s', async (env, flags, kind) => {
+    const host = await fakeHost({ terminal: true, env });
+    const asking = { ...host, plainPrompts: { ...host.plainPrompts } };
+    let given: unknown;
+    const list = commandThat(async (context) => {
+      given = context.host.prompts;
       return 0;
     });
-    await run(['act'], host, list);
-    expect(host.stderr.text).toBe('\r\u001b[Khalf\r\u001b[K');
+    await run(['act', ...flags], asking, list);
+    expect(given).toBe(asking[kind]);
   });
 });

@@ -74,4 +74,26 @@ describe('a sink', () => {
     });
     await expect(sink.write('more')).rejects.not.toBeInstanceOf(BrokenPipe);
   });
+
+  it.each([
+    [true, 'BrokenPipe'],
+    [false, 'ChatError'],
+  ])(
+    'takes EIO for a reader that has gone when it is a terminal (%j), and otherwise for a broken disk',
+    async (isTTY, name) => {
+      const { stream, release } = heldStream();
+      const sink = streamSink(Object.assign(stream, { isTTY }));
+      const full = sink.write('too much');
+      release(failure('EIO'));
+      await expect(full).rejects.toMatchObject({ name });
+    },
+  );
+
+  it('to which nothing was written is flushed without a write, which would fail on a full disk', async () => {
+    const { stream, written, release } = heldStream();
+    const sink = streamSink(stream);
+    await sink.flush();
+    release(failure('ENOSPC'));
+    expect([written(), stream.destroyed]).toEqual(['', false]);
+  });
 });

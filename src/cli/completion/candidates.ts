@@ -107,7 +107,12 @@ export async function findCandidates(
     return words(flagNames(line));
   }
   const commands = line.isPlain ? [] : line.next.filter(({ hidden }) => hidden !== true);
-  const subcommands = commands.map(({ name, summary }) => ({ word: name, describe: summary }));
+  const isTopicNext = line.isHelp && line.command === undefined && line.operands.length === 0;
+  const topics = isTopicNext ? (await import('../help.ts')).topics : [];
+  const subcommands = [...commands, ...topics].map(({ name, summary }) => ({
+    word: name,
+    describe: summary,
+  }));
   const kind = nextOperand(line);
   if (kind === undefined) {
     // Nothing else is left to say.
