@@ -1,5 +1,6 @@
 import type { connect } from '../client/connection.ts';
 import type { follow, history } from '../client/follow.ts';
+import type { hashPassword } from '../client/hash-password.ts';
 import type { login, register, resume } from '../client/login.ts';
 import type { sendMany, sendReliably } from '../client/send.ts';
 
@@ -9,6 +10,7 @@ export interface ClientLibrary {
   register(...parameters: Parameters<typeof register>): ReturnType<typeof register>;
   login(...parameters: Parameters<typeof login>): ReturnType<typeof login>;
   resume(...parameters: Parameters<typeof resume>): ReturnType<typeof resume>;
+  hashPassword(...parameters: Parameters<typeof hashPassword>): ReturnType<typeof hashPassword>;
   sendReliably(...parameters: Parameters<typeof sendReliably>): ReturnType<typeof sendReliably>;
   sendMany(...parameters: Parameters<typeof sendMany>): ReturnType<typeof sendMany>;
   follow(...parameters: Parameters<typeof follow>): ReturnType<typeof follow>;
@@ -28,6 +30,9 @@ export const lazyClientLibrary: ClientLibrary = {
   },
   async resume(...parameters) {
     return (await import('../client/login.ts')).resume(...parameters);
+  },
+  async hashPassword(...parameters) {
+    return (await import('../client/hash-password.ts')).hashPassword(...parameters);
   },
   async sendReliably(...parameters) {
     return (await import('../client/send.ts')).sendReliably(...parameters);

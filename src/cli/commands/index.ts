@@ -93,6 +93,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./token.ts')).token,
   },
   {
+    name: 'hash-password',
+    summary: 'print a hashed password for the pipe door',
+    load: async () => (await import('./hash-password.ts')).hashPassword,
+  },
+  {
     name: 'context',
     summary: 'names for servers and logins',
     group: 'Settings',

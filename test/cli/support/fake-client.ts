@@ -127,6 +127,9 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
       const { session_token: _token, refresh_token: _refresh, ...resumed } = openedSession(username);
       return resumed;
     },
+    async hashPassword(_connection, { username, password }) {
+      return { username, hashed_password: `v1.hash of ${password}`, realm: 'realm', salt: 'salt', cost: 12 };
+    },
     async sendReliably({ open }) {
       await open();
       return { id: 'message-1', seq: 1, sent_at: '2026-11-21T06:00:00.000Z' };
