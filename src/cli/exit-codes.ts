@@ -29,7 +29,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
 export const exitCodeHelp = `Exit codes:
    0  done; for send: the server has stored it
    1  a bug; the server's log has it under the id shown. For tail: the --exec command failed
-   2  the command, its input or its own files do not fit
+   2  the command, its input, its output or its own files do not fit
    3  no server there, or it cannot serve now
    4  not logged in, or wrong credentials
    5  known, but not allowed

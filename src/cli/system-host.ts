@@ -74,6 +74,7 @@ export function streamSink(stream: Stream): TextSink {
       return stream.write(text) ? undefined : drained();
     },
     async flush() {
+      if (failed !== undefined) throw failed;
       // Even writing nothing fails on a full disk.
       if (!hasWritten) return;
       await new Promise<void>((resolve) =>

@@ -252,6 +252,7 @@ describe('words of a shell', () => {
     ['chat \\  x', ['chat', ' ', 'x'], ''],
     [`x "a\\"b\\c" 'd\\' e"f"'g'`, ['x', 'a"b\\c', 'd\\', 'efg'], ''],
     ['end\\', ['end'], ''],
+    ['a\tb\u00a0c\u2003d', ['a', 'b\u00a0c\u2003d'], ''],
   ])('of %j are %j', (line, words, quote) => {
     expect(splitShellWords(line)).toEqual({ words, quote });
   });

@@ -90,10 +90,7 @@ describe('a sink', () => {
   );
 
   it('to which nothing was written is flushed without a write, which would fail on a full disk', async () => {
-    const { stream, written, release } = heldStream();
-    const sink = streamSink(stream);
-    await sink.flush();
-    release(failure('ENOSPC'));
-    expect([written(), stream.destroyed]).toEqual(['', false]);
+    // It takes nothing: whoever writes to it waits for ever.
+    await expect(streamSink(heldStream().stream).flush()).resolves.toBeUndefined();
   });
 });

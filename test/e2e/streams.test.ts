@@ -18,6 +18,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   'outbox ls': ['outbox', 'ls'],
   'outbox send': ['outbox', 'send', '-q', '-o', 'json'],
   'outbox rm': ['outbox', 'rm', '--all', '-q', '-o', 'json'],
+  'hash-password': ['hash-password', 'alice', '-q'],
   users: ['users'],
   rooms: ['rooms'],
   'room members': ['room', 'members', 'lobby'],

@@ -95,6 +95,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'hash-password',
     summary: 'print a hashed password for the pipe door',
+    group: 'Account',
     load: async () => (await import('./hash-password.ts')).hashPassword,
   },
   {

@@ -9,6 +9,9 @@ export interface ShellWords {
 /** What a backslash takes its meaning from between double quotes (POSIX 2.2.3); before others it is a backslash. */
 const escapable = /["\\$`]/;
 
+/** What stands between words; other kinds of space, those of Unicode among them, are part of one. */
+const blank = /[ \t\n]/;
+
 /** Cuts what was typed so far into words. Nothing is expanded: no name needs it, and completing must run no code. */
 export function splitShellWords(line: string): ShellWords {
   const words: string[] = [];
@@ -17,7 +20,7 @@ export function splitShellWords(line: string): ShellWords {
   let quote: ShellWords['quote'] = '';
   for (let at = 0; at < line.length; at += 1) {
     const sign = line.charAt(at);
-    if (quote === '' && /\s/.test(sign)) {
+    if (quote === '' && blank.test(sign)) {
       if (isBegun) words.push(word);
       word = '';
       isBegun = false;
