@@ -347,6 +347,7 @@ describe('the configuration', () => {
         type: 'text',
         value: 'text|json',
         describe: 'how the log on stderr is spelled (default text; CHAT_LOG_FORMAT)',
+        complete: ['text', 'json'],
       },
     ]);
   });
