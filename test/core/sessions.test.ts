@@ -319,13 +319,18 @@ describe('a device', () => {
     ]);
   });
 
-  it('of another account is replaced by a new one, and the other account keeps its session', async () => {
+  it('7.2.4: of another account is replaced by a new one, and the session on it ends, and only it', async () => {
     const t = await open();
     const bob = await loggedIn(t, 'bob', { device: { label: 'his' } });
+    const elsewhere = await loggedIn(t, 'bob', { device: { label: 'phone' } });
     const alice = await loggedIn(t, 'alice', { device: { id: bob.opened.device_id, label: 'mine' } });
     expect(alice.opened.device_id).not.toBe(bob.opened.device_id);
-    expect(bob.endings).toEqual([]);
-    expect((await t.call(bob, 'account.me', {})).session.device).toBe('his');
+    expect(bob.endings).toEqual(['replaced']);
+    const { session_token } = bob.opened;
+    expect(await refusal(t.call(peer(), 'login.resume', { session_token }))).toEqual(badToken);
+    expect(elsewhere.endings).toEqual([]);
+    const { sessions } = await t.call(elsewhere, 'session.list', {});
+    expect(sessions.map(({ device }) => device)).toEqual(['phone']);
     expect((await t.call(alice, 'account.me', {})).session.device).toBe('mine');
   });
 

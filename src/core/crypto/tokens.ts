@@ -9,6 +9,9 @@ export type SessionToken = Brand<string, 'SessionToken'>;
 /** `cr1_` and 32 bytes in base64url: good for one new pair of tokens. */
 export type RefreshToken = Brand<string, 'RefreshToken'>;
 
+/** `cf1_` and 32 bytes in base64url: shows that a request with a session's cookie was meant (spec K8). */
+export type CsrfToken = Brand<string, 'CsrfToken'>;
+
 /** A session's two tokens; they leave the server once, in the answer that made them. */
 export interface TokenPair {
   readonly sessionToken: SessionToken;
@@ -17,10 +20,16 @@ export interface TokenPair {
 
 const sessionPrefix = 'cs1_';
 const refreshPrefix = 'cr1_';
+const csrfPrefix = 'cf1_';
 
 /** Two tokens of 32 random bytes each (security 3). */
 export function newTokens(): TokenPair {
   return tokenPair(randomBytes(tokenBytes), randomBytes(tokenBytes));
+}
+
+/** A CSRF token of 32 random bytes. */
+export function newCsrfToken(): CsrfToken {
+  return `${csrfPrefix}${toBase64url(randomBytes(tokenBytes))}` as CsrfToken;
 }
 
 /** A session token in its one canonical spelling; undefined for anything else, a refresh token included. */
@@ -33,8 +42,16 @@ export function parseRefreshToken(text: string): RefreshToken | undefined {
   return isToken(text, refreshPrefix) ? (text as RefreshToken) : undefined;
 }
 
+/** A CSRF token in its one canonical spelling; undefined for anything else. */
+export function parseCsrfToken(text: string): CsrfToken | undefined {
+  return isToken(text, csrfPrefix) ? (text as CsrfToken) : undefined;
+}
+
 /** SHA-256 of a token, prefix included: all that the store ever sees of it (security 3). */
-export function tokenDigest(token: SessionToken | RefreshToken, digests: Digests = nobleDigests): Uint8Array {
+export function tokenDigest(
+  token: SessionToken | RefreshToken | CsrfToken,
+  digests: Digests = nobleDigests,
+): Uint8Array {
   return digests.sha256(utf8(token));
 }
 

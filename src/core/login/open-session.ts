@@ -65,7 +65,7 @@ function changedMeanwhile(): ChatError {
 /**
  * Ends every login mechanism, and is where a second factor will be asked for: opens a session for an account that has proven
  * itself and binds it to the connection. Replaces the device's session (security 3); a device of another account is replaced
- * by a new one.
+ * by a new one, and its session ends: somebody else has the machine now.
  */
 export async function openSession(
   { services, peer, now }: CallContext,
@@ -89,6 +89,7 @@ export async function openSession(
     lastUsedAt: now,
     absoluteExpiresAt: Math.min(now + policy.sessionAbsoluteMs, familyExpiresAt),
     familyExpiresAt,
+    csrfHash: null,
   };
   const open = (opening: Session, isNewDevice: boolean) =>
     store.openSession({
@@ -101,6 +102,7 @@ export async function openSession(
   let opened = session;
   let outcome = await open(opened, device?.id === undefined);
   if (outcome.kind === 'foreign-device') {
+    await endOnDevice(services, session.deviceId);
     opened = { ...session, deviceId: uuidV7() as DeviceId };
     outcome = await open(opened, true);
   }
@@ -109,6 +111,12 @@ export async function openSession(
   sessions.attach(peer, opened);
   if (endsWithConnection) peer.onGone(() => endGone(services, peer, opened));
   return sessionAnswer(opened, tokens, sessions.expiresAt(opened));
+}
+
+/** Ends the session that a device has, whoever's it is: for who has proven an account there. */
+export async function endOnDevice({ store, sessions }: Services, deviceId: DeviceId): Promise<void> {
+  const ended = await store.endSessionOnDevice({ deviceId });
+  if (ended) sessions.ended([ended], 'replaced');
 }
 
 /** Ends the session of a connection that has gone, with a line in the audit trail like any other end. */

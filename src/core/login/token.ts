@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { ChatError } from '../errors.ts';
+import type { DeviceId } from '../model/ids.ts';
 import { operation } from '../operation.ts';
 import { instant, username } from '../operations/shapes.ts';
 import { mechanism } from './mechanism.ts';
+import { endOnDevice } from './open-session.ts';
 
 /**
  * Binds a connection to the session of a token; one text for every token that is not alive, or with `username` not that
- * account's.
+ * account's. Another session on the caller's own `device` gives way to it, as to a new one (security 3).
  */
 const resume = operation({
   name: 'login.resume',
@@ -14,7 +16,11 @@ const resume = operation({
   cost: 'login',
   audited: true,
   overlaps: false,
-  input: z.strictObject({ session_token: z.string().max(256), username: username.optional() }),
+  input: z.strictObject({
+    session_token: z.string().max(256),
+    username: username.optional(),
+    device: z.strictObject({ id: z.uuid() }).optional(),
+  }),
   output: z.object({
     user_id: z.string(),
     username: z.string(),
@@ -22,10 +28,11 @@ const resume = operation({
     expires_at: instant,
     device_id: z.string(),
   }),
-  async handle({ session_token: token, username: owner }, { services, peer, now, concerns }) {
+  async handle({ session_token: token, username: owner, device }, { services, peer, now, concerns }) {
     if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
     const session = await services.sessions.resume(peer, token, now, owner);
     concerns(session.username);
+    if (device && device.id !== session.deviceId) await endOnDevice(services, device.id as DeviceId);
     return {
       user_id: session.userId,
       username: session.username,

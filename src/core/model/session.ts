@@ -20,4 +20,6 @@ export interface Session {
   readonly absoluteExpiresAt: number;
   /** When the family of refresh tokens ends. */
   readonly familyExpiresAt: number;
+  /** SHA-256 of the CSRF token that cookie requests must show; null before one was made. */
+  readonly csrfHash: Uint8Array | null;
 }

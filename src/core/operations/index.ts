@@ -18,7 +18,9 @@ import { join } from './room/join.ts';
 import { leave } from './room/leave.ts';
 import { list as listRooms } from './room/list.ts';
 import { members } from './room/members.ts';
+import { checkCsrfToken } from './session/check-csrf-token.ts';
 import { end } from './session/end.ts';
+import { issueCsrfToken } from './session/issue-csrf-token.ts';
 import { list as listSessions } from './session/list.ts';
 import { refresh } from './session/refresh.ts';
 import { revoke } from './session/revoke.ts';
@@ -36,6 +38,8 @@ export const operations = [
   listSessions,
   revoke,
   end,
+  issueCsrfToken,
+  checkCsrfToken,
   send,
   history,
   follow,

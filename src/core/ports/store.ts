@@ -1,6 +1,6 @@
 import type { Account, Verifier } from '../model/account.ts';
 import type { ConversationRef, RoomName } from '../model/conversation-name.ts';
-import type { ConversationId, MessageId, SessionId, UserId } from '../model/ids.ts';
+import type { ConversationId, DeviceId, MessageId, SessionId, UserId } from '../model/ids.ts';
 import type { Audience, ConversationView, MessageBody, StoredMessage } from '../model/message.ts';
 import type { Session } from '../model/session.ts';
 import type { Username } from '../model/username.ts';
@@ -34,10 +34,14 @@ export interface Store {
   /** Which of `ids` still exist; how a node finds out about revocations whose notice it missed. */
   existingSessions(ids: readonly SessionId[]): Promise<SessionId[]>;
   touchSession(touch: { id: SessionId; lastUsedAt: number }): Promise<void>;
+  /** Puts the digest of a new CSRF token in the place of the session's old one; false when there is no such session. */
+  setCsrfHash(change: { id: SessionId; csrfHash: Uint8Array }): Promise<boolean>;
   /** Rotates a refresh token once; see {@link RefreshOutcome}. */
   refreshSession(refresh: RefreshRequest): Promise<RefreshOutcome>;
   /** Ends one session of `userId`; false when that account has no such session. */
   endSession(end: { id: SessionId; userId: UserId }): Promise<boolean>;
+  /** Ends the session of a device, whoever's it is; answers its id, or undefined when the device has none. */
+  endSessionOnDevice(end: { deviceId: DeviceId }): Promise<SessionId | undefined>;
   /** Ends all sessions of an account but `except`; answers the ids that ended. */
   endSessions(end: { userId: UserId; except?: SessionId }): Promise<SessionId[]>;
   /** Deletes sessions whose family of refresh tokens has ended at `now`, at most 1,000 a call; answers how many. */

@@ -39,6 +39,8 @@ interface SessionRow {
   last_used_at: number;
   absolute_expires_at: number;
   family_expires_at: number;
+  /** SHA-256 of the session's CSRF token; null before one was made. */
+  csrf_hash: Uint8Array | null;
 }
 
 interface RefreshTokenRow {

@@ -168,7 +168,73 @@ export function examineSessions(on: Examined): void {
     });
   });
 
+  describe('the digest of a CSRF token', () => {
+    test('is kept with the session, is replaced by the next, and is nobody else’s, also after a restart', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const [one, other] = [opening(alice), opening(alice, { csrfHash: digest(9) })];
+      for (const each of [one, other]) await on.store.openSession(each);
+      const set = (csrfHash: Uint8Array) => on.store.setCsrfHash({ id: one.session.id, csrfHash });
+      expect((await on.store.sessionByToken(one.tokenHash))?.csrfHash).toBeNull();
+      expect(await set(digest(1))).toBe(true);
+      expect(await on.store.sessionByToken(one.tokenHash)).toEqual({ ...one.session, csrfHash: digest(1) });
+      expect(await set(digest(2))).toBe(true);
+      const store = await on.reopen();
+      expect(await store.sessionByToken(one.tokenHash)).toEqual({ ...one.session, csrfHash: digest(2) });
+      expect(await store.sessionByToken(other.tokenHash)).toEqual(other.session);
+    });
+
+    test('stays when the session is refreshed, and when the same one is put again', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const { session, refreshHash, ...opened } = opening(alice);
+      await on.store.openSession({ session, refreshHash, ...opened });
+      const change = { id: session.id, csrfHash: digest(1) };
+      for (const _ of [1, 2]) expect(await on.store.setCsrfHash(change)).toBe(true);
+      const refreshed = await on.store.refreshSession({
+        refreshHash,
+        nextTokenHash: digest(2),
+        nextRefreshHash: digest(3),
+        now: 2_000,
+        graceMs: 20,
+        absoluteMs: 7_000,
+      });
+      expect(refreshed).toMatchObject({ kind: 'rotated', session: { csrfHash: digest(1) } });
+      expect((await on.store.sessionByToken(digest(2)))?.csrfHash).toEqual(digest(1));
+    });
+
+    test('is not kept for a session that is not there, or has ended', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const { id } = opening(alice).session;
+      expect(await on.store.setCsrfHash({ id, csrfHash: digest(1) })).toBe(false);
+      const ended = opening(alice);
+      await on.store.openSession(ended);
+      await on.store.endSession({ id: ended.session.id, userId: alice.id });
+      expect(await on.store.setCsrfHash({ id: ended.session.id, csrfHash: digest(1) })).toBe(false);
+      expect(await on.store.sessionByToken(ended.tokenHash)).toBeUndefined();
+    });
+  });
+
   describe('ending sessions', () => {
+    test('the session of a device ends, its refresh token with it, and the device stays', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const [one, other] = [opening(alice), opening(alice)];
+      for (const each of [one, other]) await on.store.openSession(each);
+      const { deviceId } = one.session;
+      expect(await on.store.endSessionOnDevice({ deviceId })).toBe(one.session.id);
+      expect(await on.store.endSessionOnDevice({ deviceId })).toBeUndefined();
+      expect(await on.store.sessionByToken(one.tokenHash)).toBeUndefined();
+      expect(await on.store.sessionByToken(other.tokenHash)).toEqual(other.session);
+      const refresh = { refreshHash: one.refreshHash, nextTokenHash: digest(2), nextRefreshHash: digest(3) };
+      expect(
+        await on.store.refreshSession({ ...refresh, now: 2_000, graceMs: 20, absoluteMs: 7_000 }),
+      ).toEqual({ kind: 'unknown' });
+      const again = opening(alice, { deviceId }, { isNewDevice: false });
+      expect(await on.store.openSession(again)).toEqual({ kind: 'opened', ended: [] });
+    });
+
+    test('a device that nobody knows has no session to end', async () => {
+      expect(await on.store.endSessionOnDevice({ deviceId: uuidV7() as DeviceId })).toBeUndefined();
+    });
+
     test('a session is ended by its own account only, and once', async () => {
       const [alice, bob] = await people(on.store, 'alice', 'bob');
       const opened = opening(alice);

@@ -81,6 +81,7 @@ export function opening(
       lastUsedAt: 1_000,
       absoluteExpiresAt: 8_000,
       familyExpiresAt: 31_000,
+      csrfHash: null,
       ...session,
     },
     isNewDevice: true,

@@ -2,8 +2,12 @@ import fs from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Session } from '../../../src/core/model/session.ts';
 import { migrations } from '../../../src/server/store/migrations/index.ts';
+import { digest } from '../../contract/support/people.ts';
 import { opened, seqs, texts } from './support/database.ts';
 
 let directory: string;
@@ -137,6 +141,30 @@ describe('a database that is opened', () => {
     }
   });
 
+  test('may be one of format 1, as the first version left it: everything in it is kept', async () => {
+    const fixture = fileURLToPath(new URL('fixtures/format-1.db.gz', import.meta.url));
+    fs.writeFileSync(path, gunzipSync(fs.readFileSync(fixture)));
+    for (const _ of [1, 2]) {
+      const database = await opened(directory);
+      expect(texts(database.said())).toEqual(['one', 'two']);
+      const [found] = database.batch(['sessionByToken', digest(1)]);
+      expect(found).toMatchObject({ value: { username: 'alice', deviceLabel: 'laptop', csrfHash: null } });
+      expect(database.integrity()).toBe('ok');
+      database.database.close();
+    }
+    const database = await opened(directory);
+    const [before] = database.batch(['sessionByToken', digest(1)]);
+    const { id } = (before as { value: Session }).value;
+    expect(database.batch(['setCsrfHash', { id, csrfHash: digest(3) }])).toEqual([{ value: true }]);
+    expect(database.batch(['sessionByToken', digest(1)])).toMatchObject([{ value: { csrfHash: digest(3) } }]);
+    database.database.close();
+    // The first version is told that it is not its any more.
+    await refused(
+      `${path} was written by a newer chat (its format is ${migrations.length}, this one knows 1): start that version, or restore an older backup`,
+      { migrations: migrations.slice(0, 1) },
+    );
+  });
+
   test('is brought up to date step by step, once', async () => {
     await made();
     const next = ['CREATE TABLE later (id INTEGER)', 'INSERT INTO later VALUES (1)'];
@@ -148,7 +176,7 @@ describe('a database that is opened', () => {
     }
     // The older program is told what it has in hand.
     await refused(
-      `${path} was written by a newer chat (its format is 2, this one knows 1): start that version, or restore an older backup`,
+      `${path} was written by a newer chat (its format is ${migrations.length + 1}, this one knows ${migrations.length}): start that version, or restore an older backup`,
     );
   });
 

@@ -1,5 +1,6 @@
 import { initial } from './0001-initial.ts';
+import { csrf } from './0002-csrf.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step there has been, in order; a released one is never changed. */
-export const migrations: readonly Migration[] = [initial];
+export const migrations: readonly Migration[] = [initial, csrf];

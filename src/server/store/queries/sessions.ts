@@ -2,7 +2,7 @@ import type { DeviceId, SessionId, UserId } from '../../../core/model/ids.ts';
 import type { DoorName, Session } from '../../../core/model/session.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { NewSession, OpenedSession, RefreshOutcome, RefreshRequest } from '../../../core/ports/store.ts';
-import { first, type Query, rows, statement } from '../statement.ts';
+import { changes, first, type Query, rows, statement } from '../statement.ts';
 
 const sessionColumns = [
   'sessions.id',
@@ -17,6 +17,7 @@ const sessionColumns = [
   'last_used_at',
   'absolute_expires_at',
   'family_expires_at',
+  'csrf_hash',
 ] as const;
 
 const byToken = statement((db, p: { hash: Uint8Array }) =>
@@ -74,6 +75,7 @@ const insertSession = statement(
       lastUsedAt: number;
       absolute: number;
       family: number;
+      csrfHash: Uint8Array | null;
     },
   ) =>
     db.insertInto('sessions').values({
@@ -87,6 +89,7 @@ const insertSession = statement(
       last_used_at: p.lastUsedAt,
       absolute_expires_at: p.absolute,
       family_expires_at: p.family,
+      csrf_hash: p.csrfHash,
     }),
 );
 const insertRefresh = statement((db, p: { hash: Uint8Array; sessionId: string }) =>
@@ -112,6 +115,9 @@ const touch = statement((db, p: { id: string; lastUsedAt: number }) =>
     .set({ last_used_at: p.lastUsedAt })
     .where('id', '=', p.id)
     .where('last_used_at', '<', p.lastUsedAt),
+);
+const setCsrf = statement((db, p: { id: string; csrfHash: Uint8Array }) =>
+  db.updateTable('sessions').set({ csrf_hash: p.csrfHash }).where('id', '=', p.id),
 );
 const deleteRefreshOf = statement((db, p: { id: string }) =>
   db.deleteFrom('refresh_tokens').where('session_id', '=', p.id),
@@ -173,6 +179,7 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
     lastUsedAt: session.lastUsedAt,
     absolute: session.absoluteExpiresAt,
     family: session.familyExpiresAt,
+    csrfHash: session.csrfHash,
   });
   yield* rows(insertRefresh, { hash: input.refreshHash, sessionId: session.id });
   return { kind: 'opened', ended: gone };
@@ -205,6 +212,11 @@ export function* existingSessions(ids: readonly SessionId[]): Query<SessionId[]>
 /** Store.touchSession */
 export function* touchSession({ id, lastUsedAt }: { id: SessionId; lastUsedAt: number }): Query<void> {
   yield* rows(touch, { id, lastUsedAt });
+}
+
+/** Store.setCsrfHash */
+export function* setCsrfHash({ id, csrfHash }: { id: SessionId; csrfHash: Uint8Array }): Query<boolean> {
+  return (yield* changes(setCsrf, { id, csrfHash })) === 1;
 }
 
 /** Store.refreshSession */
@@ -243,6 +255,12 @@ export function* endSessions({ userId, except }: { userId: UserId; except?: Sess
   return gone;
 }
 
+/** Store.endSessionOnDevice */
+export function* endSessionOnDevice({ deviceId }: { deviceId: DeviceId }): Query<SessionId | undefined> {
+  const found = yield* first(idOnDevice, { deviceId });
+  return found && (yield* remove(found.id));
+}
+
 /** Store.sweepSessions */
 export function* sweepSessions({ now }: { now: number }): Query<number> {
   const dead = yield* rows(ended, { now, limit: sweptAtOnce });
@@ -276,6 +294,7 @@ function sessionOf(row: {
   last_used_at: number;
   absolute_expires_at: number;
   family_expires_at: number;
+  csrf_hash: Uint8Array | null;
 }): Session {
   return {
     id: row.id as SessionId,
@@ -290,5 +309,6 @@ function sessionOf(row: {
     lastUsedAt: row.last_used_at,
     absoluteExpiresAt: row.absolute_expires_at,
     familyExpiresAt: row.family_expires_at,
+    csrfHash: row.csrf_hash,
   };
 }
