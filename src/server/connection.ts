@@ -18,6 +18,8 @@ export interface ConnectionParts {
   readonly maxQueuedBytes: number;
   /** Told of a listener that threw; the connection itself goes on. */
   readonly onFailure: (error: unknown) => void;
+  /** Closes the socket after what was written to it, for a `reason` when it was ended; lingers, unless a door says otherwise. */
+  readonly hangUp?: ((reason: EndReason | undefined) => void) | undefined;
 }
 
 /** Parts of one turn up to this size are copied into one buffer: cheaper than a vector of small ones. */
@@ -41,6 +43,7 @@ export class Connection implements Peer {
   readonly #turn: Turn;
   readonly #maxQueuedBytes: number;
   readonly #onFailure: (error: unknown) => void;
+  readonly #hangUp: (reason: EndReason | undefined) => void;
   #parts: Array<Uint8Array | string> = [];
   #partsBytes = 0;
   #isFlushDue = false;
@@ -59,6 +62,7 @@ export class Connection implements Peer {
     this.#turn = parts.turn;
     this.#maxQueuedBytes = parts.maxQueuedBytes;
     this.#onFailure = parts.onFailure;
+    this.#hangUp = parts.hangUp ?? (() => lingerAndClose(socket));
     // A reset or a broken pipe is how peers leave; `close` follows and says so to whom it concerns.
     socket.on('error', ignore);
     socket.once('close', () => this.#leave());
@@ -100,15 +104,12 @@ export class Connection implements Peer {
   end(reason: EndReason): void {
     if (this.#isGone) return;
     if (this.events) this.push(this.events.encode([{ type: 'session-ended', reason }]));
-    this.close();
+    this.#close(reason);
   }
 
   /** Writes what is queued and closes, without a word of its own. */
   close(): void {
-    if (this.#isGone) return;
-    this.#flush();
-    lingerAndClose(this.#socket);
-    this.#leave();
+    this.#close(undefined);
   }
 
   /** Closes at once; what waits is lost. */
@@ -124,6 +125,13 @@ export class Connection implements Peer {
     }
     this.#goneListeners ??= [];
     this.#goneListeners.push(listener);
+  }
+
+  #close(reason: EndReason | undefined): void {
+    if (this.#isGone) return;
+    this.#flush();
+    this.#hangUp(reason);
+    this.#leave();
   }
 
   #add(part: Uint8Array | string, length: number): void {

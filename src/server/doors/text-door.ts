@@ -1,7 +1,8 @@
 import type { TextCall, TextCodec } from '../../core/codecs/text-request.ts';
 import type { ChatError } from '../../core/errors.ts';
+import type { Language } from './call-connection.ts';
 import type { Arrival, Door, DoorParts } from './door.ts';
-import { LineConnection, type LineLanguage } from './line-connection.ts';
+import { LineConnection } from './line-connection.ts';
 
 /** A door for a language of text; what is said in it is the codec's. */
 export function textDoor(codec: TextCodec): Door {
@@ -19,7 +20,7 @@ interface Answer {
 }
 
 /** One connection's requests: answers carry no id, so each waits for those of the requests before it. */
-class TextLines implements LineLanguage {
+class TextLines implements Language {
   readonly #lines: LineConnection;
   readonly #parts: DoorParts;
   readonly #codec: TextCodec;
@@ -32,7 +33,7 @@ class TextLines implements LineLanguage {
     this.#codec = codec;
   }
 
-  takeLine(line: string): void {
+  take(line: string): void {
     const request = this.#codec.read(line);
     switch (request.kind) {
       case 'call':
@@ -45,10 +46,10 @@ class TextLines implements LineLanguage {
         break;
       case 'bad':
         this.#add(request.text);
-        this.#lines.noteBadLine();
+        this.#lines.noteBad();
         break;
       case 'close':
-        this.#lines.closeAfterCalls();
+        this.#lines.close();
         break;
     }
   }
