@@ -34,6 +34,8 @@ export interface ChatState {
   conversations: ConversationState[];
   current: string;
   online: Set<string>;
+  /** Private conversations that were put away, and the last seq that was known of them then. */
+  readonly closed: Map<string, number>;
   /** Everybody who was seen, for completion. */
   readonly people: Set<string>;
   /** Rooms of the server, joined or not, for completion. */
@@ -55,6 +57,7 @@ export function startState(username: string, server: string): ChatState {
     conversations: [],
     current: '#lobby',
     online: new Set(),
+    closed: new Map(),
     people: new Set(),
     rooms: new Set(['#lobby']),
     history: emptyHistory,
@@ -80,6 +83,7 @@ export function conversationOf(state: ChatState, name: string): ConversationStat
     isFresh: true,
   };
   state.conversations.push(made);
+  state.closed.delete(name);
   return made;
 }
 
@@ -99,6 +103,8 @@ export function addMessage(state: ChatState, message: WireMessage): boolean {
   state.people.add(message.sender);
   if (message.to.startsWith('@')) state.people.add(message.to.slice(1));
   if (message.seq <= newestHere(conversation)) return false;
+  // Nothing is known of one that begins, is joined or comes back just now: what was before is not new.
+  if (conversation.lastSeq === 0) conversation.readSeq = Math.max(conversation.readSeq, message.seq - 1);
   conversation.earlier ??= message.seq - 1;
   const wasRead = conversation.readSeq >= message.seq - 1;
   conversation.lastSeq = Math.max(conversation.lastSeq, message.seq);
@@ -119,10 +125,23 @@ export function addStored(state: ChatState, message: WireMessage): boolean {
   return message.seq === newestHere(conversationOf(state, message.to)) + 1 && addMessage(state, message);
 }
 
-/** Up to where each conversation is here, for those of which anything is. */
-export function cursorsOf({ conversations }: ChatState): ReadonlyMap<string, number> {
+/** Up to where each conversation is here or was put away, for those of which anything is. */
+export function cursorsOf({ conversations, closed }: ChatState): ReadonlyMap<string, number> {
   const cursors = conversations.map((one) => [one.name, newestHere(one)] as const);
-  return new Map(cursors.filter(([, seq]) => seq > 0));
+  return new Map([...closed, ...cursors].filter(([, seq]) => seq > 0));
+}
+
+/**
+ * Takes a conversation off the tabs and turns to the one before it; what was typed in it is lost with it. Nothing happens
+ * to the last one.
+ */
+export function close(state: ChatState, name: string): void {
+  if (state.current === name) show(state, turnTo(state, 'previous'));
+  if (state.current === name) return;
+  const closed = state.conversations.find((conversation) => conversation.name === name);
+  if (closed === undefined) return;
+  if (name.startsWith('@')) state.closed.set(name, Math.max(closed.lastSeq, newestHere(closed)));
+  state.conversations = state.conversations.filter((conversation) => conversation !== closed);
 }
 
 /** What was typed and has not been answered by the server, in the order in which it was typed. */
@@ -187,7 +206,9 @@ export function show(state: ChatState, name: string): void {
  */
 export function read(conversation: ConversationState): boolean {
   const { lastSeq, readSeq, isFresh, anchor } = conversation;
-  if (anchor !== undefined || newestHere(conversation) < lastSeq) return false;
+  const newest = newestHere(conversation);
+  // Before anything has come nothing has shown.
+  if (anchor !== undefined || newest === 0 || newest < lastSeq) return false;
   conversation.isFresh = false;
   if (readSeq >= lastSeq) return false;
   const first = conversation.items.findIndex((item) => item.kind === 'message' && item.message.seq > readSeq);

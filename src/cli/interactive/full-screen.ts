@@ -20,7 +20,7 @@ import type { LiveChat } from './live-chat.ts';
 import { scroll, viewPane } from './pane.ts';
 import { type Painter, Screen } from './screen.ts';
 import { inputRowsOf, layOutScreen, paneSize } from './screen-layout.ts';
-import { submit } from './slash-commands.ts';
+import { lineFor, submit } from './slash-commands.ts';
 
 /** What a full screen needs. */
 export interface FullScreenOptions {
@@ -123,7 +123,7 @@ export class FullScreen {
   /** Puts a text that was not sent back where it is typed, unless something else is there by now. */
   putBack(to: string, text: string): void {
     const conversation = this.#options.state.conversations.find(({ name }) => name === to);
-    if (conversation?.line.text === '') conversation.line = lineOf(text);
+    if (conversation?.line.text === '') conversation.line = lineOf(lineFor(to, text));
     this.changed();
   }
 
@@ -247,10 +247,14 @@ export class FullScreen {
       checkText('the message', text);
       await submit(text, { state, live, say, quit: onQuit });
       state.history = remember(state.history, text);
+      // A conversation that was turned to by its name may be one of which nothing is here.
+      const shown = currentOf(state);
+      if (shown.earlier === undefined) void live.loadEarlier(shown);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
-      // What could not be done can be mended and tried again.
+      // What could not be done can be mended and tried again; the arrow keys bring it back when other typing has begun.
       if (conversation.line.text === '') conversation.line = typed;
+      else state.history = remember(state.history, text);
       say(error.message, true);
     }
     this.changed();

@@ -189,6 +189,8 @@ export class LiveChat {
     const { state } = this.#options;
     const { conversations } = await connection.call('conversation.list', {}, { timeoutMs: callTimeoutMs });
     for (const { to, last_seq, read_seq } of conversations) {
+      // Put away, and nothing was said since.
+      if ((state.closed.get(to) ?? -1) >= last_seq) continue;
       const conversation = conversationOf(state, to);
       conversation.lastSeq = Math.max(conversation.lastSeq, last_seq);
       conversation.readSeq = Math.max(conversation.readSeq, read_seq);

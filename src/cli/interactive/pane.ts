@@ -163,6 +163,13 @@ export function viewPane(
     count += rows.length;
   }
   const rows = chunks.flat();
+  // It has grown since it was scrolled to its top.
+  if (anchor !== undefined && at < 0 && rows.length < height) {
+    const size = { width, height };
+    const top = topAnchor(items, size);
+    if (top === undefined || top.item !== anchor.item || top.hidden !== anchor.hidden)
+      return viewPane(items, top, size);
+  }
   return { rows: rows.slice(Math.max(0, rows.length - height)), isAtTop: at < 0 && rows.length <= height };
 }
 

@@ -8,7 +8,7 @@ import { parseUsername } from '../../core/model/username.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { pages } from '../pages.ts';
 import { callTimeoutMs } from '../session.ts';
-import { addNotice, type ChatState, conversationOf, currentOf, show, turnTo } from './chat-state.ts';
+import { addNotice, type ChatState, close, conversationOf, currentOf, show, turnTo } from './chat-state.ts';
 import type { LiveChat } from './live-chat.ts';
 
 /** What a `/` command may do. */
@@ -88,13 +88,6 @@ const leave: SlashCommand = {
     close(state, name);
   },
 };
-
-/** Takes a conversation off the tabs; what was typed in it is lost with it. */
-function close(state: ChatState, name: string): void {
-  if (state.current === name) show(state, turnTo(state, 'previous'));
-  if (state.current === name) return;
-  state.conversations = state.conversations.filter((conversation) => conversation.name !== name);
-}
 
 const closeTab: SlashCommand = {
   name: 'close',
@@ -249,6 +242,13 @@ export const slashCommands: readonly SlashCommand[] = [
 /** The command of that name or alias. */
 export function findSlashCommand(name: string): SlashCommand | undefined {
   return slashCommands.find((command) => command.name === name || command.aliases?.includes(name));
+}
+
+/** The line that sends `text` to `to` from the conversation `to`, when that was refused and is to be tried again. */
+export function lineFor(to: string, text: string): string {
+  if (text.startsWith('/')) return `/${text}`;
+  // It would go to somebody else.
+  return /^@\S+\s/.test(text) ? `/msg ${to.slice(1)} ${text}` : text;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   addNotice,
   addStored,
   type ChatState,
+  close,
   conversationOf,
   currentOf,
   cursorsOf,
@@ -16,8 +17,6 @@ import {
   turnTo,
   unreadOf,
 } from '../../../src/cli/interactive/chat-state.ts';
-import { complete } from '../../../src/cli/interactive/completion.ts';
-import { lineOf } from '../../../src/cli/interactive/line-editor.ts';
 
 const message = (seq: number, { to = '#lobby', sender = 'bob', text = `text ${seq}` } = {}) => ({
   to,
@@ -102,6 +101,26 @@ describe('what is unread', () => {
     expect(kinds(state, '#ops')).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it('is marked also in the conversation that one begins with, which is looked at before anything has come', () => {
+    const state = started();
+    const lobby = currentOf(state);
+    expect(read(lobby)).toBe(false);
+    [lobby.lastSeq, lobby.readSeq] = [4, 2];
+    expect(read(lobby)).toBe(false);
+    for (let seq = 1; seq <= 4; seq += 1) {
+      addMessage(state, message(seq));
+      read(lobby);
+    }
+    expect(kinds(state)).toEqual([1, 2, 'unread-mark', 3, 4]);
+  });
+
+  it('is only what comes from now on, in a conversation of which nothing was known', () => {
+    const state = started();
+    addMessage(state, message(57, { to: '#joined' }));
+    addMessage(state, message(58, { to: '#joined' }));
+    expect(unreadOf(conversationOf(state, '#joined'))).toBe(2);
+  });
+
   it('is not read while somebody reads further up, nor before all of it is here', () => {
     const state = started();
     addMessage(state, message(1));
@@ -135,39 +154,27 @@ describe('turning to another conversation', () => {
   });
 });
 
-describe('Tab', () => {
-  const state = started();
-  for (const name of ['bob', 'bobby', 'carol']) state.people.add(name);
-  for (const room of ['#ops', '#operations']) state.rooms.add(room);
-  conversationOf(state, '@carol');
-
-  it.each([
-    ['/jo', '/join ', 1],
-    ['/', '/', 11],
-    ['/join o', '/join op', 2],
-    ['/join #oper', '/join #operations ', 1],
-    ['/msg c', '/msg carol ', 1],
-    ['/msg @c', '/msg @carol ', 1],
-    ['/go #l', '/go #lobby ', 1],
-    ['/go @c', '/go @carol ', 1],
-    ['hello b', 'hello bob', 2],
-    ['hello @C', 'hello @carol ', 1],
-    ['see #oper', 'see #operations ', 1],
-    ['/join ', '/join ', 3],
-  ])('after %j makes it %j, with %i candidates', (before, after, candidates) => {
-    const completed = complete(state, lineOf(before));
-    expect([completed?.line, completed?.candidates.length]).toEqual([lineOf(after), candidates]);
+describe('a private conversation that was put away', () => {
+  it('is off the tabs, goes on where it was, and comes back with what is said next', () => {
+    const state = started();
+    for (let seq = 1; seq <= 3; seq += 1) addMessage(state, message(seq, { to: '@bob' }));
+    show(state, '@bob');
+    close(state, '@bob');
+    expect([state.current, state.conversations.map(({ name }) => name)]).toEqual(['#lobby', ['#lobby']]);
+    expect([...cursorsOf(state)]).toEqual([['@bob', 3]]);
+    addMessage(state, message(4, { to: '@bob' }));
+    expect([kinds(state, '@bob'), unreadOf(conversationOf(state, '@bob')), state.closed.size]).toEqual([
+      [4],
+      1,
+      0,
+    ]);
   });
 
-  it.each(['', 'hello ', 'zzz', '/nope ', 'say /jo'])('leaves %j alone', (text) => {
-    expect(complete(state, lineOf(text))).toBeUndefined();
-  });
-
-  it('leaves what is behind the cursor where it is', () => {
-    expect(complete(state, { text: 'hi car, how are you', cursor: 6 })?.line).toEqual({
-      text: 'hi carol , how are you',
-      cursor: 9,
-    });
+  it('is not the last tab, nor one that is not there', () => {
+    const state = started();
+    close(state, '#lobby');
+    close(state, '@bob');
+    expect([state.conversations.length, state.closed.size]).toEqual([1, 0]);
   });
 });
 
