@@ -38,6 +38,13 @@ export interface Chat {
   call(peer: Peer, name: string, params: unknown): Promise<unknown>;
   /** True when calls of this name on one connection may overlap with each other. */
   overlaps(name: string): boolean;
+  /**
+   * Binds the session of a token to a peer that lives for one request, which counts as its use and is no login; `unauthenticated`
+   * when the token is not alive.
+   */
+  identify(peer: Peer, token: string): Promise<void>;
+  /** Resolves when calls can be served; throws what keeps them from it (`unavailable`). */
+  ready(): Promise<void>;
   /** Ends every logged-in connection and stops the clocks. */
   stop(): void;
 }
@@ -100,6 +107,12 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
   return {
     call: (peer, name, params) => serveCall(services, registry, peer, name, params),
     overlaps: (name) => registry.get(name)?.overlaps ?? true,
+    async identify(peer, token) {
+      await sessions.resume(peer, token, Date.now());
+    },
+    async ready() {
+      await store.existingSessions([]);
+    },
     stop() {
       isStopped = true;
       clearInterval(sweep);

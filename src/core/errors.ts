@@ -70,3 +70,8 @@ export function badPassword(): ChatError {
 export function badToken(): ChatError {
   return new ChatError('unauthenticated', 'the session is unknown, expired or revoked');
 }
+
+/** A login on a connection that has a session: one at a time. */
+export function loggedInAlready(): ChatError {
+  return new ChatError('conflict', 'this connection is logged in already');
+}

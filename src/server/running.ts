@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import manifest from '../../package.json' with { type: 'json' };
 import { createChat } from '../core/chat.ts';
 import type { Store } from '../core/ports/store.ts';
 import { randomBytes } from '../core/random.ts';
@@ -58,6 +59,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     calls: chat,
     turn,
     limits: config.limits,
+    version: manifest.version,
     onFailure,
   }).catch((error: unknown) => {
     chat.stop();

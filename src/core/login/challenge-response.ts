@@ -3,7 +3,7 @@ import { toBase64 } from '../crypto/bytes.ts';
 import { parseClientFirst } from '../crypto/scram-messages.ts';
 import { loginRefusal, serverFirst, verifyClientFinal } from '../crypto/scram-server.ts';
 import { verifierOrFake } from '../crypto/verifier.ts';
-import { badCredentials, ChatError } from '../errors.ts';
+import { badCredentials, ChatError, loggedInAlready } from '../errors.ts';
 import { operation } from '../operation.ts';
 import { deviceClaim, openedSession, scramMessage } from '../operations/shapes.ts';
 import { uuidV7 } from '../random.ts';
@@ -88,7 +88,7 @@ const finish = operation({
   }),
   async handle({ exchange: id, message, device }, context) {
     const { services, peer, now, concerns } = context;
-    if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+    if (peer.session) throw loggedInAlready();
     const exchange = services.exchanges.take(id, peer, now);
     if (!exchange) throw new ChatError('unauthenticated', 'this login has ended: begin again');
     concerns(exchange.username);

@@ -4,7 +4,10 @@ import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
 import { exchangeMs, maxExchanges } from '../policy.ts';
 
-/** Logins between challenge and proof: one try each, bound to their connection, dead after 60 s (security 1.5). */
+/**
+ * Logins between challenge and proof: one try each, dead after 60 s, bound to their connection; over HTTP, where each request is
+ * a peer of its own, to their id alone (security 1.5).
+ */
 export interface Exchanges {
   /** Keeps an exchange; throws `rate-limited` when its address or the server has too many open. */
   open(id: string, peer: Peer, exchange: ServerExchange, now: number): void;
@@ -74,11 +77,12 @@ export function createExchanges(): Exchanges {
       perAddress.set(key, ofAddress + 1);
       const entry = { exchange, peer, addressKey: key, endsAt: now + exchangeMs };
       entries.set(id, entry);
-      ofPeer(peer).set(id, entry);
+      if (isBound(peer)) ofPeer(peer).set(id, entry);
     },
     take(id, peer, now) {
       const entry = entries.get(id);
-      if (entry?.peer !== peer) return undefined;
+      if (!entry || isBound(entry.peer) !== isBound(peer)) return undefined;
+      if (isBound(peer) && entry.peer !== peer) return undefined;
       drop(id, entry);
       return isAlive(entry, now) ? entry.exchange : undefined;
     },
@@ -87,6 +91,11 @@ export function createExchanges(): Exchanges {
       perAddress.clear();
     },
   };
+}
+
+/** False for the peer of one request, which is gone before the proof can come. */
+function isBound({ events }: Peer): boolean {
+  return events !== undefined;
 }
 
 /** A clock that was set back by more than an exchange's life ends those from before: none lives for hours. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { toBase64 } from '../crypto/bytes.ts';
 import { fitsVerifier, verifierOrFake } from '../crypto/verifier.ts';
-import { badCredentials, ChatError } from '../errors.ts';
+import { badCredentials, loggedInAlready } from '../errors.ts';
 import { operation } from '../operation.ts';
 import { deviceClaim, hashedPassword as hashedShape, openedSession, username } from '../operations/shapes.ts';
 import { mechanism } from './mechanism.ts';
@@ -51,7 +51,7 @@ const loginHashedPassword = operation({
   async handle({ username: name, hashed_password: authSecret, device }, context) {
     const { services, peer, concerns } = context;
     const { store, settings, policy, digests } = services;
-    if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+    if (peer.session) throw loggedInAlready();
     concerns(name);
     const found = await store.credential(name);
     const verifier = verifierOrFake(found?.verifier, settings.serverSecret, name, policy.bcryptCost, digests);

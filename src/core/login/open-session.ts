@@ -1,6 +1,6 @@
 import { equalDigests } from '../crypto/bytes.ts';
 import { newTokens, type TokenPair, tokenDigest } from '../crypto/tokens.ts';
-import { badToken, ChatError } from '../errors.ts';
+import { badToken, ChatError, loggedInAlready } from '../errors.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
@@ -73,7 +73,7 @@ export async function openSession(
   { device, endsWithConnection = false }: SessionWishes,
 ): Promise<OpenedSessionAnswer> {
   const { store, policy, sessions, digests } = services;
-  if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+  if (peer.session) throw loggedInAlready();
   const tokens = newTokens();
   const familyExpiresAt = now + policy.refreshMs;
   const session: Session = {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fitsVerifier, verifierOrFake } from '../crypto/verifier.ts';
-import { badPassword, ChatError } from '../errors.ts';
+import { badPassword, loggedInAlready } from '../errors.ts';
 import type { Username } from '../model/username.ts';
 import { operation } from '../operation.ts';
 import {
@@ -45,7 +45,7 @@ const loginPassword = operation({
     const { username: named, email: address, password: secret, device } = input;
     const { services, peer, concerns } = context;
     const { store, settings, policy, digests } = services;
-    if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+    if (peer.session) throw loggedInAlready();
     const owner = address === undefined ? named : await store.usernameByEmail(address);
     if (owner !== undefined) concerns(owner);
     const name = owner ?? nobody;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ChatError } from '../errors.ts';
+import { loggedInAlready } from '../errors.ts';
 import type { DeviceId } from '../model/ids.ts';
 import { operation } from '../operation.ts';
 import { instant, username } from '../operations/shapes.ts';
@@ -29,7 +29,7 @@ const resume = operation({
     device_id: z.string(),
   }),
   async handle({ session_token: token, username: owner, device }, { services, peer, now, concerns }) {
-    if (peer.session) throw new ChatError('conflict', 'this connection is logged in already');
+    if (peer.session) throw loggedInAlready();
     const session = await services.sessions.resume(peer, token, now, owner);
     concerns(session.username);
     if (device && device.id !== session.deviceId) await endOnDevice(services, device.id as DeviceId);

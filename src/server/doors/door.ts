@@ -35,6 +35,10 @@ export interface Calls {
   call(peer: Peer, name: string, params: unknown): Promise<unknown>;
   /** True when calls of this name on one connection may overlap with each other. */
   overlaps(name: string): boolean;
+  /** Binds the session of a token to a peer that lives for one request; `unauthenticated` when it is not alive. */
+  identify(peer: Peer, token: string): Promise<void>;
+  /** Resolves when calls can be served; `unavailable` otherwise. */
+  ready(): Promise<void>;
 }
 
 /** What every door works with. */
@@ -42,6 +46,8 @@ export interface DoorParts {
   readonly calls: Calls;
   readonly turn: Turn;
   readonly limits: DoorLimits;
+  /** The program's, for who asks what it is talking to. */
+  readonly version: string;
   /** Takes exceptions that are nobody's answer; answers the id of their log entry. */
   readonly onFailure: (error: unknown) => string;
 }

@@ -7,7 +7,7 @@ import type { ServerIdentity } from '../certificates/certificates.ts';
 import { lingerAndClose } from '../linger.ts';
 import { createAdmission } from './admission.ts';
 import type { DoorParts, OpenDoor } from './door.ts';
-import { doors } from './doors.ts';
+import { openDoors } from './doors.ts';
 import { type FirstArrival, readFirstBytes } from './first-arrival.ts';
 import { clearTextRefused, refusal, tooManyConnections } from './refusals.ts';
 import { secureChannel, tlsDoor } from './tls.ts';
@@ -63,6 +63,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const { limits, identity, onFailure } = options;
   const admission = createAdmission(limits);
   const tls = tlsDoor(identity);
+  const doors = await openDoors(options);
   const sockets = new Set<Socket>();
   /** Accepted sockets that have not chosen a door yet. */
   const undecided = new Set<Socket>();
@@ -170,7 +171,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       return;
     }
     lastId += 1;
-    const door = doors[first.kind];
+    const door = doors.byKind[first.kind];
     const opened = door(
       { id: lastId, socket, bytes: first.bytes, hasEnded: first.hasEnded, address, channel },
       options,
@@ -204,7 +205,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     else lastWords(socket, refusal(first.kind, error));
   }
 
-  await bind(server, options);
+  await bind(server, options).catch((error: unknown) => {
+    doors.close();
+    throw error;
+  });
   server.on('error', onAcceptFailed);
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has an address and a port');
@@ -238,10 +242,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       for (const door of open.values()) door.end(reason);
       await allClosed();
       clearTimeout(timer);
+      doors.close();
     },
     destroy() {
       isDraining = true;
       server.close();
+      doors.close();
       destroyAll();
     },
   };

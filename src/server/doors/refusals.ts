@@ -1,8 +1,10 @@
 import { batchText, jsonRpcNumbers, writeError } from '../../core/codecs/json-rpc.ts';
 import { pipeCodec } from '../../core/codecs/pipe.ts';
+import { problem, problemHeaders } from '../../core/codecs/problem.ts';
 import { slashCodec } from '../../core/codecs/slash.ts';
 import { ChatError, type ErrorCode } from '../../core/errors.ts';
 import type { DoorKind } from './first-bytes.ts';
+import { securityHeaders } from './http-headers.ts';
 
 /** One last word to a connection that is not served, in the language of the door that it knocked at. */
 export function refusal(kind: DoorKind, error: ChatError): Uint8Array {
@@ -17,20 +19,9 @@ const tlsAlerts: Partial<Record<ErrorCode, number>> = {
 };
 const unexpectedMessage = 10;
 
-/** HTTP's status for what can be refused before a request is read (protocol, "Errors"; 501: RFC 9110 15.6.2). */
-const httpStatus: Partial<Record<ErrorCode, string>> = {
-  invalid: '400 Bad Request',
-  forbidden: '403 Forbidden',
-  timeout: '408 Request Timeout',
-  'too-large': '413 Content Too Large',
-  'rate-limited': '429 Too Many Requests',
-  unsupported: '501 Not Implemented',
-  unavailable: '503 Service Unavailable',
-};
-
 const spellings: Readonly<Record<DoorKind, (error: ChatError) => Uint8Array>> = {
   tls: (error) => Uint8Array.of(0x15, 3, 3, 0, 2, 2, tlsAlerts[error.code] ?? unexpectedMessage),
-  http,
+  http: (error) => httpRefusal(error),
   line: (error) => Buffer.from(`${writeError(null, error)}\n`),
   // A batch is no request at all in this protocol (JSON-RPC 2.0 section 5.1); other refusals carry their own number.
   batch: (error) =>
@@ -43,44 +34,35 @@ const spellings: Readonly<Record<DoorKind, (error: ChatError) => Uint8Array>> = 
   pipe: (error) => Buffer.from(`${pipeCodec.spell(error)}\n`),
 };
 
-function http(error: ChatError): Uint8Array {
-  const status = httpStatus[error.code] ?? '500 Internal Server Error';
-  const body = JSON.stringify({
-    type: 'about:blank',
-    title: status.slice(4),
-    status: Number(status.slice(0, 3)),
-    detail: error.message,
-    code: error.code,
-  });
-  const { retryAfterMs } = error.details;
-  const head = [
-    `HTTP/1.1 ${status}`,
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(retryAfterMs === undefined ? [] : [`Retry-After: ${Math.ceil(retryAfterMs / 1_000)}`]),
-    'Cache-Control: no-store',
-    'X-Content-Type-Options: nosniff',
-    'Connection: close',
-    '',
-    '',
-  ];
-  return Buffer.from(head.join('\r\n') + body);
+/** A whole answer over HTTP, for what is refused before there is a request to answer; the connection closes after it. */
+export function httpRefusal(error: ChatError, status = refusalStatuses[error.code]): Uint8Array {
+  const document = problem(error, status);
+  const body = JSON.stringify(document);
+  const headers = {
+    ...problemHeaders(error, document.status),
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...securityHeaders,
+    Connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.from(`HTTP/1.1 ${document.status} ${document.title}\r\n${lines.join('')}\r\n${body}`);
 }
+
+/** Where a connection is refused and not a request: the client was too slow, not somebody behind us. */
+const refusalStatuses: Partial<Record<ErrorCode, number>> = { timeout: 408 };
 
 function slash(error: ChatError): Uint8Array {
   return Buffer.from(`${slashCodec.spell(error)}\n`);
 }
 
 /** First bytes that open no door. */
-export type UnservedKind = 'tls' | 'http' | 'batch' | 'too-long';
+export type UnservedKind = 'tls' | 'batch' | 'too-long';
 
 /** Why first bytes open no door. */
 export function notServed(kind: UnservedKind): ChatError {
   switch (kind) {
     case 'tls':
       return new ChatError('unsupported', 'TLS inside TLS is not served');
-    case 'http':
-      return new ChatError('unsupported', 'HTTP and WebSocket are not served by this version');
     case 'batch':
       return batchRefused;
     case 'too-long':

@@ -154,6 +154,8 @@ describe('the line door answers', () => {
         overlaps: () => {
           throw bug;
         },
+        identify: () => Promise.reject(bug),
+        ready: () => Promise.reject(bug),
       },
     });
     const client = await connectClear(port);

@@ -28,17 +28,28 @@ async function lastWordsOverTls(port: number, bytes: string): Promise<Buffer> {
   return client.received;
 }
 
-function http(status: number, title: string, detail: string, code: string, more = ''): string {
-  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code });
-  return `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n${more}Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`;
+/** A refusal in the language of HTTP, byte for byte. */
+function http(status: number, title: string, detail: string, code: string, retryAfterS?: number): string {
+  const again = retryAfterS === undefined ? {} : { retry_after_ms: retryAfterS * 1_000 };
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code, ...again });
+  return [
+    `HTTP/1.1 ${status} ${title}`,
+    'Content-Type: application/problem+json',
+    ...(retryAfterS === undefined ? [] : [`Retry-After: ${retryAfterS}`]),
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    'Cross-Origin-Opener-Policy: same-origin',
+    'Cross-Origin-Resource-Policy: same-origin',
+    'Referrer-Policy: no-referrer',
+    'X-Content-Type-Options: nosniff',
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
 }
 
 const notServed: ReadonlyArray<readonly [string, string, string]> = [
-  [
-    'HTTP',
-    'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
-    http(501, 'Not Implemented', 'HTTP and WebSocket are not served by this version', 'unsupported'),
-  ],
   ['garbage', '\x80\x00\xff\x01\n', 'error: the line is not UTF-8\n'],
   ['an overlong first line', 'x'.repeat(131_073), 'error: the line is too long\n'],
   [
@@ -63,6 +74,8 @@ const served: ReadonlyArray<readonly [string, string, string]> = [
 const nobody: Calls = {
   call: () => Promise.reject(new ChatError('unauthenticated', 'log in first')),
   overlaps: () => false,
+  identify: () => Promise.reject(new ChatError('unauthenticated', 'log in first')),
+  ready: () => Promise.resolve(),
 };
 
 describe('one port', () => {
@@ -106,12 +119,12 @@ describe('one port', () => {
   it('finds the door when the first bytes come one by one', async () => {
     const { port } = await listening();
     const client = await connectClear(port);
-    for (const byte of Buffer.from('OPTIONS * HTTP/1.1\r\n\r\n')) {
+    for (const byte of Buffer.from('OPTIONS * HTTP/1.0\r\n\r\n')) {
       client.write(Uint8Array.of(byte));
       await turn();
     }
     await client.ended();
-    expect(client.text.slice(0, 12)).toBe('HTTP/1.1 501');
+    expect(client.text.slice(0, 12)).toBe('HTTP/1.1 404');
   });
 
   it('decides an unfinished first line when the peer has ended', async () => {
@@ -275,13 +288,7 @@ describe('connections are limited', () => {
       '{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"too many connections from your address","data":{"code":"rate-limited","retry_after_ms":10000}}}\n',
     );
     expect(await lastWords(port, 'GET / HTTP/1.1\r\n')).toBe(
-      http(
-        429,
-        'Too Many Requests',
-        'too many connections from your address',
-        'rate-limited',
-        'Retry-After: 10\r\n',
-      ),
+      http(429, 'Too Many Requests', 'too many connections from your address', 'rate-limited', 10),
     );
     await expect(connectSecure(port)).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR' });
     const other = await fromAddress(port, '127.0.0.2');

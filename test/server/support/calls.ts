@@ -25,6 +25,15 @@ export class FakeCalls implements Calls {
     });
   }
 
+  /** Every token is alive. */
+  identify(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
   overlaps(name: string): boolean {
     return name === 'echo' || name === 'message.send' || name.startsWith('overlapping');
   }

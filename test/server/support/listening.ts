@@ -48,6 +48,7 @@ export async function listening(
     limits: { ...defaultLimits, ...options.limits },
     calls: options.calls ?? calls,
     turn: createTurn(setImmediate),
+    version: '0.0.0',
     onFailure: (error) => {
       failures.push(error);
       return 'error-id';

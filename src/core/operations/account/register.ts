@@ -1,14 +1,24 @@
 import { z } from 'zod';
 import { saltBytes } from '../../crypto/stretch.ts';
 import { fakeVerifier, verifierFrom } from '../../crypto/verifier.ts';
-import { ChatError } from '../../errors.ts';
+import { ChatError, loggedInAlready } from '../../errors.ts';
+import { openSession } from '../../login/open-session.ts';
 import { stretchFor } from '../../login/stretch-for.ts';
 import type { Account, Verifier } from '../../model/account.ts';
 import type { UserId } from '../../model/ids.ts';
 import { type Username, usernamesFromEmail } from '../../model/username.ts';
 import { type CallContext, operation } from '../../operation.ts';
 import { randomBytes, uuidV7 } from '../../random.ts';
-import { email, hashedPassword, instant, password, username, verifier } from '../shapes.ts';
+import {
+  deviceClaim,
+  email,
+  hashedPassword,
+  instant,
+  openedSession,
+  password,
+  username,
+  verifier,
+} from '../shapes.ts';
 
 const input = z
   .strictObject({
@@ -17,6 +27,8 @@ const input = z
     verifier: verifier.optional(),
     hashed_password: hashedPassword.optional(),
     password: password.optional(),
+    open_session: z.boolean().default(false),
+    device: deviceClaim.optional(),
   })
   .superRefine((given, context) => {
     const refuse = (path: string, message: string) =>
@@ -29,12 +41,13 @@ const input = z
     if (given.username === undefined && (given.email === undefined || given.password === undefined)) {
       refuse('username', 'give one; only an e-mail address with a password goes without');
     }
+    if (given.device && !given.open_session) refuse('device', 'only a session has one: give open_session');
   });
 
 type Registration = z.output<typeof input>;
 
 /**
- * Creates an account; it does not log in. From a verifier or a hashed password, which are made on the client, it is private: the
+ * Creates an account; with `open_session` it logs in too, the secret having just been shown. From a verifier or a hashed password, which are made on the client, it is private: the
  * server never sees the password (security 1.3). From a password it is open: that works at every door (security 1.10). An
  * e-mail address alone makes the name of its local part. Answers `conflict` when the name or the address is taken.
  */
@@ -45,16 +58,25 @@ export const register = operation({
   audited: true,
   overlaps: false,
   input,
-  output: z.object({ user_id: z.string(), username: z.string(), created_at: instant }),
+  output: z.object({
+    user_id: z.string(),
+    username: z.string(),
+    created_at: instant,
+    session: openedSession.optional(),
+  }),
   async handle(given, context) {
-    const { now, concerns } = context;
+    const { now, concerns, peer } = context;
+    if (given.open_session && peer.session) throw loggedInAlready();
     for (const name of given.username === undefined
       ? usernamesFromEmail(given.email ?? '')
       : [given.username]) {
       const made = await create(context, name, given);
       if (made.kind === 'created') {
         concerns(name);
-        return { user_id: made.id, username: name, created_at: new Date(now).toISOString() };
+        const answer = { user_id: made.account.id, username: name, created_at: new Date(now).toISOString() };
+        if (!given.open_session) return answer;
+        const session = await openSession(context, made.account, { device: given.device });
+        return { ...answer, session };
       }
       if (given.username !== undefined || made.field === 'email') throw taken(made.field);
     }
@@ -63,7 +85,7 @@ export const register = operation({
 });
 
 type Made =
-  | { readonly kind: 'created'; readonly id: UserId }
+  | { readonly kind: 'created'; readonly account: Account }
   | { readonly kind: 'taken'; readonly field: 'username' | 'email' };
 
 async function create(context: CallContext, name: Username, given: Registration): Promise<Made> {
@@ -77,12 +99,16 @@ async function create(context: CallContext, name: Username, given: Registration)
     }
   }
   const { privacy, verifier } = await credentialOf(context, name, given);
-  const id = uuidV7() as UserId;
-  const outcome = await store.createAccount({
-    account: { id, username: name, email: given.email ?? null, privacy, isAdmin: false, createdAt: now },
-    verifier,
-  });
-  return outcome.kind === 'created' ? { kind: 'created', id } : outcome;
+  const account: Account = {
+    id: uuidV7() as UserId,
+    username: name,
+    email: given.email ?? null,
+    privacy,
+    isAdmin: false,
+    createdAt: now,
+  };
+  const outcome = await store.createAccount({ account, verifier });
+  return outcome.kind === 'created' ? { kind: 'created', account } : outcome;
 }
 
 async function credentialOf(
