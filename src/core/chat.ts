@@ -45,6 +45,8 @@ export interface Chat {
   identify(peer: Peer, token: string): Promise<void>;
   /** Resolves when calls can be served; throws what keeps them from it (`unavailable`). */
   ready(): Promise<void>;
+  /** Resolves when a connection has been given what was stored before now in what it follows. */
+  told(peer: Peer): Promise<void>;
   /** Ends every logged-in connection and stops the clocks. */
   stop(): void;
 }
@@ -113,6 +115,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     async ready() {
       await store.existingSessions([]);
     },
+    told: (peer) => feed.told(peer),
     stop() {
       isStopped = true;
       clearInterval(sweep);

@@ -39,6 +39,8 @@ export interface Feed {
   followAll(peer: Peer, starts: readonly Start[]): Start[];
   /** Stops one conversation, or all of them and the new ones. */
   unfollow(peer: Peer, conversation?: ConversationId): void;
+  /** Resolves when `peer` has been given what was stored before now in what it follows, or follows it no more. */
+  told(peer: Peer): Promise<void>;
   /** Stops listening to the bus. */
   stop(): void;
 }
@@ -88,6 +90,8 @@ interface Follower {
   /** The last message given to this follower. */
   seq: number;
   readonly mark: ReadMark | undefined;
+  /** Who waits until `seq` has come so far. */
+  waiting: ReadonlyArray<{ readonly seq: number; readonly resolve: () => void }>;
   state: 'live' | 'reading' | 'stopped';
 }
 
@@ -212,6 +216,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       peer.push(encode(group, rows));
       follower.seq = last.seq;
       follower.mark?.given(last.seq);
+      if (follower.waiting.length > 0) release(follower, last.seq);
     }
     // A live batch may have passed while the store was read: then there is more to read.
     if (isLastPage(rows) && channel.lastSeq <= follower.seq) follower.state = 'live';
@@ -238,24 +243,26 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       readSeq: 0,
     });
     // After 0: what a reader of everything does not follow yet has begun since, and its first notices may be lost or late.
-    if (readersByUser.has(one)) startNew(one, view(other), 0);
-    if (one !== other && readersByUser.has(other)) startNew(other, view(one), 0);
+    if (readersByUser.has(one)) startNew(one, view(other), 0, seq);
+    if (one !== other && readersByUser.has(other)) startNew(other, view(one), 0, seq);
   }
 
-  function startNew(user: Username, conversation: ConversationView, after: number): void {
+  /** `arriving` is the seq of a message that is about to be delivered. */
+  function startNew(user: Username, conversation: ConversationView, after: number, arriving?: number): void {
     for (const reader of readersByUser.get(user) ?? []) {
       if (!wants(reader.taste, conversation.ref)) continue;
       if (conversation.ref.kind === 'room') entered(reader, conversation.id);
-      if (reader.newOnes === 'followed') startWanted(reader, { conversation, after });
+      if (reader.newOnes === 'followed')
+        startWanted(reader, { conversation, after }, arriving === after + 1);
       else if (reader.newOnes === 'held' && !reader.held.has(conversation.id)) {
         reader.held.set(conversation.id, { conversation, after });
       }
     }
   }
 
-  function startWanted(reader: Reader, { conversation, after }: Start): void {
+  function startWanted(reader: Reader, { conversation, after }: Start, isNextArriving = false): void {
     if (reader.followers.has(conversation.id) || reader.unwanted.has(conversation.id)) return;
-    start(reader, conversation, after);
+    start(reader, conversation, after, isNextArriving);
   }
 
   function stopMember(userId: UserId, conversation: ConversationId): void {
@@ -272,7 +279,12 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     reader.unwanted.delete(conversation);
   }
 
-  function start(reader: Reader, conversation: ConversationView, after: number): void {
+  function start(
+    reader: Reader,
+    conversation: ConversationView,
+    after: number,
+    isNextArriving = false,
+  ): void {
     stop(reader, conversation.id);
     const channel = channelOf(conversation.id);
     const { peer, codec, userId, username, taste } = reader;
@@ -282,11 +294,12 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       : undefined;
     // What was missed was given before the stream begins.
     mark?.given(after);
-    const follower: Follower = { peer, reader, channel, group, seq: after, mark, state: 'live' };
+    const follower: Follower = { peer, reader, channel, group, seq: after, mark, waiting: [], state: 'live' };
     reader.followers.set(conversation.id, follower);
     group.followers.add(follower);
-    // Also when there is nothing to read: only the store knows what was committed a moment ago.
-    void read(follower);
+    // Also when there is nothing to read: only the store knows what was committed a moment ago. What is about to be
+    // delivered comes in its own turn, so that a sender's first line to somebody is not told after later answers.
+    if (!isNextArriving) void read(follower);
   }
 
   function stop(reader: Reader, conversation: ConversationId): void {
@@ -295,6 +308,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     reader.followers.delete(conversation);
     follower.state = 'stopped';
     follower.mark?.close();
+    release(follower, Number.POSITIVE_INFINITY);
     const { channel, group } = follower;
     group.followers.delete(follower);
     if (group.followers.size > 0) return;
@@ -385,6 +399,17 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       ofUser?.delete(reader);
       if (ofUser?.size === 0) readersByUser.delete(reader.username);
     },
+    told(peer) {
+      return new Promise((resolve) => {
+        // After the delivery of this turn, which only followers that are being read to miss.
+        turn.atEnd('encode', () => {
+          const behind = [...(readers.get(peer)?.followers.values() ?? [])].filter(
+            ({ state, seq, channel }) => state === 'reading' && seq < channel.lastSeq,
+          );
+          Promise.all(behind.map(caughtUp)).then(() => resolve());
+        });
+      });
+    },
     stop() {
       unsubscribe();
       marks.stop();
@@ -425,6 +450,18 @@ function isLive(follower: Follower): boolean {
 
 function isReading(follower: Follower): boolean {
   return follower.state === 'reading' && !follower.peer.isGone;
+}
+
+function caughtUp(follower: Follower): Promise<void> {
+  const seq = follower.channel.lastSeq;
+  return new Promise((resolve) => {
+    follower.waiting = [...follower.waiting, { seq, resolve }];
+  });
+}
+
+function release(follower: Follower, seq: number): void {
+  for (const waiter of follower.waiting) if (waiter.seq <= seq) waiter.resolve();
+  follower.waiting = follower.waiting.filter((waiter) => waiter.seq > seq);
 }
 
 function wants({ takes }: Taste, ref: ConversationRef): boolean {

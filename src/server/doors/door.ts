@@ -39,6 +39,8 @@ export interface Calls {
   identify(peer: Peer, token: string): Promise<void>;
   /** Resolves when calls can be served; `unavailable` otherwise. */
   ready(): Promise<void>;
+  /** Resolves when a connection has been given what was stored before now in what it follows. */
+  told(peer: Peer): Promise<void>;
 }
 
 /** What every door works with. */

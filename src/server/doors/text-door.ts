@@ -67,7 +67,7 @@ class TextLines implements Language {
     this.#lines.add(overlaps, async () => {
       for (let next: TextCall | string | undefined = request; next !== undefined; ) {
         const answer: Answer = typeof next === 'string' ? { text: next } : await this.#serve(next);
-        if (this.#codec.tellsEventsFirst) await this.#eventsTold();
+        if (this.#codec.tellsEventsFirst) await this.#parts.calls.told(this.#lines.connection);
         await before;
         if (answer.text !== undefined) this.#lines.say(answer.text);
         next = answer.after;
@@ -91,10 +91,5 @@ class TextLines implements Language {
         text: call.refuse(this.#lines.safe(error), { isLoggedIn: connection.session !== undefined }),
       };
     }
-  }
-
-  /** Resolves when the messages that were stored before now are on their way. */
-  #eventsTold(): Promise<void> {
-    return new Promise((resolve) => this.#parts.turn.atEnd('encode', resolve));
   }
 }

@@ -17,7 +17,7 @@ import { defaultPolicy, type Policy } from '../../../src/core/policy.ts';
 import type { Bus } from '../../../src/core/ports/bus.ts';
 import type { PasswordStretcher } from '../../../src/core/ports/password-stretcher.ts';
 import type { ServerSettings, Store } from '../../../src/core/ports/store.ts';
-import { createTurn } from '../../../src/core/turn.ts';
+import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import { localBus } from '../../../src/server/bus/local.ts';
 import { sqliteStore } from '../../../src/server/store/sqlite/store.ts';
 import { FakePeer, type FakePeerParts, serverKey } from './fake-peer.ts';
@@ -48,6 +48,7 @@ export interface TestChat {
   readonly chat: Chat;
   readonly store: Store;
   readonly bus: Bus;
+  readonly turn: Turn;
   readonly audit: AuditEntry[];
   readonly failures: Array<{ error: unknown; errorId: string | undefined }>;
   /** Calls an operation as its schema has it. */
@@ -71,6 +72,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
   const local = localBus(onFailure);
   const bus = parts.bus?.(local) ?? local;
   const policy = { ...defaultPolicy, bcryptCost: 10, ...parts.policy };
+  const turn = createTurn(setImmediate);
   const chat = createChat(
     {
       store,
@@ -78,7 +80,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
       audit: (entry) => {
         audit.push(entry);
       },
-      turn: createTurn(setImmediate),
+      turn,
       stretcher: parts.stretcher ?? rememberingStretcher,
       onFailure,
     },
@@ -94,6 +96,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
     chat,
     store,
     bus,
+    turn,
     audit,
     failures,
     call: (peer, name, params) => chat.call(peer, name, params) as never,

@@ -156,6 +156,7 @@ describe('the line door answers', () => {
         },
         identify: () => Promise.reject(bug),
         ready: () => Promise.reject(bug),
+        told: () => Promise.resolve(),
       },
     });
     const client = await connectClear(port);

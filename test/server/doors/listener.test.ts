@@ -76,6 +76,7 @@ const nobody: Calls = {
   overlaps: () => false,
   identify: () => Promise.reject(new ChatError('unauthenticated', 'log in first')),
   ready: () => Promise.resolve(),
+  told: () => Promise.resolve(),
 };
 
 describe('one port', () => {

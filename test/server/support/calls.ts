@@ -37,4 +37,9 @@ export class FakeCalls implements Calls {
   overlaps(name: string): boolean {
     return name === 'echo' || name === 'message.send' || name.startsWith('overlapping');
   }
+
+  /** A turn of the event loop: nothing is fed here. */
+  told(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
 }

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { createTurn } from '../../../src/core/turn.ts';
+import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import type { Calls, DoorLimits } from '../../../src/server/doors/door.ts';
 import { type Listener, type ListenerOptions, listen } from '../../../src/server/doors/listener.ts';
 import { FakeCalls } from './calls.ts';
@@ -36,6 +36,7 @@ export async function listening(
     host?: string;
     port?: number;
     calls?: Calls;
+    turn?: Turn;
   } = {},
 ): Promise<Listening> {
   const calls = new FakeCalls();
@@ -47,8 +48,8 @@ export async function listening(
     clearText: options.clearText ?? 'loopback',
     limits: { ...defaultLimits, ...options.limits },
     calls: options.calls ?? calls,
-    turn: createTurn(setImmediate),
     version: '0.0.0',
+    turn: options.turn ?? createTurn(setImmediate),
     onFailure: (error) => {
       failures.push(error);
       return 'error-id';

@@ -1,0 +1,150 @@
+import { isUtf8 } from 'node:buffer';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { FakePeer } from '../../core/support/chat.ts';
+import {
+  type FuzzedSession,
+  fuzzConnections,
+  fuzzedSession,
+  fuzzInputs,
+  fuzzParameters,
+  fuzzSeed,
+  linesOf,
+  play,
+} from './support/fuzz.ts';
+import { type ChatAtPort, chatAtPort } from './support/real-chat.ts';
+
+const password = 'words of a person';
+const time = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /;
+
+/** Who talks on a connection, and to whom. */
+interface Person {
+  readonly name: string;
+  readonly first: string;
+  readonly valid: readonly string[];
+}
+
+function person(index: number): Person {
+  const name = `person${index}`;
+  return {
+    name,
+    first: `/login ${name} ${password}\n`,
+    valid: [
+      `/login ${name} ${password}`,
+      '/login',
+      `/login ${name} cs1_${'A'.repeat(43)}`,
+      `/register ${name} ${password}`,
+      `/register new${index} ${password}`,
+      '/register',
+      `/register new${index}`,
+      '/users',
+      '/help',
+      `hello from ${index}`,
+      `with \\ and \t tab and \u202e of ${index}`,
+      `@person${(index + 1) % fuzzConnections} to another`,
+      `@${name} to myself`,
+      '@nobody to nobody',
+      `@${name}`,
+    ],
+  };
+}
+
+/** What a line of a person who is logged in must be answered with; written without the codec's help. */
+type Expected = { readonly answer: RegExp } | { readonly own: 'public' | 'private' };
+
+function expected(bytes: Buffer): { answers: Expected[]; refusal: string | undefined } {
+  const answers: Expected[] = [];
+  for (const line of linesOf(bytes).slice(1)) {
+    if (!isUtf8(line)) return { answers, refusal: 'error: the line is not UTF-8' };
+    const text = line.toString();
+    const word = text.split(/\s/)[0];
+    if (text.startsWith('/')) {
+      if (/^\/exit(\s|$)/.test(text) && text.slice(6) === '') return { answers, refusal: undefined };
+      answers.push({ answer: commandAnswer(word ?? '') });
+    } else answers.push({ own: text.startsWith('@') ? 'private' : 'public' });
+  }
+  return { answers, refusal: undefined };
+}
+
+function commandAnswer(word: string): RegExp {
+  if (word === '/login') return /^error: user is already logged in$/;
+  if (word === '/register') {
+    return /^(Registration Succeeded|error: (user already exists|a password or .*|a name is needed: .*|username: .*|password: .*))$/;
+  }
+  if (word === '/users') return /^([a-z0-9][a-z0-9._-]*( |$))+$|^error: unknown command$/;
+  return /^error: unknown command$/;
+}
+
+/** Answers how many lines were answered. */
+function check({ name }: Person, session: FuzzedSession, text: string): number {
+  expect(text.endsWith('\n')).toBe(true);
+  const [greeting, ...lines] = text.split('\n').slice(0, -1);
+  expect(greeting).toBe('Authentication Succeeded');
+  const { answers, refusal } = expected(session.bytes);
+  const told = lines.filter((line) => time.test(line));
+  const said = lines.filter((line) => !time.test(line));
+  if (refusal !== undefined) expect(said.pop()).toBe(refusal);
+  // Public lines always come back, in order and each once; a private one comes back or is refused.
+  const own = told.filter((line) => line.slice(20).startsWith(`${name}: `));
+  const privately = own.filter((line) => line.slice(20).startsWith(`${name}: @`));
+  let refused = 0;
+  for (const one of answers) {
+    if ('answer' in one) expect(said[0]).toMatch(one.answer);
+    else if (one.own === 'public') continue;
+    else if (/^error: (no such user|a message has at least one character)$/.test(said[0] ?? '')) refused += 1;
+    else continue;
+    said.shift();
+  }
+  expect(said).toEqual([]);
+  const sent = (kind: string) => answers.filter((one) => 'own' in one && one.own === kind).length;
+  expect([own.length - privately.length, privately.length + refused]).toEqual([
+    sent('public'),
+    sent('private'),
+  ]);
+  // What others say is either public or to this person, and nothing of it moves a cursor.
+  for (const line of told) {
+    const [, sender = '', recipient] = /^(\S+): (?:@(\S+) )?/.exec(line.slice(20)) ?? [];
+    expect(line).not.toMatch(/\p{Cc}/u);
+    if (recipient !== undefined && sender !== name && /^person\d$/.test(recipient)) {
+      expect(recipient).toBe(name);
+    }
+  }
+  return answers.length;
+}
+
+/** Reads what there is, so that the next login misses nothing: what a connection had not taken when it closed is told again. */
+async function catchUp({ t }: ChatAtPort, username: string): Promise<void> {
+  const reader = new FakePeer();
+  await t.call(reader, 'login.password', { username, password, ends_with_connection: true });
+  await t.call(reader, 'conversation.catch-up', { last: 0 });
+  await t.quiet();
+  reader.leave();
+}
+
+it(`the slash door answers ${fuzzInputs} lines of nonsense and sense each once and in order, and still serves`, async () => {
+  console.info(`slash fuzz: CHAT_FUZZ_SEED=${fuzzSeed}`);
+  const at = await chatAtPort();
+  const people = Array.from({ length: fuzzConnections }, (_, index) => person(index));
+  for (const { name } of people) await at.register(name, password);
+  const sessions = fc.tuple(...people.map((one) => fuzzedSession({ ...one, last: ['/exit'] })));
+  let checked = 0;
+  await fc.assert(
+    fc.asyncProperty(sessions, async (group) => {
+      for (const { name } of people) await catchUp(at, name);
+      const texts = await Promise.all(group.map((session) => play(at.port, session)));
+      for (const [index, session] of group.entries()) {
+        const one = people[index];
+        if (one) checked += check(one, session, texts[index] ?? '');
+      }
+      const login = await play(at.port, {
+        bytes: Buffer.from(`/login person0 ${password}\nstill here\n/exit\n`),
+        pieces: [1 << 20],
+      });
+      expect(login).toMatch(/^Authentication Succeeded\n(.*\n)*\S+ \S+ person0: still here\n$/);
+    }),
+    fuzzParameters,
+  );
+  expect([at.failures, at.t.failures]).toEqual([[], []]);
+  // Most lines must have met an open connection, or this shows little.
+  expect(checked).toBeGreaterThan(0.6 * fuzzInputs);
+}, 600_000);
