@@ -243,26 +243,24 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       readSeq: 0,
     });
     // After 0: what a reader of everything does not follow yet has begun since, and its first notices may be lost or late.
-    if (readersByUser.has(one)) startNew(one, view(other), 0, seq);
-    if (one !== other && readersByUser.has(other)) startNew(other, view(one), 0, seq);
+    if (readersByUser.has(one)) startNew(one, view(other), 0);
+    if (one !== other && readersByUser.has(other)) startNew(other, view(one), 0);
   }
 
-  /** `arriving` is the seq of a message that is about to be delivered. */
-  function startNew(user: Username, conversation: ConversationView, after: number, arriving?: number): void {
+  function startNew(user: Username, conversation: ConversationView, after: number): void {
     for (const reader of readersByUser.get(user) ?? []) {
       if (!wants(reader.taste, conversation.ref)) continue;
       if (conversation.ref.kind === 'room') entered(reader, conversation.id);
-      if (reader.newOnes === 'followed')
-        startWanted(reader, { conversation, after }, arriving === after + 1);
+      if (reader.newOnes === 'followed') startWanted(reader, { conversation, after });
       else if (reader.newOnes === 'held' && !reader.held.has(conversation.id)) {
         reader.held.set(conversation.id, { conversation, after });
       }
     }
   }
 
-  function startWanted(reader: Reader, { conversation, after }: Start, isNextArriving = false): void {
+  function startWanted(reader: Reader, { conversation, after }: Start): void {
     if (reader.followers.has(conversation.id) || reader.unwanted.has(conversation.id)) return;
-    start(reader, conversation, after, isNextArriving);
+    start(reader, conversation, after);
   }
 
   function stopMember(userId: UserId, conversation: ConversationId): void {
@@ -279,12 +277,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     reader.unwanted.delete(conversation);
   }
 
-  function start(
-    reader: Reader,
-    conversation: ConversationView,
-    after: number,
-    isNextArriving = false,
-  ): void {
+  function start(reader: Reader, conversation: ConversationView, after: number): void {
     stop(reader, conversation.id);
     const channel = channelOf(conversation.id);
     const { peer, codec, userId, username, taste } = reader;
@@ -297,9 +290,8 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     const follower: Follower = { peer, reader, channel, group, seq: after, mark, waiting: [], state: 'live' };
     reader.followers.set(conversation.id, follower);
     group.followers.add(follower);
-    // Also when there is nothing to read: only the store knows what was committed a moment ago. What is about to be
-    // delivered comes in its own turn, so that a sender's first line to somebody is not told after later answers.
-    if (!isNextArriving) void read(follower);
+    // Also when there is nothing to read: only the store knows what was committed a moment ago.
+    void read(follower);
   }
 
   function stop(reader: Reader, conversation: ConversationId): void {

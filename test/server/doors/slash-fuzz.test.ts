@@ -15,6 +15,8 @@ import {
 import { type ChatAtPort, chatAtPort } from './support/real-chat.ts';
 
 const password = 'words of a person';
+const isRefusal = /^error: (no such user|a message has at least one character)$/;
+const isPlain = /^[ -[\]-~]+$/;
 const time = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /;
 
 /** Who talks on a connection, and to whom. */
@@ -50,7 +52,7 @@ function person(index: number): Person {
 }
 
 /** What a line of a person who is logged in must be answered with; written without the codec's help. */
-type Expected = { readonly answer: RegExp } | { readonly own: 'public' | 'private' };
+type Expected = { readonly answer: RegExp } | { readonly own: 'public' | 'private'; readonly text: string };
 
 function expected(bytes: Buffer): { answers: Expected[]; refusal: string | undefined } {
   const answers: Expected[] = [];
@@ -61,7 +63,7 @@ function expected(bytes: Buffer): { answers: Expected[]; refusal: string | undef
     if (text.startsWith('/')) {
       if (/^\/exit(\s|$)/.test(text) && text.slice(6) === '') return { answers, refusal: undefined };
       answers.push({ answer: commandAnswer(word ?? '') });
-    } else answers.push({ own: text.startsWith('@') ? 'private' : 'public' });
+    } else answers.push({ own: text.startsWith('@') ? 'private' : 'public', text });
   }
   return { answers, refusal: undefined };
 }
@@ -82,25 +84,36 @@ function check({ name }: Person, session: FuzzedSession, text: string): number {
   expect(greeting).toBe('Authentication Succeeded');
   const { answers, refusal } = expected(session.bytes);
   const told = lines.filter((line) => time.test(line));
-  const said = lines.filter((line) => !time.test(line));
-  if (refusal !== undefined) expect(said.pop()).toBe(refusal);
-  // Public lines always come back, in order and each once; a private one comes back or is refused.
-  const own = told.filter((line) => line.slice(20).startsWith(`${name}: `));
-  const privately = own.filter((line) => line.slice(20).startsWith(`${name}: @`));
-  let refused = 0;
+  const isOwn = (line: string) => line.slice(20).startsWith(`${name}: `);
+  const own = told.filter(isOwn);
+  /** Answers, each with how many own lines came before it. */
+  const said: Array<{ line: string; ownBefore: number }> = [];
+  let ownBefore = 0;
+  for (const line of lines) {
+    if (!time.test(line)) said.push({ line, ownBefore });
+    else if (isOwn(line)) ownBefore += 1;
+  }
+  if (refusal !== undefined) expect(said.pop()?.line).toBe(refusal);
+  // A public line always comes back; a private one comes back or is refused; and nothing is answered before it.
+  let back = 0;
   for (const one of answers) {
-    if ('answer' in one) expect(said[0]).toMatch(one.answer);
-    else if (one.own === 'public') continue;
-    else if (/^error: (no such user|a message has at least one character)$/.test(said[0] ?? '')) refused += 1;
-    else continue;
+    const next = said[0];
+    if ('answer' in one) expect(next?.line).toMatch(one.answer);
+    else if (one.own === 'public' || !isRefusal.test(next?.line ?? '')) {
+      back += 1;
+      continue;
+    }
+    expect(next?.ownBefore).toBeGreaterThanOrEqual(back);
     said.shift();
   }
   expect(said).toEqual([]);
-  const sent = (kind: string) => answers.filter((one) => 'own' in one && one.own === kind).length;
-  expect([own.length - privately.length, privately.length + refused]).toEqual([
-    sent('public'),
-    sent('private'),
-  ]);
+  expect(own).toHaveLength(back);
+  // The public ones in order and as they were sent; what is shown escaped is not compared.
+  const publicly = own
+    .map((line) => line.slice(`${name}: `.length + 20))
+    .filter((text) => !text.startsWith('@'));
+  const sent = answers.flatMap((one) => ('own' in one && one.own === 'public' ? [one.text] : []));
+  expect(publicly.map((text, at) => (isPlain.test(sent[at] ?? '') ? text : sent[at]))).toEqual(sent);
   // What others say is either public or to this person, and nothing of it moves a cursor.
   for (const line of told) {
     const [, sender = '', recipient] = /^(\S+): (?:@(\S+) )?/.exec(line.slice(20)) ?? [];
