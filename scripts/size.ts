@@ -48,7 +48,8 @@ const loads: readonly Load[] = [
     name: 'chat serve',
     entries: ['src/cli/chat.ts', 'src/cli/commands/serve.ts', 'src/server/serve.ts'],
     minKb: 600,
-    maxKb: 1_200,
+    // Fastify, with the router, parsers and logger that it always loads, is 740 KB of it.
+    maxKb: 2_100,
     never: /^src\/client\/(?!address)|node_modules\/(@inquirer|@peculiar|sql\.js)\//,
   },
   {
