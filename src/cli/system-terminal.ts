@@ -32,6 +32,17 @@ export function systemTerminal(
   const tellResized = (): void => {
     for (const listener of [...resized]) listener();
   };
+  /** After others have had the terminal, who may have given it other modes than it is thought to have. */
+  const comeBack = (sequence: string): void => {
+    stdin.setRawMode(false);
+    stdin.setRawMode(true);
+    write(sequence);
+    tellResized();
+  };
+  /** Somebody else has stopped this process, and the screen was not given back. */
+  const onContinued = (): void => {
+    if (taken !== undefined) comeBack(taken.leave + taken.enter);
+  };
   return {
     get columns() {
       return stdout.columns;
@@ -46,6 +57,7 @@ export function systemTerminal(
     takeOver(enter, leave) {
       taken = { enter, leave };
       process.on('exit', restore);
+      process.on('SIGCONT', onContinued);
       stdout.on('resize', tellResized);
       stdin.setRawMode(true);
       stdin.resume();
@@ -56,6 +68,7 @@ export function systemTerminal(
       const { leave } = taken;
       taken = undefined;
       process.off('exit', restore);
+      process.off('SIGCONT', onContinued);
       stdout.off('resize', tellResized);
       try {
         stdin.setRawMode(false);
@@ -88,16 +101,13 @@ export function systemTerminal(
     },
     suspend() {
       if (process.platform === 'win32' || taken === undefined) return;
-      const { enter, leave } = taken;
       stdin.setRawMode(false);
-      writeSync(stdoutFd, leave);
-      process.once('SIGCONT', () => {
-        if (taken === undefined) return;
-        stdin.setRawMode(true);
-        write(enter);
-        tellResized();
-      });
+      writeSync(stdoutFd, taken.leave);
+      process.off('SIGCONT', onContinued);
+      // It returns when the process was continued; or at once, where no shell could continue it and nothing stops.
       process.kill(process.pid, 'SIGTSTP');
+      process.on('SIGCONT', onContinued);
+      comeBack(taken.enter);
     },
   };
 }

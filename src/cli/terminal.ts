@@ -18,6 +18,6 @@ export interface Terminal {
   onResize(listener: () => void): () => void;
   /** Calls `listener` when the terminal has gone away. */
   onGone(listener: () => void): () => void;
-  /** Stops the process as Ctrl-Z does, and goes on when it is continued; does nothing where that is not known. */
+  /** Stops the process as Ctrl-Z does, and goes on when it is continued: at once where no shell could continue it. */
   suspend(): void;
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Person, World } from './support/server.ts';
@@ -367,6 +368,41 @@ describe('the terminal', () => {
     shell.enter('stty -a | grep -oE -- "-?(icanon|echo|isig)( |;)" | tr -d "; \\n"');
     await shell.shows(/isigicanonecho|icanon.*echo/);
     expect(shell.text).not.toMatch(/-icanon|-echo\b|-isig/);
+  });
+
+  it('is kept at Ctrl-Z where no shell could continue the chat', async () => {
+    const { alice } = await aliceAndBob();
+    const terminal = await chatting(alice);
+    terminal.type(`before${keys.ctrl('z')}`);
+    // Given back and taken again.
+    await terminal.shows(() => terminal.written.split('\u001b[?1049h').length === 3);
+    terminal.type(' and after');
+    await terminal.shows('> before and after');
+    expect([terminal.buffer, terminal.marksPastes]).toEqual(['alternate', true]);
+    terminal.type(`${keys.ctrl('u')}${keys.ctrl('d')}`);
+    expect(await terminal.ended()).toBe(0);
+    expect(terminal.buffer).toBe('normal');
+  });
+
+  it('is taken again when somebody else has stopped the chat', async () => {
+    const { alice } = await aliceAndBob();
+    const shell = shellIn(alice.env, wide);
+    const { chat } = await import('./support/server.ts');
+    await shell.shows('$');
+    shell.enter('echo the shell is here');
+    shell.enter(`sh -c 'echo $$ >"$XDG_STATE_HOME/pid"; exec ${chat}'`);
+    await shell.shows('1 online');
+    shell.type('kept');
+    await shell.shows('> kept');
+    process.kill(Number(await readFile(`${alice.env.XDG_STATE_HOME}/pid`, 'utf8')), 'SIGSTOP');
+    await shell.shows('Stopped');
+    shell.enter('stty sane; fg');
+    await shell.shows((text) => text.includes('> kept') && text.includes('1 online'));
+    shell.type(' and more');
+    await shell.shows('> kept and more');
+    shell.type(`${keys.ctrl('u')}${keys.ctrl('d')}`);
+    await shell.shows('the shell is here');
+    expect(shell.buffer).toBe('normal');
   });
 
   it('that goes away ends the chat', async () => {

@@ -2,11 +2,11 @@ import type { WireMessage } from '../../client/connection.ts';
 import { ChatError } from '../../core/errors.ts';
 import { escapeForTerminal } from '../escape.ts';
 import type { Host } from '../host.ts';
-import { checkText, readLines } from '../text-input.ts';
 import { type ChatState, type Link, unreadOf } from './chat-state.ts';
 import type { LiveChat } from './live-chat.ts';
 import { clockTime } from './pane.ts';
 import { submit } from './slash-commands.ts';
+import { typedLines } from './typed-lines.ts';
 
 /** What a chat without redrawing needs. */
 export interface PlainChatOptions {
@@ -67,11 +67,11 @@ export class PlainChat {
       if (unread > 0) this.say(`${unread} not read in ${conversation.name}`);
     }
     this.changed();
-    for await (const { text } of readLines(host.stdin.bytes())) {
-      if (text.trim() === '') continue;
+    for await (const typed of typedLines(host.stdin.bytes())) {
+      if (typed.kind === 'line' && typed.text.trim() === '') continue;
       try {
-        checkText('the message', text);
-        await submit(text, { state, live, say: (said) => this.say(said), quit: onQuit });
+        if (typed.kind === 'refused') throw typed.why;
+        await submit(typed.text, { state, live, say: (said) => this.say(said), quit: onQuit });
       } catch (error) {
         if (!(error instanceof ChatError)) throw error;
         this.say(`error: ${error.message}`);
