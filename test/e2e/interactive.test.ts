@@ -448,6 +448,28 @@ describe('without drawing', () => {
     expect(terminal.written).not.toMatch(/\u001b/);
   });
 
+  it.each(['before it has begun', 'at a question of which nothing is shown'])(
+    'what is typed ahead is there when it is asked for: %s',
+    async (when) => {
+      const { alice, bob, world } = await aliceAndBob();
+      const { CHAT_PASSWORD: _, ...own } = alice.env;
+      const env = { ...own, XDG_STATE_HOME: world.path('elsewhere') };
+      const terminal = chatIn(env, wide, ['--screen-reader']);
+      const [ahead, rest] = when === 'before it has begun' ? [6, 0] : [2, 4];
+      const lines = ['2', 'carol', 'a good secret', 'a good secret', 'hello', 'I am new'];
+      terminal.type(lines.slice(0, ahead).join('\r').concat('\r'));
+      if (rest > 0) {
+        await terminal.shows('Password (not shown):');
+        terminal.type(lines.slice(-rest).join('\r').concat('\r'));
+      }
+      await terminal.shows('* you are in #lobby');
+      await expect.poll(() => texts(bob), { timeout: 15_000 }).toEqual(['hello', 'I am new']);
+      if (rest > 0) expect(terminal.written).not.toContain('a good secret');
+      terminal.type(keys.ctrl('d'));
+      expect(await terminal.ended()).toBe(0);
+    },
+  );
+
   it('the end of the input waits for what was typed before', async () => {
     const { alice, bob, stop, start } = await aliceAndBob();
     const terminal = chatIn(alice.env, wide, ['--screen-reader']);
