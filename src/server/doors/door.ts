@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { FormPages } from '../../core/codecs/http-form.ts';
 import type { EndReason } from '../../core/events.ts';
 import type { Channel, Peer } from '../../core/peer.ts';
 import type { Turn } from '../../core/turn.ts';
@@ -50,6 +51,8 @@ export interface DoorParts {
   readonly limits: DoorLimits;
   /** The program's, for who asks what it is talking to. */
   readonly version: string;
+  /** The pages of the cookie workflow; all there are unless a test hands in its own. */
+  readonly pages?: FormPages;
   /** Takes exceptions that are nobody's answer; answers the id of their log entry. */
   readonly onFailure: (error: unknown) => string;
 }

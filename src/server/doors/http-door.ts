@@ -6,17 +6,21 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import { formPages } from '../../core/codecs/http-form.ts';
 import { httpRoutes } from '../../core/codecs/http-json.ts';
 import { type HttpRoute, pathFields, readHttp, refuseSecretsInQuery } from '../../core/codecs/http-route.ts';
 import { openApi, operationOf } from '../../core/codecs/openapi.ts';
 import { problem, problemHeaders } from '../../core/codecs/problem.ts';
 import { badToken, ChatError } from '../../core/errors.ts';
+import type { DoorName } from '../../core/model/session.ts';
+import { cookieDoor } from './cookie-door.ts';
 import type { Door, DoorParts } from './door.ts';
 import { HttpConnection } from './http-connection.ts';
 import { securityHeaders, strictTransport } from './http-headers.ts';
 import { HttpPeer } from './http-peer.ts';
 import { httpServer } from './http-server.ts';
 import { httpRefusal } from './refusals.ts';
+import { methodRefused, nothingHere, StatusError } from './status-error.ts';
 
 /** The door of HTTP, built once for all of its connections. */
 export interface HttpDoor {
@@ -29,6 +33,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; there from the first hook on. */
     peer: HttpPeer;
+  }
+  interface FastifyContextConfig {
+    /** What the session list calls the door of this route; `http` when left out. */
+    door?: DoorName;
   }
 }
 
@@ -72,18 +80,12 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   }
 
   app.setErrorHandler<FastifyError | ChatError>((error, request, reply) => sendError(request, reply, error));
-  app.setNotFoundHandler((request, reply) =>
-    sendError(
-      request,
-      reply,
-      new ChatError('not-found', 'there is nothing at this address; what there is stands in /openapi.json'),
-    ),
-  );
+  app.setNotFoundHandler((request, reply) => sendError(request, reply, nothingHere()));
   app.addHook('onRequest', async (request, reply) => {
     const connection = connections.get(request.raw.socket);
     if (!connection) throw new Error('a request came through no connection of ours');
     const { id, address, channel } = connection.arrival;
-    request.peer = new HttpPeer({ id, door: 'http', address, channel });
+    request.peer = new HttpPeer({ id, door: request.routeOptions.config.door ?? 'http', address, channel });
     secured(reply, request.raw);
     const isTooMany = limits.maxPipelined !== 0 && connection.underWay >= limits.maxPipelined;
     if (!connection.begin({ request: request.raw, response: reply.raw, peer: request.peer })) {
@@ -109,6 +111,7 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
     return { status: 'ready' };
   });
   refuseOtherMethods(app);
+  app.register(cookieDoor, { pages: parts.pages ?? formPages(), calls: parts.calls });
   await app.ready();
 
   return {
@@ -172,25 +175,10 @@ function refuseOtherMethods(app: FastifyInstance): void {
       onRequest: async ({ method }, reply) => {
         reply.header('Allow', allowed);
         if (method === 'OPTIONS') return reply.code(204).send();
-        throw new StatusError(
-          405,
-          new ChatError('unsupported', `${method} is not served here; ${allowed} are`),
-        );
+        throw methodRefused(method, allowed);
       },
       handler: async () => undefined,
     });
-  }
-}
-
-/** An error for which the door knows a nearer status than its code's. */
-class StatusError extends Error {
-  readonly status: number;
-  readonly error: ChatError;
-
-  constructor(status: number, error: ChatError) {
-    super(error.message);
-    this.status = status;
-    this.error = error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import type { FormPages } from '../../../src/core/codecs/http-form.ts';
 import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import type { Calls, DoorLimits } from '../../../src/server/doors/door.ts';
 import { type Listener, type ListenerOptions, listen } from '../../../src/server/doors/listener.ts';
@@ -37,6 +38,7 @@ export async function listening(
     port?: number;
     calls?: Calls;
     turn?: Turn;
+    pages?: FormPages;
   } = {},
 ): Promise<Listening> {
   const calls = new FakeCalls();
@@ -50,6 +52,7 @@ export async function listening(
     calls: options.calls ?? calls,
     version: '0.0.0',
     turn: options.turn ?? createTurn(setImmediate),
+    ...(options.pages ? { pages: options.pages } : {}),
     onFailure: (error) => {
       failures.push(error);
       return 'error-id';

@@ -1,0 +1,120 @@
+import { TLSSocket } from 'node:tls';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { formKinds, readForm, UnknownFormKind } from '../../core/codecs/form-body.ts';
+import type { FormAnswer, FormCall, FormPages, FormRoute } from '../../core/codecs/http-form.ts';
+import { ChatError } from '../../core/errors.ts';
+import { deviceCookie, readCookie, sessionCookie } from './cookies.ts';
+import { refuseForeignSite, requireSession } from './csrf.ts';
+import type { Calls } from './door.ts';
+import { methodRefused, nothingHere, StatusError } from './status-error.ts';
+
+/** What the pages need. */
+export interface CookieDoorParts {
+  readonly pages: FormPages;
+  readonly calls: Calls;
+}
+
+/** What every page allows. */
+const allowed = 'POST, OPTIONS';
+
+/**
+ * Serves the cookie workflow (spec K), as a plugin of the HTTP door. It takes every address that nothing else is served at and
+ * looks it up with each request, so that a page may be added at any time.
+ */
+export async function cookieDoor(app: FastifyInstance, { pages, calls }: CookieDoorParts): Promise<void> {
+  app.removeAllContentTypeParsers();
+  // Whole and unread: which kinds a form has, and whether this page wants one, is told below.
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+
+  // The one place where every page's caller is checked (spec K11), before the body is read.
+  app.addHook('onRequest', async (request, reply) => {
+    const { method, peer, headers } = request;
+    request.page = pageAt(pages, request.url);
+    if (method !== 'POST') return refuseMethod(request, reply);
+    const isSecure = isOverTls(request);
+    refuseForeignSite({ headers, isSecure });
+    refuseQuery(request.query);
+    if (request.page.isProtected) await requireSession(calls, { peer, headers, isSecure });
+  });
+
+  app.setErrorHandler((error) => {
+    // By its name: a kind that is not well-formed is refused before it is seen here.
+    const isUnknownKind =
+      error instanceof UnknownFormKind ||
+      (error as Partial<FastifyError>).code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+    if (isUnknownKind) throw new StatusError(415, unknownKind);
+    throw error;
+  });
+
+  app.all('/*', { config: { door: 'cookie' } }, async (request, reply) => {
+    const { page, peer } = request;
+    const isSecure = isOverTls(request);
+    const fields = page.fields === 'ignored' ? {} : await formOf(request, page.fields);
+    const answer = await page.serve(fields, {
+      call: ((name, input) => calls.call(peer, name, input)) as FormCall,
+      deviceId: deviceOf(request, isSecure),
+      deviceLabel: labelOf(request.headers['user-agent']),
+    });
+    return reply.code(page.status).headers(cookiesOf(answer, isSecure)).send(answer.body);
+  });
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The page that was asked for; there where pages are served. */
+    page: FormRoute;
+  }
+}
+
+function pageAt(pages: FormPages, url: string): FormRoute {
+  const page = pages.get(url.split('?', 1)[0] ?? '');
+  if (page) return page;
+  throw nothingHere();
+}
+
+/** OPTIONS only asks what there is; GET and HEAD never do anything (ASVS 3.5.3). */
+function refuseMethod({ method }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.header('Allow', allowed);
+  if (method === 'OPTIONS') return reply.code(204).send();
+  throw methodRefused(method, allowed);
+}
+
+function refuseQuery(query: unknown): void {
+  if (Object.keys(query as object).length > 0) {
+    throw new ChatError('invalid', 'nothing stands in the query here: send a body');
+  }
+}
+
+const unknownKind = new ChatError('unsupported', `a form is one of ${formKinds.join(', ')}, in UTF-8`);
+
+function formOf({ headers, body }: FastifyRequest, fields: readonly string[]) {
+  const bytes = Buffer.isBuffer(body) ? new Uint8Array(body) : new Uint8Array();
+  return readForm(headers['content-type'], bytes, fields);
+}
+
+/** The device of the browser, if its cookie is one of ours: no other could be. */
+function deviceOf({ headers }: FastifyRequest, isSecure: boolean): string | undefined {
+  const id = readCookie(headers.cookie, 'device', isSecure);
+  return id !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? id : undefined;
+}
+
+/** What a browser calls itself, as far as it is text and not too long for a list. */
+function labelOf(userAgent: string | undefined): string | undefined {
+  const label = userAgent
+    ?.replace(/[^ -~]/g, '')
+    .slice(0, 80)
+    .trim();
+  return label === '' ? undefined : label;
+}
+
+function cookiesOf({ sessionToken, deviceId }: FormAnswer, isSecure: boolean): { 'Set-Cookie'?: string[] } {
+  const cookies = [
+    ...(sessionToken === undefined ? [] : [sessionCookie(sessionToken, isSecure)]),
+    ...(deviceId === undefined ? [] : [deviceCookie(deviceId, isSecure)]),
+  ];
+  return cookies.length === 0 ? {} : { 'Set-Cookie': cookies };
+}
+
+function isOverTls({ raw }: FastifyRequest): boolean {
+  return raw.socket instanceof TLSSocket;
+}
