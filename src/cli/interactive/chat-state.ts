@@ -1,5 +1,6 @@
 import type { WireMessage } from '../../client/connection.ts';
 import { type EditedLine, emptyHistory, emptyLine, type LineHistory } from './line-editor.ts';
+import { NameList } from './name-list.ts';
 import type { Anchor, Item, PendingItem } from './pane.ts';
 
 /** How the connection is, for the person. */
@@ -33,7 +34,7 @@ export interface ChatState {
   /** In the order of their tabs. */
   conversations: ConversationState[];
   current: string;
-  online: Set<string>;
+  online: NameList;
   /** Private conversations that were put away, and the last seq that was known of them then. */
   readonly closed: Map<string, number>;
   /** Everybody who was seen, for completion. */
@@ -56,7 +57,7 @@ export function startState(username: string, server: string): ChatState {
     link: { kind: 'connecting' },
     conversations: [],
     current: '#lobby',
-    online: new Set(),
+    online: new NameList(),
     closed: new Map(),
     people: new Set(),
     rooms: new Set(['#lobby']),

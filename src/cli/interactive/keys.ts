@@ -29,6 +29,8 @@ const renamed: Readonly<Record<string, string>> = {
 
 /** No more of a paste is kept, in UTF-16 units: several times what a message may have. */
 const mostPasted = 65_536;
+/** A paste of which nothing more has come for so long is over, in milliseconds: its end mark was lost. */
+const pastePauseMs = 5_000;
 
 function nameOf({ name = '', ctrl, meta, shift }: Keypress): string {
   const parts = [
@@ -42,10 +44,13 @@ function nameOf({ name = '', ctrl, meta, shift }: Keypress): string {
 /** Cuts what a terminal sends into keys; a sequence may come in pieces. */
 export class KeyReader {
   readonly #stream = new PassThrough();
+  readonly #onKey: (key: Key) => void;
   #pasted: string | undefined;
+  #pasteTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Calls `onKey` for every key. */
   constructor(onKey: (key: Key) => void) {
+    this.#onKey = onKey;
     this.#stream.setEncoding('utf8');
     emitKeypressEvents(this.#stream);
     this.#stream.on('keypress', (text: string | undefined, key: Keypress) => {
@@ -57,11 +62,20 @@ export class KeyReader {
   /** Takes bytes as they come. */
   write(bytes: Uint8Array): void {
     this.#stream.write(bytes);
+    clearTimeout(this.#pasteTimer);
+    if (this.#pasted !== undefined) this.#pasteTimer = setTimeout(() => this.#endPaste(), pastePauseMs);
   }
 
   /** Ends it; an escape key that waits to become a sequence is dropped. */
   close(): void {
+    clearTimeout(this.#pasteTimer);
     this.#stream.destroy();
+  }
+
+  #endPaste(): void {
+    const text = this.#pasted;
+    this.#pasted = undefined;
+    if (text !== undefined) this.#onKey({ kind: 'paste', text });
   }
 
   #read(text: string | undefined, key: Keypress): Key | undefined {
@@ -70,9 +84,8 @@ export class KeyReader {
       return undefined;
     }
     if (key.name === 'paste-end') {
-      const pasted = this.#pasted ?? '';
-      this.#pasted = undefined;
-      return { kind: 'paste', text: pasted };
+      this.#endPaste();
+      return undefined;
     }
     if (this.#pasted !== undefined) {
       if (this.#pasted.length < mostPasted) this.#pasted += key.sequence ?? text ?? '';

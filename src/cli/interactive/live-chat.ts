@@ -17,6 +17,7 @@ import {
   pendingOf,
   read,
 } from './chat-state.ts';
+import { NameList } from './name-list.ts';
 import type { Item } from './pane.ts';
 import { type Outgoing, SendQueue, type StoredAnswer } from './send-queue.ts';
 
@@ -203,13 +204,14 @@ export class LiveChat {
   async #listNames(connection: Connection): Promise<void> {
     const { state } = this.#options;
     const options = { timeoutMs: callTimeoutMs };
-    const online = new Set<string>();
+    // Who comes and goes meanwhile is in the list at once.
+    const online = new NameList();
+    state.online = online;
     for await (const page of pages((after) =>
       connection.call('user.list', { watch: true, ...after }, options),
     )) {
       for (const { username } of page.users) online.add(username);
     }
-    state.online = online;
     this.#changed();
     for await (const page of pages((after) =>
       connection.call('user.list', { all: true, ...after }, options),
@@ -263,7 +265,7 @@ export class LiveChat {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#queue.use(undefined);
-    this.#options.state.online = new Set();
+    this.#options.state.online = new NameList();
     this.#changed();
   }
 

@@ -46,11 +46,11 @@ function linkSpan({ link }: ChatState, now: number): Span {
 /** `#lobby sam · 2 online: alice bob · chat://…`: where one is, who one is, and who is there. */
 function titleRow(state: ChatState, columns: number): Row {
   const conversation = currentOf(state);
-  const others = [...state.online].sort();
   const peer = conversation.name.startsWith('@') ? conversation.name.slice(1) : undefined;
   const presence =
     peer === undefined
-      ? `${others.length} online: ${others.join(' ')}`
+      ? // There is no room for more names than columns.
+        `${state.online.size} online: ${state.online.sorted.slice(0, columns).join(' ')}`
       : `${peer} is ${state.online.has(peer) ? 'online' : 'offline'}`;
   return fitRow(
     [

@@ -145,8 +145,7 @@ const users: SlashCommand = {
   summary: 'who is online',
   takes: 'none',
   run(_rest, { state, say }) {
-    const names = [...state.online].sort();
-    say(`${names.length} online: ${names.join(' ')}`);
+    say(`${state.online.size} online: ${state.online.sorted.join(' ')}`);
   },
 };
 

@@ -41,11 +41,6 @@ export function columnsOf(text: string): number {
   return simple.test(text) ? text.length : stringWidth(text);
 }
 
-/** The text of a row without its looks. */
-export function rowText(row: Row): string {
-  return row.map(({ text }) => text).join('');
-}
-
 /** As many whole characters of `text` as fit into `columns`, the last one `…` when some had to go. */
 export function cut(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;

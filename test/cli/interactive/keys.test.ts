@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Key, KeyReader } from '../../../src/cli/interactive/keys.ts';
 
 function keysOf(...chunks: (string | Uint8Array)[]): Key[] {
@@ -43,6 +43,27 @@ describe('what a terminal sends', () => {
       { kind: 'paste', text: 'one\r\ntwo\t\u0003' },
       { kind: 'text', text: 'x' },
     ]);
+  });
+
+  it('in a paste whose end never comes is taken after a pause, and keys are keys again', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const keys: Key[] = [];
+    const reader = new KeyReader((key) => keys.push(key));
+    const type = (text: string) => reader.write(Buffer.from(text));
+    type('\u001b[200~one\r');
+    vi.advanceTimersByTime(4_999);
+    type('two');
+    vi.advanceTimersByTime(4_999);
+    expect(keys).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(keys).toEqual([{ kind: 'paste', text: 'one\rtwo' }]);
+    type('\r\u001b[201~');
+    expect(keys.slice(1)).toEqual([{ kind: 'named', name: 'enter' }]);
+    type('\u001b[200~never seen');
+    reader.close();
+    vi.advanceTimersByTime(10_000);
+    expect(keys).toHaveLength(2);
   });
 
   it('in a paste is kept up to a bound', () => {

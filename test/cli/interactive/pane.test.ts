@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Anchor, type Item, scroll, viewPane } from '../../../src/cli/interactive/pane.ts';
-import { fitRow, rowText } from '../../../src/cli/interactive/text-layout.ts';
+import { fitRow } from '../../../src/cli/interactive/text-layout.ts';
+import { rowText } from '../support/row-text.ts';
 
 const item = (seq: number, text: string, sender = 'bob', day = 1): Item => ({
   kind: 'message',

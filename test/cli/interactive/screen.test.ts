@@ -7,17 +7,19 @@ import {
   startState,
 } from '../../../src/cli/interactive/chat-state.ts';
 import { lineOf } from '../../../src/cli/interactive/line-editor.ts';
+import { NameList } from '../../../src/cli/interactive/name-list.ts';
 import { painter, Screen } from '../../../src/cli/interactive/screen.ts';
 import { layOutScreen } from '../../../src/cli/interactive/screen-layout.ts';
-import { columnsOf, rowText } from '../../../src/cli/interactive/text-layout.ts';
+import { columnsOf } from '../../../src/cli/interactive/text-layout.ts';
 import type { Terminal } from '../../../src/cli/terminal.ts';
+import { rowText } from '../support/row-text.ts';
 
 const now = Date.parse('2026-11-21T09:00:00.000Z');
 
 function busy(): ChatState {
   const state = startState('alice', 'chat://127.0.0.1:8080');
   state.link = { kind: 'online' };
-  state.online = new Set(['bob', 'alice']);
+  state.online = new NameList(['bob', 'alice']);
   const message = (to: string, seq: number, text: string) =>
     addMessage(state, {
       to,
@@ -106,6 +108,17 @@ describe('a screen', () => {
     expect(frameOf(state, 80, 10).texts[0]).toContain('bob is online');
     state.online.delete('bob');
     expect(frameOf(state, 80, 10).texts[0]).toContain('bob is offline');
+  });
+});
+
+describe('the list of who is online', () => {
+  it('is in order, and no more of it than there are columns', () => {
+    const state = busy();
+    expect(frameOf(state, 80, 10).texts[0]).toContain('2 online: alice bob · chat');
+    state.online = new NameList(Array.from({ length: 5_000 }, (_, index) => `n${index}`));
+    const [title = ''] = frameOf(state, 80, 10).texts;
+    expect(title).toContain('5000 online: n0 n1 n10 n100 n1000');
+    expect(columnsOf(title)).toBe(80);
   });
 });
 

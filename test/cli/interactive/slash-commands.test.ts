@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { conversationOf, startState } from '../../../src/cli/interactive/chat-state.ts';
+import { NameList } from '../../../src/cli/interactive/name-list.ts';
 import { type SlashContext, slashCommands, submit } from '../../../src/cli/interactive/slash-commands.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 
@@ -119,7 +120,7 @@ describe('the commands', () => {
       ],
       'room.members': { members: [{ username: 'alice' }, { username: 'bob' }], next: null },
     });
-    state.online = new Set(['bob', 'alice']);
+    state.online = new NameList(['bob', 'alice']);
     for (const line of ['/users', '/rooms', '/members', '/whoami']) await type(line);
     expect(said).toEqual([
       '2 online: alice bob',

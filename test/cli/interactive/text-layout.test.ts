@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { columnsOf, cut, fitRow, rowText, wrapWords } from '../../../src/cli/interactive/text-layout.ts';
+import { columnsOf, cut, fitRow, wrapWords } from '../../../src/cli/interactive/text-layout.ts';
+import { rowText } from '../support/row-text.ts';
 
 const wrap = (text: string, first: number, rest = first) => wrapWords(text, { first, rest });
 
