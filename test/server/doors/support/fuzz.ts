@@ -32,7 +32,7 @@ function line(valid: readonly string[], last: readonly string[]): fc.Arbitrary<B
     kind: fc.constantFrom('change', 'insert', 'remove', 'repeat', 'cut'),
     // Seldom a byte that is no UTF-8 by itself: that closes the connection.
     byte: fc.oneof(
-      { arbitrary: fc.constantFrom(...Buffer.from('|\\/@#\r\n\0 \t')), weight: 20 },
+      { arbitrary: fc.constantFrom(...Buffer.from('|\\/@#"{}[],:1\r\n\0 \t')), weight: 20 },
       { arbitrary: fc.nat({ max: 127 }), weight: 20 },
       { arbitrary: fc.nat({ max: 255 }), weight: 1 },
     ),
@@ -55,7 +55,11 @@ function line(valid: readonly string[], last: readonly string[]): fc.Arbitrary<B
     { arbitrary: mutated, weight: 80 },
     { arbitrary: fc.string({ unit: 'binary', maxLength: 40 }).map((text) => Buffer.from(text)), weight: 30 },
     { arbitrary: fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)), weight: 1 },
-    { arbitrary: fc.constantFrom(...last).map((text) => Buffer.from(text)), weight: 1 },
+    // With nothing that closes the connection, one more good line.
+    {
+      arbitrary: fc.constantFrom(...(last.length > 0 ? last : valid)).map((text) => Buffer.from(text)),
+      weight: 1,
+    },
   );
 }
 
@@ -63,7 +67,7 @@ function line(valid: readonly string[], last: readonly string[]): fc.Arbitrary<B
 export interface FuzzedLanguage {
   readonly first: string;
   readonly valid: readonly string[];
-  /** What closes the connection. */
+  /** What closes the connection, if there is anything of the kind. */
   readonly last: readonly string[];
 }
 
