@@ -8,7 +8,7 @@ import { createRaises } from './login/raises.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 import type { Peer } from './peer.ts';
-import { serveCall } from './pipeline.ts';
+import { serveCall, toChatError } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
@@ -36,6 +36,12 @@ export interface Ports {
 export interface Chat {
   /** Serves one call of one connection; throws nothing but `ChatError`. The result is ready for JSON. */
   call(peer: Peer, name: string, params: unknown): Promise<unknown>;
+  /**
+   * Says whose calls a peer's are, for a peer that lives for one request: binds it to the session behind a live token until it
+   * is gone. Counts as use and is no login: neither limited, nor in the audit trail, nor seen as presence. `unauthenticated`,
+   * with one text, for every other token; throws nothing but `ChatError`.
+   */
+  identify(peer: Peer, token: string): Promise<void>;
   /** True when calls of this name on one connection may overlap with each other. */
   overlaps(name: string): boolean;
   /**
@@ -108,6 +114,13 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
 
   return {
     call: (peer, name, params) => serveCall(services, registry, peer, name, params),
+    async identify(peer, token) {
+      try {
+        await sessions.resume(peer, token, Date.now());
+      } catch (error) {
+        throw toChatError(services, error);
+      }
+    },
     overlaps: (name) => registry.get(name)?.overlaps ?? true,
     async identify(peer, token) {
       await sessions.resume(peer, token, Date.now());

@@ -81,7 +81,8 @@ function inputError(error: z.ZodError): ChatError {
   return new ChatError(isTooLarge ? 'too-large' : 'invalid', message, field === '' ? {} : { field });
 }
 
-function toChatError(services: Services, error: unknown): ChatError {
+/** Makes the error of a caller of what was thrown: what is no `ChatError` becomes `internal`, and goes to the log under its id. */
+export function toChatError(services: Pick<Services, 'onFailure'>, error: unknown): ChatError {
   if (error instanceof ChatError) return error;
   const errorId = uuidV7();
   services.onFailure(error, errorId);
