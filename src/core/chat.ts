@@ -44,11 +44,6 @@ export interface Chat {
   identify(peer: Peer, token: string): Promise<void>;
   /** True when calls of this name on one connection may overlap with each other. */
   overlaps(name: string): boolean;
-  /**
-   * Binds the session of a token to a peer that lives for one request, which counts as its use and is no login; `unauthenticated`
-   * when the token is not alive.
-   */
-  identify(peer: Peer, token: string): Promise<void>;
   /** Resolves when calls can be served; throws what keeps them from it (`unavailable`). */
   ready(): Promise<void>;
   /** Resolves when a connection has been given what was stored before now in what it follows. */
@@ -122,9 +117,6 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       }
     },
     overlaps: (name) => registry.get(name)?.overlaps ?? true,
-    async identify(peer, token) {
-      await sessions.resume(peer, token, Date.now());
-    },
     async ready() {
       await store.existingSessions([]);
     },
