@@ -34,6 +34,8 @@ export async function cookieDoor(app: FastifyInstance, { pages, calls }: CookieD
     const isSecure = isOverTls(request);
     refuseForeignSite({ headers, isSecure });
     refuseQuery(request.query);
+    // No kind of a body is refused that nobody reads.
+    if (request.page.fields === 'ignored') delete headers['content-type'];
     if (request.page.isProtected) await requireSession(calls, { peer, headers, isSecure });
   });
 

@@ -82,11 +82,14 @@ class Browser {
   }
 }
 
-/** A server with alice and bob. */
-async function opened(pages?: Map<string, FormRoute>): Promise<{ t: TestChat; at: Listening }> {
+/** A server where these people are registered. */
+async function opened(
+  usernames: readonly string[] = [],
+  pages?: Map<string, FormRoute>,
+): Promise<{ t: TestChat; at: Listening }> {
   const t = await openChat();
   const at = await listening({ calls: t.chat, ...(pages ? { pages } : {}) });
-  for (const username of ['alice', 'bob']) {
+  for (const username of usernames) {
     const { status } = await new Browser(at).send('/register', { username, password });
     expect(status).toBe(201);
   }
@@ -136,7 +139,7 @@ describe('a page that is added while the server runs', () => {
 
   test('3.5.1: is one entry, and is served to its session with its CSRF token and to nobody else', async () => {
     const pages = formPages();
-    const { at } = await opened(pages);
+    const { at } = await opened(['alice'], pages);
     const alice = new Browser(at);
     await alice.login('alice');
     expect((await alice.send('/notes', { text: 'x' })).status).toBe(404);
@@ -158,7 +161,7 @@ describe('a page that is added while the server runs', () => {
 
   test('is open to anybody when its entry says so', async () => {
     const pages = formPages();
-    const { at } = await opened(pages);
+    const { at } = await opened(['alice'], pages);
     const open: FormRoute = {
       path: '/time',
       isProtected: false,
@@ -175,7 +178,7 @@ describe('a protected page', () => {
   const paths = ['/protected', '/dashboard', '/logout'];
 
   test('3.5.1: asks for a session first, then for that session’s latest CSRF token', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice', 'bob']);
     const [alice, bob] = [new Browser(at), new Browser(at)];
     await alice.login('alice');
     const older = alice.csrfToken;
@@ -204,7 +207,7 @@ describe('a protected page', () => {
   });
 
   test('takes a token from its cookie alone', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     const alice = new Browser(at);
     await alice.login('alice');
     const token = alice.cookies.session_token;
@@ -226,7 +229,7 @@ describe('a protected page', () => {
   });
 
   test('is the account’s: its sessions, its rooms and what it has not read', async () => {
-    const { t, at } = await opened();
+    const { t, at } = await opened(['alice', 'bob']);
     const alice = new Browser(at);
     const bob = new Browser(at);
     await alice.login('alice');
@@ -260,7 +263,7 @@ describe('a protected page', () => {
 
 describe('/login', () => {
   test('7.2.4: gives the browser’s device a new session each time, also when its cookie is another account’s', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice', 'bob']);
     const browser = new Browser(at);
     await browser.login('alice');
     const first = { ...browser.cookies };
@@ -274,7 +277,7 @@ describe('/login', () => {
   test.each(['', 'x', '01890000-0000-7000-8000-000000000000', '__proto__', '%22'])(
     'takes a device cookie that is none of its own for none: %j',
     async (value) => {
-      const { at } = await opened();
+      const { at } = await opened(['alice']);
       const browser = new Browser(at);
       browser.cookies.chat_device = value;
       await browser.login('alice');
@@ -284,7 +287,7 @@ describe('/login', () => {
   );
 
   test('3.3.4: shows the session’s token in its cookie and nowhere else', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     const browser = new Browser(at);
     const { body, headers } = await browser.send('/login', { username: 'alice', password });
     expect(Object.keys(body)).toEqual(['csrf_token', 'user_id', 'username', 'expires_at']);
@@ -294,7 +297,7 @@ describe('/login', () => {
   });
 
   test('6.3.8: answers an unknown name, an unknown address and a wrong password the same', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     const wrong = await new Browser(at).send('/login', { username: 'alice', password: 'wrong horse' });
     expect(wrong.status).toBe(401);
     expect(wrong.headers['set-cookie']).toBeUndefined();
@@ -305,7 +308,7 @@ describe('/login', () => {
   });
 
   test('goes on with a session whose token is shown in place of a password, and ends the browser’s own', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice', 'bob']);
     const [browser, other] = [new Browser(at), new Browser(at)];
     await browser.login('alice');
     await other.login('bob');
@@ -346,7 +349,7 @@ describe('/login', () => {
   });
 
   test('takes an empty otp for none', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     expect((await new Browser(at).send('/login', { username: 'alice', password, otp: '' })).status).toBe(200);
   });
 });
@@ -386,7 +389,7 @@ describe('every page', () => {
   const all = ['/register', '/login', '/protected', '/dashboard', '/logout'];
 
   test('4.4.2: refuses a page of another site, also with the right cookie and token', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     const alice = new Browser(at);
     await alice.login('alice');
     for (const path of all) {
@@ -405,7 +408,7 @@ describe('every page', () => {
   });
 
   test('3.5.3: is a POST: nothing else does anything, with or without a session', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     const alice = new Browser(at);
     await alice.login('alice');
     for (const path of all) {
@@ -421,7 +424,7 @@ describe('every page', () => {
   });
 
   test('3.4.3–3.4.6, 14.3.2: answers with the headers that keep browsers from doing harm, whatever it answers', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     const browser = new Browser(at);
     const answers = [
       await browser.send('/login', { username: 'alice', password }),
@@ -488,7 +491,7 @@ describe('every page', () => {
   });
 
   test('is read from JSON as from a form', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     const json = (body: unknown) =>
       new Browser(at).ask('/login', {
         headers: { 'content-type': 'application/json' },
@@ -506,10 +509,12 @@ describe('every page', () => {
   });
 
   test('/logout reads nothing of its body, whatever it is', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     for (const [type, body] of [
       [form, 'username=bob&username=%zz'],
       ['text/plain', 'x'],
+      ['nonsense', 'x'],
+      ['application/json', '{'],
       ['multipart/form-data', 'broken'],
     ] as const) {
       const alice = new Browser(at);
@@ -523,7 +528,7 @@ describe('every page', () => {
   });
 
   test('is at its address exactly', async () => {
-    const { at } = await opened();
+    const { at } = await opened(['alice']);
     for (const path of [
       '/Login',
       '/login/',
