@@ -33,6 +33,8 @@ export interface Output {
   result(record: object, text: string | readonly string[]): Promise<void> | undefined;
   /** One line of talk on stderr; silent with `--quiet`. */
   note(text: string): Promise<void>;
+  /** One line of a log on stderr, also with `--quiet`. */
+  log(text: string): Promise<void>;
   /** One line of talk for `--verbose`. */
   detail(text: string): Promise<void>;
   /** Shows how far long work is, when stderr is a terminal; a function is asked only then, and undefined wipes it. */
@@ -86,6 +88,7 @@ export function createOutput(host: Host, settings: OutputSettings): Output {
     async note(text) {
       if (!settings.quiet) await talk(host.stderr, `${escapeForTerminal(text)}\n`);
     },
+    log: (text) => talk(host.stderr, `${escapeForTerminal(text)}\n`),
     async detail(text) {
       if (settings.verbose) await talk(host.stderr, `${escapeForTerminal(text)}\n`);
     },

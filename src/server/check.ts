@@ -4,6 +4,7 @@ import { type ConfigSources, type SettledSetting, settleConfig } from './config.
 import { inspectDataDirectory } from './data-directory/inspect.ts';
 import { tryToListen } from './doors/listener.ts';
 import { doubtful, type Finding, failed, fine } from './finding.ts';
+import { openFilesLimit, tooFewFiles } from './open-files.ts';
 import type { SettingName } from './settings.ts';
 import { inspectAside } from './store/sqlite/inspect-aside.ts';
 
@@ -37,6 +38,8 @@ export async function checkServer(sources: ConfigSources, now: number): Promise<
       findings.push(...(await inspectCertificates(directory.path, now)));
     }
   }
+  const tooFew = tooFewFiles(config.limits, openFilesLimit());
+  if (tooFew !== undefined && isKnown('maxConnections')) findings.push(doubtful('open files', tooFew));
   if (isKnown('listen')) findings.push(await inspectAddress(config, isHeld));
   return { settings, findings };
 }

@@ -7,26 +7,30 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 /** The server's log: one event a line. */
 export interface Log {
   info(event: string, fields?: LogFields): void;
+  /** Like `info`, for what belongs on record: it is no talk, and is written also when talk is not wanted. */
+  record(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   /** Logs an exception with its stack; answers the id that callers are given in its place. */
   failure(event: string, error: unknown, errorId?: string): string;
 }
 
-/** Builds a log that gives `write` one line at a time, without its end. */
-export function createLog(format: 'text' | 'json', write: (line: string) => void): Log {
-  function line(level: 'info' | 'warn' | 'error', event: string, fields: LogFields): void {
+/** Takes one line of a log at a time, without its end; `isTalk` when it is neither on record nor a warning or failure. */
+export type LogWriter = (line: string, isTalk: boolean) => void;
+
+/** Builds a log. */
+export function createLog(format: 'text' | 'json', write: LogWriter): Log {
+  function spell(level: 'info' | 'warn' | 'error', event: string, fields: LogFields): string {
     const at = new Date().toISOString();
-    write(
-      format === 'json'
-        ? escaped(JSON.stringify({ at, level, event, ...fields }))
-        : text(at, level, event, fields),
-    );
+    return format === 'json'
+      ? escaped(JSON.stringify({ at, level, event, ...fields }))
+      : text(at, level, event, fields);
   }
   return {
-    info: (event, fields = {}) => line('info', event, fields),
-    warn: (event, fields = {}) => line('warn', event, fields),
+    info: (event, fields = {}) => write(spell('info', event, fields), true),
+    record: (event, fields = {}) => write(spell('info', event, fields), false),
+    warn: (event, fields = {}) => write(spell('warn', event, fields), false),
     failure(event, error, errorId = uuidV7()) {
-      line('error', event, { error_id: errorId, error: described(error) });
+      write(spell('error', event, { error_id: errorId, error: described(error) }), false);
       return errorId;
     },
   };

@@ -42,7 +42,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     {
       store,
       bus: localBus(onFailure),
-      audit: ({ at: _at, ...entry }) => log.info('audit', entry),
+      audit: ({ at: _at, ...entry }) => log.record('audit', entry),
       turn,
       stretcher: passwords,
       onFailure,

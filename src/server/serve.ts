@@ -5,6 +5,7 @@ import { type ConfigSources, readConfig } from './config.ts';
 import { type CrashSource, guardProcess } from './crash-guard.ts';
 import { openDataDirectory } from './data-directory/data-directory.ts';
 import { createLog } from './log.ts';
+import { openFilesLimit, tooFewFiles } from './open-files.ts';
 import { type OpenServer, openServer } from './running.ts';
 import { sqliteStore } from './store/sqlite/store.ts';
 
@@ -12,7 +13,8 @@ import { sqliteStore } from './store/sqlite/store.ts';
 export interface ServeOutput {
   /** Called once, when the server is ready: address, fingerprint and data directory, with a space between. */
   ready(line: string): void;
-  log(line: string): void;
+  /** One line of the log; `isTalk` when nobody misses it who wants to hear of trouble and keep the audit trail alone. */
+  log(line: string, isTalk: boolean): void;
 }
 
 /** What a test puts in the place of the process and of the disk. */
@@ -51,7 +53,7 @@ export async function serve(
   { process: crashSource, openStore }: ServeSurroundings = { process, openStore: sqliteStore },
 ): Promise<RunningServer> {
   const config = readConfig(sources);
-  const log = createLog(config.logFormat, (line) => out.log(line));
+  const log = createLog(config.logFormat, (line, isTalk) => out.log(line, isTalk));
   const ended = Promise.withResolvers<number>();
   /** What was opened, in order; closed in reverse. */
   const closers: Array<() => Promise<void>> = [];
@@ -111,6 +113,8 @@ export async function serve(
     if (servesClearText && config.clearText === 'everywhere') {
       log.warn('clear text is served off loopback: anybody on the way can read and change everything');
     }
+    const tooFew = tooFewFiles(config.limits, openFilesLimit());
+    if (tooFew !== undefined) log.warn(tooFew);
     log.info('started', { address: place, clear_text: servesClearText, data: directory.path });
     out.ready(`${place} ${certificates.fingerprint} ${directory.path}`);
     return {

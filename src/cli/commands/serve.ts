@@ -87,7 +87,7 @@ async function serve(sources: ConfigSources, { host, output }: CommandContext): 
     const server = await import('../../server/serve.ts');
     running = await server.serve(sources, {
       ready: (line) => void host.stdout.write(`${line}\n`),
-      log: (line) => void output.note(line),
+      log: (line, isTalk) => void (isTalk ? output.note(line) : output.log(line)),
     });
     if (early !== undefined) running.stop(early);
     return await running.closed;
