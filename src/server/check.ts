@@ -19,7 +19,11 @@ export interface ServerCheck {
  * database, certificates, address. A server that is running already is no failure: its data is left alone, and its address
  * is taken by itself.
  */
-export async function checkServer(sources: ConfigSources, now: number): Promise<ServerCheck> {
+export async function checkServer(
+  sources: ConfigSources,
+  now: number,
+  filesLimit: () => number | undefined = openFilesLimit,
+): Promise<ServerCheck> {
   const { config, settings, problems, unfit } = settleConfig(sources);
   const findings: Finding[] = problems.map((problem) => failed('settings', problem));
   if (problems.length === 0) findings.push(fine('settings', 'every setting fits'));
@@ -38,8 +42,8 @@ export async function checkServer(sources: ConfigSources, now: number): Promise<
       findings.push(...(await inspectCertificates(directory.path, now)));
     }
   }
-  const tooFew = tooFewFiles(config.limits, openFilesLimit());
-  if (tooFew !== undefined && isKnown('maxConnections')) findings.push(doubtful('open files', tooFew));
+  const tooFew = isKnown('maxConnections') ? tooFewFiles(config.limits, filesLimit()) : undefined;
+  if (tooFew !== undefined) findings.push(doubtful('open files', tooFew));
   if (isKnown('listen')) findings.push(await inspectAddress(config, isHeld));
   return { settings, findings };
 }

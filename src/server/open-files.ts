@@ -10,9 +10,23 @@ export function openFilesLimit(): number | undefined {
     return parseOpenFiles(readFileSync('/proc/self/limits', 'utf8'));
   } catch {
     // Only Linux has that file.
-    const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } };
+    return reportedOpenFiles();
+  }
+}
+
+/** The limit by Node's own report on the process, which takes longer; undefined where it has none (Windows). */
+export function reportedOpenFiles(): number | undefined {
+  // The types do not know it yet.
+  const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report;
+  const { excludeNetwork = false } = report;
+  // Otherwise it looks up the name of every connection's other end.
+  report.excludeNetwork = true;
+  try {
+    const { userLimits } = report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } };
     const soft = userLimits?.open_files?.soft;
     return typeof soft === 'number' ? soft : undefined;
+  } finally {
+    report.excludeNetwork = excludeNetwork;
   }
 }
 

@@ -17,13 +17,15 @@ export interface ServeOutput {
   log(line: string, isTalk: boolean): void;
 }
 
-/** What a test puts in the place of the process and of the disk. */
+/** What a test puts in the place of the process, of the disk and of the system's limits. */
 export interface ServeSurroundings {
   readonly process: CrashSource;
   openStore(options: {
     readonly directory: string;
     readonly onFatal: (error: ChatError) => void;
   }): Promise<Store>;
+  /** How many files the process may have open, if anybody says. */
+  readonly filesLimit?: () => number | undefined;
 }
 
 /** A server that was started. */
@@ -50,7 +52,10 @@ const exitCodes = { failed: 1, SIGINT: 130, SIGTERM: 143 } as const;
 export async function serve(
   sources: ConfigSources,
   out: ServeOutput,
-  { process: crashSource, openStore }: ServeSurroundings = { process, openStore: sqliteStore },
+  { process: crashSource, openStore, filesLimit = openFilesLimit }: ServeSurroundings = {
+    process,
+    openStore: sqliteStore,
+  },
 ): Promise<RunningServer> {
   const config = readConfig(sources);
   const log = createLog(config.logFormat, (line, isTalk) => out.log(line, isTalk));
@@ -113,7 +118,7 @@ export async function serve(
     if (servesClearText && config.clearText === 'everywhere') {
       log.warn('clear text is served off loopback: anybody on the way can read and change everything');
     }
-    const tooFew = tooFewFiles(config.limits, openFilesLimit());
+    const tooFew = tooFewFiles(config.limits, filesLimit());
     if (tooFew !== undefined) log.warn(tooFew);
     log.info('started', { address: place, clear_text: servesClearText, data: directory.path });
     out.ready(`${place} ${certificates.fingerprint} ${directory.path}`);

@@ -3,13 +3,41 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { World } from './support/server.ts';
+import { chat, World } from './support/server.ts';
 
 function put(path: string, content: string): string {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);
   return path;
 }
+
+describe('chat serve --quiet', () => {
+  it('says one line when it is ready; its log has warnings and the audit, and nothing else', async () => {
+    const world = new World();
+    // Whatever this machine lets a process open.
+    const program = { program: '/bin/sh' };
+    const limited = ['-c', 'ulimit -n 1000 && exec "$0" "$@"', chat, 'serve', '--quiet'];
+    const flags = ['--listen', '127.0.0.1:0', '--data', world.path('data'), '--max-connections', '937'];
+    const env = { PATH: process.env.PATH, HOME: world.path('operator'), CHAT_BCRYPT_COST: '10' };
+    const running = world.start([...limited, ...flags], env, '', program);
+    const ready = await running.line();
+    await world.person('alice', ready?.split(' ')[0] ?? '').register();
+    await running.says(/operation=login/);
+    const { code, out, err } = await running.kill('SIGTERM');
+    expect({ code, out }).toEqual({ code: 0, out: `${ready}\n` });
+    const [warning, ...audit] = err.split('\n').slice(0, -1);
+    expect(warning).toMatch(
+      / warn this process may open 1000 files, which is enough for 936 connections, not for 937: raise the limit \(ulimit -n, LimitNOFILE\) or set --max-connections$/,
+    );
+    expect(audit.filter((line) => !/ info audit operation=/.test(line))).toEqual([]);
+    const checked = world.start([...limited, '--check', ...flags], env, '', program);
+    expect(await checked.ended).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^warn\topen files\tthis process may open 1000 files, /m),
+      err: '',
+    });
+  });
+});
 
 describe('settings files of the built program', () => {
   it('start the server, which says where each value comes from', async () => {

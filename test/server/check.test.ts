@@ -28,8 +28,12 @@ const sources = (change: Partial<ConfigSources> = {}): ConfigSources => ({
 });
 
 /** The findings as lines, `HOME` in the place of the directory. */
-async function check(change: Partial<ConfigSources> = {}, now = Date.now()): Promise<string[]> {
-  const { findings } = await checkServer(sources(change), now);
+async function check(
+  change: Partial<ConfigSources> = {},
+  now = Date.now(),
+  filesLimit?: number,
+): Promise<string[]> {
+  const { findings } = await checkServer(sources(change), now, () => filesLimit);
   return findings.map(({ check: name, status, message, code }) =>
     [status, name, message.replaceAll(home, 'HOME'), ...(code === undefined ? [] : [code])].join(' '),
   );
@@ -62,6 +66,19 @@ describe('the check of a server', () => {
       'ok data HOME/data/deep/er is made at the first start',
     );
     expect(everything()).toEqual(before);
+  });
+
+  it('warns of too few open files for the connections, and of nothing when they are enough', async () => {
+    const few = await check({ env: { CHAT_MAX_CONNECTIONS: '1000' } }, Date.now(), 1_063);
+    expect(few).toContain(
+      'warn open files this process may open 1063 files, which is enough for 999 connections, not for 1000: raise the limit (ulimit -n, LimitNOFILE) or set --max-connections',
+    );
+    const enough = await check({ env: { CHAT_MAX_CONNECTIONS: '1000' } }, Date.now(), 1_064);
+    expect(enough).toEqual(few.filter((finding) => !finding.startsWith('warn')));
+    // Nobody knows how many connections were meant.
+    expect(await check({ env: { CHAT_MAX_CONNECTIONS: 'x' } }, Date.now(), 10)).not.toContainEqual(
+      expect.stringContaining('open files'),
+    );
   });
 
   it('of a later start says how everything is, and changes nothing', async () => {

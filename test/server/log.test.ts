@@ -26,6 +26,25 @@ describe('the log', () => {
     ]);
   });
 
+  it.each(['text', 'json'] as const)(
+    'tells apart what is talk: warnings, failures and what is on record are none (%s)',
+    (format) => {
+      const talk: boolean[] = [];
+      const log = createLog(format, (_line, isTalk) => talk.push(isTalk));
+      log.info('started');
+      log.record('audit', { event: 'login' });
+      log.warn('full');
+      log.failure('failure', new Error('a bug'));
+      expect(talk).toEqual([true, false, false, false]);
+    },
+  );
+
+  it('writes what is on record as info', () => {
+    const { log, lines } = logging('text');
+    log.record('audit', { event: 'login' });
+    expect(lines).toEqual(['2026-01-02T03:04:05.006Z info audit event=login']);
+  });
+
   it('writes the same as JSON', () => {
     const { log, lines } = logging('json');
     log.info('started', { address: '127.0.0.1:8080', nothing: undefined });

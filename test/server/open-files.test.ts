@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { openFilesLimit, parseOpenFiles, tooFewFiles } from '../../src/server/open-files.ts';
+import {
+  openFilesLimit,
+  parseOpenFiles,
+  reportedOpenFiles,
+  tooFewFiles,
+} from '../../src/server/open-files.ts';
 
 const limits = (soft: string): string =>
   `Limit                     Soft Limit           Hard Limit           Units     
@@ -12,6 +17,10 @@ describe('the limit of open files', () => {
   it('is the soft one of this process', () => {
     expect(parseOpenFiles(limits('1024'))).toBe(1_024);
     expect(openFilesLimit()).toBeGreaterThan(0);
+  });
+
+  it.skipIf(process.platform === 'win32')('is the same by the report of Node', () => {
+    expect(reportedOpenFiles()).toBe(openFilesLimit());
   });
 
   it.each([limits('unlimited'), '', 'Max open files'])('is unknown where none is said', (text) => {

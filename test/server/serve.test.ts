@@ -20,27 +20,31 @@ async function scratch(): Promise<string> {
 interface Serving {
   readonly running: RunningServer;
   readonly ready: readonly string[];
+  /** What is also logged with `--quiet`. */
   readonly log: readonly string[];
+  readonly talk: readonly string[];
   readonly process: EventEmitter;
 }
 
 async function serving(
   flags: Record<string, unknown>,
   openStore: ServeSurroundings['openStore'] = sqliteStore,
+  filesLimit?: number,
 ): Promise<Serving> {
   const ready: string[] = [];
   const log: string[] = [];
+  const talk: string[] = [];
   const process = new EventEmitter();
   const running = await serve(
     { flags: { listen: '127.0.0.1:0', ...flags }, env: {}, platform: 'linux', homeDirectory: '/nowhere' },
-    { ready: (line) => ready.push(line), log: (line) => log.push(line) },
-    { process: process as unknown as CrashSource, openStore },
+    { ready: (line) => ready.push(line), log: (line, isTalk) => (isTalk ? talk : log).push(line) },
+    { process: process as unknown as CrashSource, openStore, filesLimit: () => filesLimit },
   );
   onTestFinished(async () => {
     running.stop('SIGTERM');
     await running.closed;
   });
-  return { running, ready, log, process };
+  return { running, ready, log, talk, process };
 }
 
 async function realmOf(port: number): Promise<unknown> {
@@ -168,6 +172,28 @@ describe('serve', () => {
     const { running, process } = await serving({ data: await scratch() });
     for (let i = 0; i < 10; i++) process.emit('uncaughtException', new Error('a bug'));
     expect(await running.closed).toBe(1);
+  });
+
+  it.each([
+    ['1063', 'this process may open 1063 files, which is enough for 999 connections, not for 1000'],
+    ['1064', undefined],
+  ])('warns at %s open files of 1000 connections as is due', async (limit, warning) => {
+    const flags = { data: await scratch(), 'max-connections': '1000' };
+    const { log } = await serving(flags, sqliteStore, Number(limit));
+    expect(log.map((line) => /^\S+ warn (.*):/.exec(line)?.[1])).toEqual(warning ? [warning] : []);
+  });
+
+  it('logs its life as talk, and the audit of what strangers do on record', async () => {
+    const { running, log, talk } = await serving({ data: await scratch() });
+    const client = await connectClear(running.port);
+    client.call(1, 'login.password', { username: 'nobody', password: 'some words' });
+    await client.lineCount(1);
+    client.socket.destroy();
+    running.stop('SIGTERM');
+    await running.closed;
+    const events = (lines: readonly string[]) => lines.map((line) => line.split(' ').slice(1, 3).join(' '));
+    expect(events(log)).toEqual(['info audit']);
+    expect(events(talk)).toEqual(expect.arrayContaining(['info started', 'info stopped']));
   });
 
   it('warns when clear text is served off loopback', async () => {

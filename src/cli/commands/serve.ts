@@ -40,7 +40,8 @@ export async function loadServe(): Promise<Command> {
     usage: ['serve [flags]', 'serve --check [flags]'],
     description:
       'Runs the server. Prints one line when it is ready: address, fingerprint, data directory. SIGTERM drains and ends it. ' +
-      'Each setting has a flag, a variable and, by the same name, a key in the settings file, in this order.',
+      'Each setting has a flag, a variable and, by the same name, a key in the settings file, in this order. ' +
+      'The log goes to stderr; with --quiet only warnings, failures and the audit.',
     options,
     operands: noOperands,
     examples: [
