@@ -11,8 +11,9 @@ import { httpRoutes } from '../../core/codecs/http-json.ts';
 import { type HttpRoute, pathFields, readHttp, refuseSecretsInQuery } from '../../core/codecs/http-route.ts';
 import { openApi, operationOf } from '../../core/codecs/openapi.ts';
 import { problem, problemHeaders } from '../../core/codecs/problem.ts';
-import { badToken, ChatError } from '../../core/errors.ts';
+import { ChatError } from '../../core/errors.ts';
 import type { DoorName } from '../../core/model/session.ts';
+import { requireApiSession } from './api-session.ts';
 import { cookieDoor } from './cookie-door.ts';
 import type { Door, DoorParts } from './door.ts';
 import { HttpConnection } from './http-connection.ts';
@@ -137,8 +138,9 @@ function serve(app: FastifyInstance, route: HttpRoute, { calls }: DoorParts): vo
     method: route.method,
     url: urlOf(route.path),
     // Before the body is read: who may not ask need not be listened to.
-    onRequest: async ({ headers, peer }) => {
-      if (needsSession) await calls.identify(peer, bearerToken(headers.authorization));
+    onRequest: async ({ method, headers, peer, raw }) => {
+      if (!needsSession) return;
+      await requireApiSession(calls, { method, headers, peer, isSecure: raw.socket instanceof TLSSocket });
     },
     handler: async ({ params, query, headers, body, peer }, reply) => {
       const input = readHttp(route, { path: params, query, headers, body });
@@ -226,14 +228,4 @@ function checkHead({ raw, query, headers }: FastifyRequest): void {
     throw new StatusError(417, new ChatError('invalid', 'Expect: only 100-continue is known'));
   }
   refuseSecretsInQuery(query as Record<string, unknown>);
-}
-
-/** The token of `Authorization: Bearer …` (RFC 6750 section 2.1). */
-function bearerToken(header: string | undefined): string {
-  if (header === undefined) {
-    throw new ChatError('unauthenticated', 'log in first, and send Authorization: Bearer SESSION-TOKEN');
-  }
-  const [, token] = /^Bearer +(\S+)$/i.exec(header) ?? [];
-  if (token === undefined) throw badToken();
-  return token;
 }

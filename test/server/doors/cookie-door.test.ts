@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type FormRoute, formPages } from '../../../src/core/codecs/http-form.ts';
 import { openChat, type TestChat } from '../../core/support/chat.ts';
 import { type Listening, listening } from '../support/listening.ts';
+import { quickStretcher } from './support/real-chat.ts';
 
 interface Answer {
   readonly status: number;
@@ -87,7 +88,7 @@ async function opened(
   usernames: readonly string[] = [],
   pages?: Map<string, FormRoute>,
 ): Promise<{ t: TestChat; at: Listening }> {
-  const t = await openChat();
+  const t = await openChat({ stretcher: quickStretcher });
   const at = await listening({ calls: t.chat, ...(pages ? { pages } : {}) });
   for (const username of usernames) {
     const { status } = await new Browser(at).send('/register', { username, password });
@@ -540,5 +541,54 @@ describe('every page', () => {
     ]) {
       expect((await new Browser(at).send(path, { username: 'alice', password })).status).toBe(404);
     }
+  });
+});
+
+describe('the API, asked by a page with the cookie', () => {
+  const path = '/api/conversations/@bob/messages';
+  const json = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ text: 'from a page' });
+
+  test('reads with the cookie alone', async () => {
+    const { at } = await opened(['alice', 'bob']);
+    const browser = new Browser(at);
+    await browser.login('alice');
+    const { cookie = '' } = browser.own();
+    const answer = await browser.ask('/api/account', { method: 'GET', headers: { cookie } });
+    expect([answer.status, answer.body.username]).toEqual([200, 'alice']);
+  });
+
+  test('changes nothing without the CSRF token, with an older one, or from a foreign site (ASVS 3.5.1)', async () => {
+    const { at } = await opened(['alice', 'bob']);
+    const browser = new Browser(at);
+    await browser.login('alice');
+    const older = browser.csrfToken;
+    await browser.login('alice');
+    const { cookie = '', ...csrf } = browser.own();
+    const headers = { ...json, cookie };
+    expect(problem(await browser.ask(path, { headers, body }))).toEqual(badCsrf);
+    expect(
+      problem(await browser.ask(path, { headers: { ...headers, 'x-csrf-token': older }, body })),
+    ).toEqual(badCsrf);
+    const foreign = { ...headers, ...csrf, origin: 'https://elsewhere.example' };
+    expect(problem(await browser.ask(path, { headers: foreign, body }))).toEqual(foreignSite);
+    const stored = await browser.ask(path, { method: 'GET', headers: { cookie } });
+    expect(stored.body.messages).toEqual([]);
+  });
+
+  test('sends with both', async () => {
+    const { at } = await opened(['alice', 'bob']);
+    const browser = new Browser(at);
+    await browser.login('alice');
+    const answer = await browser.ask(path, { headers: { ...json, ...browser.own() }, body });
+    expect([answer.status, answer.body.seq]).toEqual([201, 1]);
+  });
+
+  test('goes by the Authorization header where there is one', async () => {
+    const { at } = await opened(['alice', 'bob']);
+    const browser = new Browser(at);
+    await browser.login('alice');
+    const headers = { ...browser.own(), authorization: 'Bearer cs1_nothing' };
+    expect(problem(await browser.ask('/api/account', { method: 'GET', headers }))).toEqual(deadSession);
   });
 });

@@ -6,7 +6,7 @@ import { connectClear, connectSecure, type TestClient } from '../../support/clie
 import { type Listening, listening } from '../../support/listening.ts';
 
 /** Stretches in no time: what is under test here is not bcrypt. */
-const quickStretcher: PasswordStretcher = {
+export const quickStretcher: PasswordStretcher = {
   stretch: async ({ realm, username, password, salt, cost }) =>
     nobleDigests.hmacSha256(salt, utf8(`${realm} ${username} ${password} ${cost}`)),
 };
