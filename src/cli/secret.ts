@@ -59,10 +59,19 @@ function fromBytes(label: string, bytes: Uint8Array): string {
   return dropTrailingNewline(decodeUtf8(label, bytes));
 }
 
+/** One that no account can have is not worth a connection. */
+function checkPassword(password: string): void {
+  if (password === '') throw usageError('the password is empty');
+  parsePassword(password);
+}
+
 async function ask(context: CommandContext, twice: boolean): Promise<string> {
   const { prompts } = context.host;
   const password = await prompts.secret('Password');
-  if (twice && (await prompts.secret('Password again')) !== password) {
+  if (!twice) return password;
+  // One that cannot be had need not be typed again.
+  checkPassword(password);
+  if ((await prompts.secret('Password again')) !== password) {
     throw usageError('the two passwords differ; nothing was done');
   }
   return password;
@@ -89,9 +98,7 @@ export async function readPassword(
     password = fromBytes('--password-file', await readNamedFile('--password-file', source.path));
   else if (source.kind === 'environment') password = source.password;
   else password = await ask(context, twice);
-  if (password === '') throw usageError('the password is empty');
-  // One that no account can have is not worth a connection.
-  parsePassword(password);
+  checkPassword(password);
   return password;
 }
 

@@ -218,6 +218,14 @@ describe('chat register', () => {
     expect([registrations.length, server.opened]).toEqual([1, opened]);
   });
 
+  it('does not ask again for a password that no account can have', async () => {
+    const { client } = recording();
+    const host = await fakeHost({ client, terminal: true, typed: ['12345'] });
+    const outcome = await runOn(host, 'register', 'alice', '--no-color');
+    expect(outcome).toMatchObject({ code: 2, stderr: 'chat: password: it has at least 6 characters\n' });
+    expect(host.asked).toEqual(['Password']);
+  });
+
   const taken: Partial<ClientLibrary> = {
     register: async () => {
       throw new ChatError('conflict', 'the name alice is taken');

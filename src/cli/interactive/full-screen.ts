@@ -249,7 +249,7 @@ export class FullScreen {
       state.history = remember(state.history, text);
       // A conversation that was turned to by its name may be one of which nothing is here.
       const shown = currentOf(state);
-      if (shown.earlier === undefined) void live.loadEarlier(shown);
+      if (shown !== conversation && shown.earlier === undefined) void live.loadEarlier(shown);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       // What could not be done can be mended and tried again; the arrow keys bring it back when other typing has begun.

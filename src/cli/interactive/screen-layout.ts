@@ -1,7 +1,7 @@
 import { type ChatState, type ConversationState, currentOf, unreadOf } from './chat-state.ts';
 import { layOutInput } from './input-layout.ts';
 import { type PaneSize, viewPane } from './pane.ts';
-import { columnsOf, fitRow, type Row, type Span, type Style } from './text-layout.ts';
+import { columnsOf, cut, fitRow, type Row, type Span, type Style } from './text-layout.ts';
 
 /** How large the screen is, in columns and rows. */
 export interface ScreenSize {
@@ -112,6 +112,24 @@ function statusRow(state: ChatState, columns: number, now: number, isScrolled: b
     : fitRow(left, columns, 'bar');
 }
 
+/** Stands where one types until something was done there for the first time. */
+const invitation = 'type a message, or /help';
+
+/** The rows of the line that is typed, behind their prompt. */
+function inputRows(texts: readonly string[], isInviting: boolean, columns: number): Row[] {
+  if (isInviting)
+    return [
+      [
+        { text: '> ', style: 'faint' },
+        { text: cut(invitation, columns - promptColumns), style: 'faint' },
+      ],
+    ];
+  return texts.map((text, index) => [
+    { text: index === 0 ? '> ' : '  ', style: 'faint' },
+    { text, style: 'plain' },
+  ]);
+}
+
 /** Lays out everything for a screen of that size at a moment, in UTC milliseconds. */
 export function layOutScreen(state: ChatState, size: ScreenSize, now: number): Frame {
   const { columns, rows } = size;
@@ -123,6 +141,7 @@ export function layOutScreen(state: ChatState, size: ScreenSize, now: number): F
   }
   const conversation = currentOf(state);
   const input = layOutInput(conversation.line, columns - promptColumns, inputHeight(rows));
+  const isInviting = conversation.line.text === '' && state.history.lines.length === 0;
   const pane = paneSize(size, input.rows.length);
   const { rows: messages } = viewPane(conversation.items, conversation.anchor, pane);
   const blank: Row[] = Array.from({ length: pane.height - messages.length }, () => []);
@@ -132,12 +151,7 @@ export function layOutScreen(state: ChatState, size: ScreenSize, now: number): F
       ...blank,
       ...messages.map((row) => fitRow(row, columns)),
       statusRow(state, columns, now, conversation.anchor !== undefined),
-      ...input.rows.map(
-        (text, index): Row => [
-          { text: index === 0 ? '> ' : '  ', style: 'faint' },
-          { text, style: 'plain' },
-        ],
-      ),
+      ...inputRows(input.rows, isInviting, columns),
     ],
     cursor: { row: 2 + pane.height + input.cursor.row, column: promptColumns + input.cursor.column },
   };

@@ -1,3 +1,4 @@
+import { passes } from '../../client/backoff.ts';
 import { ChatError } from '../../core/errors.ts';
 import {
   conversationName,
@@ -8,7 +9,16 @@ import { parseUsername } from '../../core/model/username.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { pages } from '../pages.ts';
 import { callTimeoutMs } from '../session.ts';
-import { addNotice, type ChatState, close, conversationOf, currentOf, show, turnTo } from './chat-state.ts';
+import {
+  addNotice,
+  type ChatState,
+  close,
+  conversationOf,
+  currentOf,
+  pendingOf,
+  show,
+  turnTo,
+} from './chat-state.ts';
 import type { LiveChat } from './live-chat.ts';
 
 /** What a `/` command may do. */
@@ -53,6 +63,23 @@ function oneWord(rest: string, usage: string): string {
 const roomFrom = (word: string): string =>
   conversationName({ kind: 'room', room: parseRoomName(word, 'ROOM') });
 
+/** Refuses somebody who is not there before anything is opened or said; what cannot be found out now is left to the sending. */
+async function checkUser(name: string, { state, live }: SlashContext): Promise<void> {
+  const isKnown = state.people.has(name.slice(1));
+  if (isKnown || state.conversations.some((conversation) => conversation.name === name)) return;
+  try {
+    await live.connection.call('message.history', { to: name, limit: 1, newest: true }, options);
+  } catch (error) {
+    if (!passes(error)) throw error;
+  }
+}
+
+/** What is on its way would be lost with its conversation, if it could not be sent. */
+function checkAllSent(state: ChatState, name: string): void {
+  if (pendingOf(state).some(({ to }) => to === name))
+    throw usageError(`not everything in ${name} is sent yet; it can be put away when it is`);
+}
+
 const join: SlashCommand = {
   name: 'join',
   usage: '/join ROOM',
@@ -84,6 +111,7 @@ const leave: SlashCommand = {
   async run(rest, { state, live }) {
     const name = rest.trim() === '' ? state.current : roomFrom(oneWord(rest, this.usage));
     if (name.startsWith('@')) throw usageError('a private conversation is put away with /close');
+    checkAllSent(state, name);
     await live.connection.call('room.leave', { room: name }, options);
     close(state, name);
   },
@@ -96,6 +124,7 @@ const closeTab: SlashCommand = {
   takes: 'none',
   run(_rest, { state }) {
     if (!state.current.startsWith('@')) throw usageError('a room is left with /leave');
+    checkAllSent(state, state.current);
     close(state, state.current);
   },
 };
@@ -106,7 +135,8 @@ const go: SlashCommand = {
   usage: '/go WHERE',
   summary: 'turn to #room, @user or the number of a tab',
   takes: 'conversation',
-  run(rest, { state }) {
+  async run(rest, context) {
+    const { state } = context;
     const word = oneWord(rest, this.usage);
     if (/^\d+$/.test(word)) {
       if (state.conversations[Number(word) - 1] === undefined) throw usageError(`there is no tab ${word}`);
@@ -117,6 +147,7 @@ const go: SlashCommand = {
     const isHere = state.conversations.some((conversation) => conversation.name === name);
     if (!isHere && name.startsWith('#'))
       throw usageError(`you are not in ${name}; join it with /join ${name}`);
+    if (name.startsWith('@')) await checkUser(name, context);
     conversationOf(state, name);
     show(state, name);
   },
@@ -128,10 +159,12 @@ const msg: SlashCommand = {
   usage: '/msg USER [TEXT]',
   summary: 'talk to somebody privately',
   takes: 'user',
-  run(rest, { state, live }) {
+  async run(rest, context) {
+    const { state, live } = context;
     const [, word = '', text = ''] = /^\s*(\S*)\s*([\s\S]*)$/.exec(rest) ?? [];
     if (word === '') throw usageError(`usage: ${this.usage}`);
     const name = `@${parseUsername(word.replace(/^@/, ''), 'USER')}`;
+    await checkUser(name, context);
     conversationOf(state, name);
     show(state, name);
     if (text !== '') live.send(name, text);
@@ -266,6 +299,7 @@ export async function submit(line: string, context: SlashContext): Promise<void>
   const [, user, privately] = /^@(\S+)\s+([\s\S]+)$/.exec(line) ?? [];
   if (user !== undefined && privately !== undefined) {
     const to = `@${parseUsername(user.replace(/[:,]$/, ''), 'USER')}`;
+    await checkUser(to, context);
     live.send(to, privately);
     if (to !== state.current) addNotice(currentOf(state), `sent to ${to} privately; /go ${to} shows it`);
     return;

@@ -221,6 +221,8 @@ describe('a conversation that is turned to', () => {
     type(`/msg bob${enter}`);
     await vi.advanceTimersByTimeAsync(0);
     expect(loaded).toEqual(['@bob']);
+    type(`/whoami${enter}`);
+    await vi.advanceTimersByTimeAsync(0);
     type(`/go #lobby${enter}`);
     await vi.advanceTimersByTimeAsync(0);
     expect(loaded).toEqual(['@bob']);

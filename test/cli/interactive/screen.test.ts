@@ -6,7 +6,7 @@ import {
   currentOf,
   startState,
 } from '../../../src/cli/interactive/chat-state.ts';
-import { lineOf } from '../../../src/cli/interactive/line-editor.ts';
+import { lineOf, remember } from '../../../src/cli/interactive/line-editor.ts';
 import { NameList } from '../../../src/cli/interactive/name-list.ts';
 import { painter, Screen } from '../../../src/cli/interactive/screen.ts';
 import { layOutScreen } from '../../../src/cli/interactive/screen-layout.ts';
@@ -108,6 +108,20 @@ describe('a screen', () => {
     expect(frameOf(state, 80, 10).texts[0]).toContain('bob is online');
     state.online.delete('bob');
     expect(frameOf(state, 80, 10).texts[0]).toContain('bob is offline');
+  });
+});
+
+describe('where one types', () => {
+  it('says what can be typed until something was', () => {
+    const state = busy();
+    expect(frameOf(state, 80, 10).texts.at(-1)).toBe('> type a message, or /help');
+    expect(frameOf(state, 80, 10).cursor).toEqual({ row: 9, column: 2 });
+    expect(frameOf(state, 20, 10).texts.at(-1)).toBe('> type a message, o…');
+    currentOf(state).line = lineOf('h');
+    expect(frameOf(state, 80, 10).texts.at(-1)).toBe('> h');
+    currentOf(state).line = lineOf('');
+    state.history = remember(state.history, 'h');
+    expect(frameOf(state, 80, 10).texts.at(-1)).toBe('> ');
   });
 });
 

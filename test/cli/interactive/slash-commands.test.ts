@@ -72,7 +72,52 @@ describe('a line', () => {
   });
 });
 
+describe('somebody who is not there', () => {
+  const nobody = { 'message.history': new ChatError('not-found', 'there is no user @nobody') };
+
+  it.each(['/msg nobody', '/msg nobody hello', '/go @nobody', '@nobody hello'])(
+    'is refused before anything is opened or sent: %j',
+    async (line) => {
+      const { type, sent, state } = world(nobody);
+      await expect(type(line)).rejects.toMatchObject({ message: 'there is no user @nobody' });
+      expect([sent, state.current, state.conversations.length]).toEqual([[], '#lobby', 1]);
+    },
+  );
+
+  it('is not asked for when the name is known, nor refused when the server cannot say', async () => {
+    const { type, sent, state, called } = world({
+      'message.history': new ChatError('unavailable', 'not connected now'),
+    });
+    state.people.add('bob');
+    conversationOf(state, '@carol');
+    await type('@bob one');
+    await type('@carol two');
+    expect(called).toEqual([]);
+    await type('@dave three');
+    expect(called).toEqual([['message.history', { to: '@dave', limit: 1, newest: true }]]);
+    expect(sent.map(([to]) => to)).toEqual(['@bob', '@carol', '@dave']);
+  });
+});
+
 describe('the commands', () => {
+  it('put nothing away of which something is not sent yet', async () => {
+    const { type, state, called } = world();
+    for (const name of ['@bob', '#ops']) {
+      const item = { kind: 'pending', text: 'x', sender: 'alice', key: 'k' } as const;
+      conversationOf(state, name).items.push(item);
+    }
+    await type('/go @bob');
+    await expect(type('/close')).rejects.toMatchObject({
+      code: 'invalid',
+      message: 'not everything in @bob is sent yet; it can be put away when it is',
+    });
+    await expect(type('/leave ops')).rejects.toMatchObject({ code: 'invalid' });
+    expect([called, state.conversations.length]).toEqual([[], 3]);
+    conversationOf(state, '@bob').items = [];
+    await type('/close');
+    expect(state.conversations.map(({ name }) => name)).toEqual(['#lobby', '#ops']);
+  });
+
   it('/join turns to a room, and makes one that is not there', async () => {
     const { type, state, called, said } = world({
       'room.join': [{ room: '#ops' }, new ChatError('not-found', 'there is no such room')],
