@@ -18,6 +18,8 @@ export interface TextOption extends OptionBase {
   readonly type: 'text';
   /** What stands for the value in help. */
   readonly value: string;
+  /** True when it may be given more than once: the values come with a blank between them. */
+  readonly repeats?: true;
   /** What a shell may offer for the value: files, names of contexts, a few words; nothing when left out. */
   readonly complete?: 'file' | 'context' | readonly string[];
 }
@@ -147,6 +149,9 @@ function readOne(
     if (raw === true) return true;
     const fromEnv = option.env === undefined ? undefined : env[option.env];
     return fromEnv === undefined || option.env === undefined ? false : readSwitch(option.env, fromEnv);
+  }
+  if (Array.isArray(raw) && option.type === 'text' && option.repeats) {
+    return raw.map((one) => checkValue(label, option, String(one))).join(' ');
   }
   if (Array.isArray(raw)) throw usageError(`${label} is given more than once; give it once`, label);
   if (raw !== undefined) return checkValue(label, option, String(raw));

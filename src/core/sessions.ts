@@ -22,13 +22,19 @@ export interface Sessions {
    * Binds the session behind a token that is alive at `now` and, where an owner is named, is that account's;
    * `unauthenticated` with one text for every other token.
    */
-  resume(peer: Peer, token: string, now: number, owner?: Username): Promise<Session>;
+  resume(peer: Peer, token: string, now: number, owner?: NamedOwner): Promise<Session>;
   /** Takes over what a refresh or login changed in a session that is open here. */
   renew(session: Session): void;
   /** Tells every node that sessions have ended; their connections are closed, but for `survivor`'s, which is logged out. */
   ended(ids: readonly SessionId[], reason: EndReason, survivor?: Peer): void;
   /** Ends every connection and stops the clocks. */
   stop(): void;
+}
+
+/** Whose session a caller says that it is: by name, by id, or both. */
+export interface NamedOwner {
+  readonly username?: Username | undefined;
+  readonly userId?: string | undefined;
 }
 
 /** What sessions need from their surroundings. */
@@ -178,7 +184,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       const lastUsedAt = open.get(session.id)?.lastUsedAt ?? session.lastUsedAt;
       return Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt);
     },
-    async resume(peer, token, now, owner) {
+    async resume(peer, token, now, owner = {}) {
       const digest = parts.digest(token);
       if (!digest) throw badToken();
       const ended = new Set<SessionId>();
@@ -186,7 +192,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       try {
         const session = await store.sessionByToken(digest);
         if (!session || ended.has(session.id)) throw badToken();
-        if (owner !== undefined && owner !== session.username) throw badToken();
+        if (!isOwner(owner, session)) throw badToken();
         // What is open here was used later than the store has heard.
         const lastUsedAt = Math.max(session.lastUsedAt, open.get(session.id)?.lastUsedAt ?? 0);
         if (now >= Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt)) throw badToken();
@@ -218,4 +224,9 @@ export function createSessions(parts: SessionsParts): Sessions {
       for (const id of [...open.keys()]) close(id, 'shutting-down');
     },
   };
+}
+
+function isOwner({ username, userId }: NamedOwner, session: Session): boolean {
+  if (username !== undefined && username !== session.username) return false;
+  return userId === undefined || userId === session.userId;
 }

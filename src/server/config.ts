@@ -3,6 +3,7 @@ import { dirname, posix, resolve, win32 } from 'node:path';
 import { ChatError } from '../core/errors.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { DoorLimits } from './doors/door.ts';
+import { parseOrigin } from './doors/origin.ts';
 import { isLimit, type Setting, type SettingName, settings } from './settings.ts';
 
 /** Everything that one server goes by, settled at its start and frozen. */
@@ -14,6 +15,8 @@ export interface ServerConfig {
   /** Absolute. */
   readonly dataDirectory: string;
   readonly clearText: 'never' | 'loopback' | 'everywhere';
+  /** Origins of pages that may connect besides the server's own. */
+  readonly allowedOrigins: readonly string[];
   readonly logFormat: 'text' | 'json';
   readonly policy: Policy;
   readonly limits: DoorLimits;
@@ -147,6 +150,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     port,
     dataDirectory: settled.dataDirectory.value,
     clearText: isOn('tlsOnly') ? 'never' : isOn('insecureClearText') ? 'everywhere' : 'loopback',
+    allowedOrigins: Object.freeze(settled.allowOrigin.value.split(' ').filter((origin) => origin !== '')),
     logFormat: settled.logFormat.value === 'json' ? 'json' : 'text',
     policy,
     limits,
@@ -230,6 +234,14 @@ function check(setting: Setting, label: string, given: string, from = '.'): stri
       // A shell has put the home directory in its place; nobody else does.
       if (/^~(?:\/|$)/.test(given)) throw refused(label, 'a path without ~, which only a shell knows', given);
       return resolve(from, given);
+    }
+    case 'origins': {
+      const origins = given.split(/[\s,]+/).filter((origin) => origin !== '');
+      const parsed = origins.map(parseOrigin);
+      if (origins.length === 0 || parsed.includes(undefined)) {
+        throw refused(label, 'SCHEME://HOST or SCHEME://HOST:PORT, like https://chat.example', given);
+      }
+      return [...new Set(parsed)].join(' ');
     }
     case 'address':
       parseAddress(label, given);

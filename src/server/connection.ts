@@ -18,8 +18,8 @@ export interface ConnectionParts {
   readonly maxQueuedBytes: number;
   /** Told of a listener that threw; the connection itself goes on. */
   readonly onFailure: (error: unknown) => void;
-  /** Closes the socket after what was written to it, for a `reason` when it was ended; lingers, unless a door says otherwise. */
-  readonly hangUp?: ((reason: EndReason | undefined) => void) | undefined;
+  /** Closes the socket after what was written to it, for a `reason` when it was ended. */
+  readonly hangUp?: (reason: EndReason | undefined) => void;
 }
 
 /** Parts of one turn up to this size are copied into one buffer: cheaper than a vector of small ones. */

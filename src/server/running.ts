@@ -60,6 +60,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     turn,
     limits: config.limits,
     version: manifest.version,
+    allowedOrigins: config.allowedOrigins,
     onFailure,
   }).catch((error: unknown) => {
     chat.stop();

@@ -50,6 +50,12 @@ export interface ChoiceSetting extends SettingBase {
   readonly fallback: string;
 }
 
+/** Origins of pages, one or more with blanks or commas between them; the flag may also be repeated. */
+export interface OriginsSetting extends SettingBase {
+  readonly kind: 'origins';
+  readonly fallback: '';
+}
+
 /** One thing that an operator can set. */
 export type Setting =
   | SwitchSetting
@@ -57,7 +63,8 @@ export type Setting =
   | SecondsSetting
   | AddressSetting
   | PathSetting
-  | ChoiceSetting;
+  | ChoiceSetting
+  | OriginsSetting;
 
 const million = 1_000_000;
 /** Longest wait: a timer takes at most 24.8 days. */
@@ -95,6 +102,13 @@ export const settings = {
     variable: 'CHAT_TLS_ONLY',
     fallback: false,
     help: 'refuse clear text on loopback too',
+  },
+  allowOrigin: {
+    kind: 'origins',
+    flag: 'allow-origin',
+    variable: 'CHAT_ALLOW_ORIGIN',
+    fallback: '',
+    help: "origin of web pages that may connect besides the server's own, like https://chat.example; may be repeated",
   },
   logFormat: {
     kind: 'choice',
@@ -295,6 +309,8 @@ export type ServeOption =
       readonly type: 'text';
       readonly value: string;
       readonly describe: string;
+      /** True when it may be given more than once: the values come with a blank between them. */
+      readonly repeats?: true;
       /** What a shell may offer for the value. */
       readonly complete?: 'file' | readonly string[];
     };
@@ -308,11 +324,16 @@ function option(setting: Setting): ServeOption {
   if (setting.kind === 'switch') {
     return { type: 'flag', describe: `${setting.help} (${setting.variable})` };
   }
-  const notes = [`default ${setting.fallback}`, ...(isLimit(setting) ? ['0 is off'] : []), setting.variable];
+  const notes = [
+    ...(setting.fallback === '' ? [] : [`default ${setting.fallback}`]),
+    ...(isLimit(setting) ? ['0 is off'] : []),
+    setting.variable,
+  ];
   return {
     type: 'text',
     value: placeholder(setting),
     describe: `${setting.help} (${notes.join('; ')})`,
+    ...(setting.kind === 'origins' ? { repeats: true } : {}),
     ...(setting.kind === 'path' ? { complete: 'file' } : {}),
     ...(setting.kind === 'choice' ? { complete: setting.choices } : {}),
   };
@@ -333,6 +354,8 @@ function placeholder(setting: Exclude<Setting, SwitchSetting>): string {
       return 'HOST:PORT';
     case 'path':
       return 'DIR';
+    case 'origins':
+      return 'ORIGIN';
     case 'choice':
       return setting.choices.join('|');
   }

@@ -26,6 +26,7 @@ const defaults: ServerConfig = {
   port: 8080,
   dataDirectory: '/home/sam/.local/share/chat',
   clearText: 'loopback',
+  allowedOrigins: [],
   logFormat: 'text',
   policy: {
     bcryptCost: 12,
@@ -83,6 +84,22 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
     dataDirectory: ['/srv/chat', { dataDirectory: '/srv/chat' }, ['', 'a\0b']],
     insecureClearText: ['1', { clearText: 'everywhere' }, ['yes', '', 'TRUE']],
     tlsOnly: ['true', { clearText: 'never' }, ['on']],
+    allowOrigin: [
+      'https://chat.example',
+      { allowedOrigins: ['https://chat.example'] },
+      [
+        '',
+        ' , ',
+        'null',
+        '*',
+        'chat.example',
+        'ftp://chat.example',
+        'https://chat.example/',
+        'https://a@chat.example',
+        'https://chat.example:99999',
+        'https://a.example nonsense',
+      ],
+    ],
     logFormat: ['json', { logFormat: 'json' }, ['xml', '']],
     bcryptCost: ['14', policy({ bcryptCost: 14 }), ['9', '15', '0', 'x', '1e1', '10.5', '-10']],
     sessionIdle: ['60', policy({ sessionIdleMs: 60_000 }), ['0', '315360001']],
@@ -199,6 +216,14 @@ describe('the configuration', () => {
       expect.stringContaining('--listen takes'),
     ]);
     expect(() => readConfig({ ...nothing, file })).toThrowError(problem);
+  });
+
+  it('takes several origins, with blanks or commas between them, each in the one spelling of browsers', () => {
+    expect(
+      readConfig(
+        withEnv('CHAT_ALLOW_ORIGIN', 'HTTPS://Chat.Example:443, http://[::1]:80 https://chat.example'),
+      ).allowedOrigins,
+    ).toEqual(['https://chat.example', 'http://[::1]']);
   });
 
   it('tells where each value comes from', () => {

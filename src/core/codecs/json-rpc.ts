@@ -9,7 +9,14 @@ export type RpcId = string | number | null | undefined;
 export type Frame =
   | { readonly kind: 'call'; readonly id: RpcId; readonly method: string; readonly params: unknown }
   | { readonly kind: 'answer'; readonly id: RpcId }
-  | { readonly kind: 'bad'; readonly id: null; readonly error: ChatError; readonly rpcCode: number };
+  | {
+      readonly kind: 'bad';
+      readonly id: null;
+      readonly error: ChatError;
+      readonly rpcCode: number;
+      /** The JSON object that it is, for a door that knows other messages too. */
+      readonly object?: Readonly<Record<string, unknown>>;
+    };
 
 /** How deep a frame may nest; ours need four levels, and a parser that recurses survives so many. */
 const maxDepth = 64;
@@ -49,8 +56,9 @@ export function readFrame(text: string): Frame {
   }
   if (Array.isArray(value)) return bad(notRequest, batchText);
   if (typeof value !== 'object' || value === null) return bad(notRequest, 'a request is a JSON object');
-  const { jsonrpc, id, method, params } = value as Record<string, unknown>;
-  if (jsonrpc !== '2.0') return bad(notRequest, 'jsonrpc must be "2.0"');
+  const object = value as Record<string, unknown>;
+  const { jsonrpc, id, method, params } = object;
+  if (jsonrpc !== '2.0') return { ...bad(notRequest, 'jsonrpc must be "2.0"'), object };
   if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') {
     return bad(notRequest, 'id must be a string or a number');
   }
@@ -127,7 +135,7 @@ function paramsText(event: ChatEvent): string {
   }
 }
 
-function bad(rpcCode: number, message: string): Frame {
+function bad(rpcCode: number, message: string): Extract<Frame, { kind: 'bad' }> {
   return { kind: 'bad', id: null, error: new ChatError('invalid', message), rpcCode };
 }
 

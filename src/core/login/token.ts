@@ -7,8 +7,8 @@ import { mechanism } from './mechanism.ts';
 import { endOnDevice } from './open-session.ts';
 
 /**
- * Binds a connection to the session of a token; one text for every token that is not alive, or with `username` not that
- * account's. Another session on the caller's own `device` gives way to it, as to a new one (security 3).
+ * Binds a connection to the session of a token; one text for every token that is not alive, or is not that of the
+ * account that `username` or `user_id` names. Another session on the caller's own `device` gives way to it, as to a new one (security 3).
  */
 const resume = operation({
   name: 'login.resume',
@@ -19,6 +19,7 @@ const resume = operation({
   input: z.strictObject({
     session_token: z.string().max(256),
     username: username.optional(),
+    user_id: z.string().max(64).optional(),
     device: z.strictObject({ id: z.uuid() }).optional(),
   }),
   output: z.object({
@@ -28,9 +29,12 @@ const resume = operation({
     expires_at: instant,
     device_id: z.string(),
   }),
-  async handle({ session_token: token, username: owner, device }, { services, peer, now, concerns }) {
+  async handle(
+    { session_token: token, username: name, user_id: userId, device },
+    { services, peer, now, concerns },
+  ) {
     if (peer.session) throw loggedInAlready();
-    const session = await services.sessions.resume(peer, token, now, owner);
+    const session = await services.sessions.resume(peer, token, now, { username: name, userId });
     concerns(session.username);
     if (device && device.id !== session.deviceId) await endOnDevice(services, device.id as DeviceId);
     return {

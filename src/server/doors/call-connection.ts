@@ -3,7 +3,8 @@ import { ChatError } from '../../core/errors.ts';
 import type { EndReason, EventCodec } from '../../core/events.ts';
 import type { DoorName } from '../../core/model/session.ts';
 import { CallQueue } from '../call-queue.ts';
-import { Connection, type ConnectionParts } from '../connection.ts';
+import { Connection } from '../connection.ts';
+import { lingerAndClose } from '../linger.ts';
 import type { Arrival, DoorParts, OpenDoor } from './door.ts';
 
 /** Texts in a row that are no request before the connection is closed: it speaks something else. */
@@ -21,7 +22,6 @@ export interface Language {
 export interface CallConnectionParts {
   readonly door: DoorName;
   readonly events: EventCodec;
-  readonly hangUp?: ConnectionParts['hangUp'];
 }
 
 /**
@@ -47,7 +47,7 @@ export abstract class CallConnection implements OpenDoor {
   #farewell: (() => void) | undefined;
   #idleWaiters: Array<() => void> = [];
 
-  constructor(arrival: Arrival, parts: DoorParts, { door, events, hangUp }: CallConnectionParts) {
+  constructor(arrival: Arrival, parts: DoorParts, { door, events }: CallConnectionParts) {
     const { id, socket, address, channel } = arrival;
     const { turn, limits, onFailure } = parts;
     this.socket = socket;
@@ -61,7 +61,7 @@ export abstract class CallConnection implements OpenDoor {
       turn,
       maxQueuedBytes: limits.maxQueuedBytes,
       onFailure,
-      hangUp,
+      hangUp: (reason) => this.hangUp(reason),
     });
     this.#queue = new CallQueue({
       maxInFlight: limits.maxPipelined,
@@ -131,6 +131,11 @@ export abstract class CallConnection implements OpenDoor {
 
   end(reason: EndReason): void {
     this.connection.end(reason);
+  }
+
+  /** Closes the socket after what was written to it, for a `reason` when the connection was ended. */
+  protected hangUp(_reason: EndReason | undefined): void {
+    lingerAndClose(this.socket);
   }
 
   /** Says goodbye to a peer that speaks something else. */

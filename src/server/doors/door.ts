@@ -53,6 +53,8 @@ export interface DoorParts {
   readonly version: string;
   /** The pages of the cookie workflow; all there are unless a test hands in its own. */
   readonly pages?: FormPages;
+  /** Origins of pages that may connect besides the server's own: `https://chat.example`. */
+  readonly allowedOrigins: readonly string[];
   /** Takes exceptions that are nobody's answer; answers the id of their log entry. */
   readonly onFailure: (error: unknown) => string;
 }

@@ -39,6 +39,7 @@ export async function listening(
     calls?: Calls;
     turn?: Turn;
     pages?: FormPages;
+    allowedOrigins?: readonly string[];
   } = {},
 ): Promise<Listening> {
   const calls = new FakeCalls();
@@ -48,6 +49,7 @@ export async function listening(
     port: options.port ?? 0,
     identity: await testIdentity(),
     clearText: options.clearText ?? 'loopback',
+    allowedOrigins: options.allowedOrigins ?? [],
     limits: { ...defaultLimits, ...options.limits },
     calls: options.calls ?? calls,
     version: '0.0.0',
