@@ -52,14 +52,21 @@ export interface HttpInput {
 /** What nobody may put in an address: it ends up in histories and logs (ASVS 14.2.1). */
 const secretNames = /token|password|passwd|secret|otp|verifier|authorization|credential|^proof$/i;
 
-/** Refuses a secret in the query, whatever is asked there: `invalid`, without its value. */
-export function refuseSecretsInQuery(query: Readonly<Record<string, unknown>>): void {
-  const secret = Object.keys(query).find((name) => secretNames.test(name));
-  if (secret === undefined) return;
-  const field = shown(secret);
-  throw new ChatError('invalid', `${field}: secrets never stand in a URL; send it in a header or a body`, {
-    field,
-  });
+/** A token of ours, under whatever name. */
+const tokenShape = /^c[sr]1_/;
+
+/** Refuses a secret in the query, whatever is asked there: `invalid`, without its value; `where` is the place for it. */
+export function refuseSecretsInQuery(
+  query: Readonly<Record<string, unknown>>,
+  where = 'in a header or a body',
+): void {
+  for (const [name, value] of Object.entries(query)) {
+    const isToken = tokenShape.test(name);
+    const holdsToken = [value].flat().some((one) => typeof one === 'string' && tokenShape.test(one));
+    if (!isToken && !holdsToken && !secretNames.test(name)) continue;
+    const field = isToken ? 'the query' : shown(name);
+    throw new ChatError('invalid', `${field}: secrets never stand in a URL; send it ${where}`, { field });
+  }
 }
 
 /** The names of the fields in a path's braces. */

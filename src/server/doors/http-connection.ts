@@ -4,6 +4,7 @@ import type { EndReason } from '../../core/events.ts';
 import { lingerAndClose } from '../linger.ts';
 import type { Arrival, OpenDoor } from './door.ts';
 import type { HttpPeer } from './http-peer.ts';
+import { httpRefusal, shuttingDown } from './refusals.ts';
 
 /** One request and who asked. */
 export interface Exchange {
@@ -20,6 +21,8 @@ export class HttpConnection implements OpenDoor {
   #latest: Exchange | undefined;
   #isClosing = false;
   #waiters: Array<() => void> = [];
+  /** What serves this connection after HTTP. */
+  #successor: OpenDoor | undefined;
 
   constructor(arrival: Arrival) {
     this.arrival = arrival;
@@ -43,15 +46,32 @@ export class HttpConnection implements OpenDoor {
     return true;
   }
 
+  /**
+   * Gives the connection to another door once the answers that are due have been written; what is asked of this one is then
+   * asked of that. `open` answers undefined when it has refused and closes.
+   */
+  async handOver(open: () => OpenDoor | undefined): Promise<void> {
+    await this.#until(() => this.#underWay.size === 0);
+    if (this.#socket.destroyed) return;
+    if (this.#isClosing) {
+      this.#socket.write(httpRefusal(shuttingDown()));
+      lingerAndClose(this.#socket);
+      return;
+    }
+    this.#successor = open();
+  }
+
   quiesce(): Promise<void> {
+    if (this.#successor) return this.#successor.quiesce();
     this.#isClosing = true;
     for (const { response } of this.#underWay) response.shouldKeepAlive = false;
     return this.#until(() => this.#underWay.size === 0);
   }
 
   /** HTTP has no word for a client that has not asked anything. */
-  end(_reason: EndReason): void {
-    lingerAndClose(this.#socket);
+  end(reason: EndReason): void {
+    if (this.#successor) this.#successor.end(reason);
+    else lingerAndClose(this.#socket);
   }
 
   /**

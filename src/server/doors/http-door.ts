@@ -20,8 +20,10 @@ import { HttpConnection } from './http-connection.ts';
 import { securityHeaders, strictTransport } from './http-headers.ts';
 import { HttpPeer } from './http-peer.ts';
 import { httpServer } from './http-server.ts';
-import { httpRefusal } from './refusals.ts';
+import { httpRefusal, shuttingDown } from './refusals.ts';
 import { methodRefused, nothingHere, StatusError } from './status-error.ts';
+import { openWebSocketDoor } from './websocket-door.ts';
+import { websocketPath } from './websocket-request.ts';
 
 /** The door of HTTP, built once for all of its connections. */
 export interface HttpDoor {
@@ -57,6 +59,15 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
         onUnreadable: (socket, error, status) => {
           connections.get(socket)?.refuse(httpRefusal(error, status)).catch(onFailure);
         },
+        onUpgrade: (request, socket, head) => {
+          const connection = connections.get(socket);
+          connection
+            ?.handOver(() => openWebSocketDoor({ arrival: connection.arrival, request, head }, parts))
+            .catch((error: unknown) => {
+              onFailure(error);
+              socket.destroy();
+            });
+        },
       });
       return server;
     },
@@ -90,7 +101,7 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
     secured(reply, request.raw);
     const isTooMany = limits.maxPipelined !== 0 && connection.underWay >= limits.maxPipelined;
     if (!connection.begin({ request: request.raw, response: reply.raw, peer: request.peer })) {
-      throw new ChatError('unavailable', 'the server is shutting down');
+      throw shuttingDown();
     }
     if (isTooMany) {
       throw new ChatError('rate-limited', 'too many requests of this connection are under way', {
@@ -110,6 +121,10 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   app.get('/readyz', async () => {
     await parts.calls.ready();
     return { status: 'ready' };
+  });
+  app.get(websocketPath, async (_request, reply) => {
+    reply.headers({ Upgrade: 'websocket', Connection: 'Upgrade' });
+    throw new StatusError(426, new ChatError('unsupported', 'there is a WebSocket here: ask with Upgrade'));
   });
   refuseOtherMethods(app);
   app.register(cookieDoor, { pages: parts.pages ?? formPages(), calls: parts.calls });
@@ -161,7 +176,7 @@ function urlOf(path: string): string {
 function refuseOtherMethods(app: FastifyInstance): void {
   const served = new Map<string, Set<string>>();
   const urls = [...httpRoutes.map(({ method, path }) => [method, urlOf(path)] as const)];
-  urls.push(['GET', '/openapi.json'], ['GET', '/healthz'], ['GET', '/readyz']);
+  urls.push(['GET', '/openapi.json'], ['GET', '/healthz'], ['GET', '/readyz'], ['GET', websocketPath]);
   for (const [method, url] of urls) {
     const known = served.get(url) ?? new Set();
     known.add(method);

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { httpPhrase } from '../../core/codecs/problem.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { DoorLimits } from './door.ts';
+import { asksForWebSocket } from './websocket-request.ts';
 
 /** How often requests that take too long are looked for, in milliseconds. */
 const lookMs = 1_000;
@@ -12,13 +13,18 @@ export interface HttpServerParts {
   readonly limits: Pick<DoorLimits, 'startedLineMs' | 'startedLineAfterLoginMs' | 'idleBeforeLoginMs'>;
   /** Told of what cannot be read as a request on this socket. */
   onUnreadable(socket: Duplex, error: ChatError, status: number): void;
+  /** Takes over a socket whose client asks for another protocol; `head` came after the request. */
+  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
 /**
  * A server of Node's that never listens: sockets are given to it by `emit('connection')`. Headers must be whole within the
  * time for a line, bodies within the longer one, and a connection may be idle as long as any other before its login.
  */
-export function httpServer(handler: RequestListener, { limits, onUnreadable }: HttpServerParts): Server {
+export function httpServer(
+  handler: RequestListener,
+  { limits, onUnreadable, onUpgrade }: HttpServerParts,
+): Server {
   const server = createServer(
     {
       headersTimeout: limits.startedLineMs,
@@ -28,6 +34,8 @@ export function httpServer(handler: RequestListener, { limits, onUnreadable }: H
       // Missing or doubled, it is answered like any other mistake, with a body that says so.
       requireHostHeader: false,
       noDelay: true,
+      // An upgrade to anything else is a wish that may be passed over (RFC 9110 section 7.8).
+      shouldUpgradeCallback: asksForWebSocket,
     },
     handler,
   );
@@ -40,6 +48,7 @@ export function httpServer(handler: RequestListener, { limits, onUnreadable }: H
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     onUnreadable(socket, new ChatError('unsupported', 'this is no proxy'), 405);
   });
+  server.on('upgrade', onUpgrade);
   // Node sends 417 without a body.
   server.on('checkExpectation', (request: IncomingMessage, response) => handler(request, response));
   // Only a server that listens looks for requests that take too long; this one has others listen for it.

@@ -34,14 +34,22 @@ const spellings: Readonly<Record<DoorKind, (error: ChatError) => Uint8Array>> = 
   pipe: (error) => Buffer.from(`${pipeCodec.spell(error)}\n`),
 };
 
-/** A whole answer over HTTP, for what is refused before there is a request to answer; the connection closes after it. */
-export function httpRefusal(error: ChatError, status = refusalStatuses[error.code]): Uint8Array {
+/**
+ * A whole answer over HTTP, for what is refused before there is a request to answer; the connection closes after it.
+ * `more` headers belong to what is refused.
+ */
+export function httpRefusal(
+  error: ChatError,
+  status = refusalStatuses[error.code],
+  more: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const document = problem(error, status);
   const body = JSON.stringify(document);
   const headers = {
     ...problemHeaders(error, document.status),
     'Content-Length': String(Buffer.byteLength(body)),
     ...securityHeaders,
+    ...more,
     Connection: 'close',
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -85,6 +93,11 @@ export function tooManyConnections(whose: 'server' | 'address'): ChatError {
   return whose === 'address'
     ? new ChatError('rate-limited', 'too many connections from your address', { retryAfterMs: 10_000 })
     : new ChatError('unavailable', 'the server has too many connections', { retryAfterMs: 10_000 });
+}
+
+/** What is asked while the server ends. */
+export function shuttingDown(): ChatError {
+  return new ChatError('unavailable', 'the server is shutting down');
 }
 
 /** What was begun has not been finished in time. */

@@ -1,4 +1,4 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import {
   type Authenticate,
   readAuthenticate,
@@ -10,9 +10,10 @@ import { lingerAndClose } from '../linger.ts';
 import { authFailureStatus } from './close-codes.ts';
 import type { Arrival, DoorParts, OpenDoor } from './door.ts';
 import { JsonRpcCalls } from './json-rpc-calls.ts';
+import { httpRefusal } from './refusals.ts';
 import { shakeHands } from './websocket.ts';
 import { WebSocketConnection } from './websocket-connection.ts';
-import { type RefusedUpgrade, refuseUpgrade } from './websocket-request.ts';
+import { refuseUpgrade } from './websocket-request.ts';
 
 /** A request for an upgrade, as an HTTP server hands it over: nothing else reads its socket any more. */
 export interface Upgrade {
@@ -34,7 +35,7 @@ export function openWebSocketDoor(
   const { allowedOrigins, limits } = parts;
   const refused = refuseUpgrade(request, { isSecure: 'encrypted' in socket, allowedOrigins });
   if (refused) {
-    socket.write(problem(refused));
+    socket.write(httpRefusal(refused.error, refused.status, refused.headers));
     lingerAndClose(socket);
     return undefined;
   }
@@ -90,26 +91,4 @@ async function authenticate(
     connection.say(writeAuthFailure(safe.message));
     connection.close(authFailureStatus(safe.code));
   }
-}
-
-/** A problem document (RFC 9457) as a whole answer; the connection closes after it. */
-function problem({ status, error, headers = {} }: RefusedUpgrade): string {
-  const title = STATUS_CODES[status];
-  const body = JSON.stringify({
-    type: 'about:blank',
-    title,
-    status,
-    detail: error.message,
-    code: error.code,
-  });
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    'Cache-Control: no-store',
-    'X-Content-Type-Options: nosniff',
-    'Connection: close',
-  ];
-  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }

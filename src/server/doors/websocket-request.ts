@@ -1,14 +1,22 @@
 import type { IncomingMessage } from 'node:http';
+import { refuseSecretsInQuery } from '../../core/codecs/http-route.ts';
 import { ChatError } from '../../core/errors.ts';
 import { isAllowedOrigin } from './origin.ts';
 
 /** The one path that is upgraded (five-systems, section 2). */
 export const websocketPath = '/ws';
 
-/** Why a request is not upgraded: the status goes before that of the error's code, and the headers belong to it. */
+/** True for a request that asks for a WebSocket where there is one; others are served as if they did not ask. */
+export function asksForWebSocket({ method, url = '', headers }: IncomingMessage): boolean {
+  return (
+    method === 'GET' && split(url)[0] === websocketPath && headers.upgrade?.toLowerCase() === 'websocket'
+  );
+}
+
+/** Why a request is not upgraded, with a status where it is not that of the error's code. */
 export interface RefusedUpgrade {
-  readonly status: number;
   readonly error: ChatError;
+  readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -19,77 +27,39 @@ export interface UpgradeRules {
   readonly allowedOrigins: readonly string[];
 }
 
-/** Looks at a request for an upgrade (RFC 6455 section 4.2.1); undefined when it may shake hands. */
+/** Looks at a request that asks for a WebSocket (RFC 6455 section 4.2.1); undefined when it may shake hands. */
 export function refuseUpgrade(
-  request: IncomingMessage,
+  { url = '', headers }: IncomingMessage,
   { isSecure, allowedOrigins }: UpgradeRules,
 ): RefusedUpgrade | undefined {
-  const { method, url = '', headers } = request;
-  const [path = '', query = ''] = split(url);
-  if (path !== websocketPath) {
-    return refused(404, 'not-found', `there is no WebSocket at this path: connect to ${websocketPath}`);
+  const query = new URLSearchParams(split(url)[1]);
+  const given = Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]));
+  try {
+    refuseSecretsInQuery(given, 'in the first message');
+  } catch (error) {
+    if (error instanceof ChatError) return { error };
+    throw error;
   }
-  if (method !== 'GET') return refused(405, 'unsupported', 'a WebSocket begins with GET', { Allow: 'GET' });
-  const parameter = secretIn(query);
-  if (parameter !== undefined) {
-    return refused(
-      400,
-      'invalid',
-      `${parameter}: a token does not belong in a URL, where others read it: send it in the first message`,
-    );
-  }
-  // A cookie never logs in here; a page elsewhere could still use what its reader's browser can reach.
+  // A cookie never logs in here; yet a page from elsewhere has no business with what its reader's browser can reach.
   if (!isAllowedOrigin({ origin: headers.origin, host: headers.host, isSecure }, allowedOrigins)) {
-    return refused(
-      403,
-      'forbidden',
-      'pages of this origin may not connect: the server has to be told of it with --allow-origin',
-    );
-  }
-  if (headers.upgrade?.toLowerCase() !== 'websocket') {
-    return refused(400, 'invalid', 'Upgrade: must be websocket');
+    const text = 'pages of this origin may not connect: the server has to be told of it with --allow-origin';
+    return { error: new ChatError('forbidden', text) };
   }
   if (headers['sec-websocket-version'] !== '13') {
-    return refused(426, 'unsupported', 'Sec-WebSocket-Version: must be 13', {
-      'Sec-WebSocket-Version': '13',
-      Upgrade: 'websocket',
-    });
+    return {
+      error: new ChatError('unsupported', 'Sec-WebSocket-Version: must be 13'),
+      status: 426,
+      headers: { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' },
+    };
   }
   const key = headers['sec-websocket-key'];
   if (key === undefined || !/^[+/0-9A-Za-z]{22}==$/.test(key)) {
-    return refused(400, 'invalid', 'Sec-WebSocket-Key: must be 16 bytes in base64');
+    return { error: new ChatError('invalid', 'Sec-WebSocket-Key: must be 16 bytes in base64') };
   }
   return undefined;
-}
-
-function refused(
-  status: number,
-  code: ChatError['code'],
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): RefusedUpgrade {
-  return { status, error: new ChatError(code, message), headers };
 }
 
 function split(url: string): [string, string] {
   const mark = url.indexOf('?');
   return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
-}
-
-const secretNames = /token|password|passwd|secret|authorization|^auth$|^sid$|^session$/i;
-const secretValues = /^c[sr]1_/;
-
-/** The parameter of a URL that is, or by its name would be, a secret (ASVS 14.2.1). */
-function secretIn(query: string): string | undefined {
-  for (const [name, value] of new URLSearchParams(query)) {
-    if (secretNames.test(name)) return shownName(name);
-    if (secretValues.test(value)) return shownName(name);
-    if (secretValues.test(name)) return 'the query';
-  }
-  return undefined;
-}
-
-/** A stranger's name of a parameter, if it is one that can be repeated. */
-function shownName(name: string): string {
-  return /^[\w.-]{1,32}$/.test(name) && !secretValues.test(name) ? name : 'the query';
 }

@@ -2,7 +2,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ChatError } from '../../../src/core/errors.ts';
 import type { Session } from '../../../src/core/model/session.ts';
+import { FakeCalls } from '../support/calls.ts';
 import { connectClear } from '../support/client.ts';
+import { listening } from '../support/listening.ts';
 import { turn, until } from '../support/until.ts';
 import {
   closeFrame,
@@ -10,7 +12,6 @@ import {
   frame,
   opcodes,
   type RawWebSocket,
-  servingWebSockets,
   upgradeRequest,
 } from '../support/websocket.ts';
 
@@ -41,9 +42,9 @@ describe('the WebSocket door shakes hands', () => {
   /** Sends a request and answers what came until the server closed. */
   async function answerTo(
     request: Parameters<typeof upgradeRequest>[1],
-    options: Parameters<typeof servingWebSockets>[0] = {},
+    options: Parameters<typeof listening>[0] = {},
   ) {
-    const { port, calls, doors } = await servingWebSockets(options);
+    const { port, calls } = await listening(options);
     const client = await connectClear(port);
     client.write(upgradeRequest(port, request));
     await until(() => client.text.includes('\r\n\r\n'));
@@ -51,7 +52,7 @@ describe('the WebSocket door shakes hands', () => {
     const [status = ''] = head.split('\r\n');
     if (!status.includes('101')) await client.ended();
     expect(calls.seen).toEqual([]);
-    return { status: status.slice(9), head, body, isOpen: doors.length === 1, port };
+    return { status: status.slice(9), head, body, isOpen: status.includes('101') };
   }
 
   it('by RFC 6455, without an extension or a subprotocol', async () => {
@@ -123,12 +124,13 @@ describe('the WebSocket door shakes hands', () => {
     ['x=cr1_abc', 'x'],
     ['cs1_abc', 'the query'],
     ['cs1_token=1', 'the query'],
-    ['a%0Atoken=1', 'the query'],
+    ['a%0Atoken=1', 'a?token'],
+    ['x=cs1_abc&x=b', 'x'],
   ])('not with a secret in the URL: ?%s', async (query, named) => {
     const { status, body } = await answerTo({ path: `/ws?${query}` });
     expect([status, JSON.parse(body).detail, body.includes('cs1_')]).toEqual([
       '400 Bad Request',
-      `${named}: a token does not belong in a URL, where others read it: send it in the first message`,
+      `${named}: secrets never stand in a URL; send it in the first message`,
       false,
     ]);
   });
@@ -138,10 +140,6 @@ describe('the WebSocket door shakes hands', () => {
   });
 
   it.each([
-    ['at another path', { path: '/wss' }, '404 Not Found'],
-    ['at another path with a query', { path: '/?a=/ws' }, '404 Not Found'],
-    ['with another method', { method: 'DELETE' }, '405 Method Not Allowed'],
-    ['to something else', { headers: { Upgrade: 'h2c' } }, '400 Bad Request'],
     ['without a version', { headers: { 'Sec-WebSocket-Version': undefined } }, '426 Upgrade Required'],
     ['with version 8', { headers: { 'Sec-WebSocket-Version': '8' } }, '426 Upgrade Required'],
     ['without a key', { headers: { 'Sec-WebSocket-Key': undefined } }, '400 Bad Request'],
@@ -157,8 +155,62 @@ describe('the WebSocket door shakes hands', () => {
     if (expected.startsWith('426')) expect(head).toContain('Sec-WebSocket-Version: 13');
   });
 
+  it.each([
+    ['at its path without a wish for an upgrade', '/ws', { Upgrade: undefined, Connection: 'close' }, 426],
+    ['at its path with a wish for HTTP/2', '/ws', { Upgrade: 'h2c' }, 426],
+    ['at its path with a wish for two things', '/ws', { Upgrade: 'websocket, h2c' }, 426],
+    ['at another path', '/healthz', {}, 200],
+    ['at a path that begins as its own', '/wss', {}, 404],
+  ])('and answers a request %s in HTTP', async (_, path, headers, status) => {
+    const { port } = await listening();
+    const client = await connectClear(port);
+    client.write(upgradeRequest(port, { path, headers }));
+    await until(() => client.text.includes('\r\n\r\n') && client.text.endsWith('}'));
+    expect(client.text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(client.text.includes('\r\nupgrade: websocket\r\n')).toBe(status === 426);
+  });
+
+  it('and answers another method at its path with those that it has', async () => {
+    const { port } = await listening();
+    const client = await connectClear(port);
+    client.write(upgradeRequest(port, { method: 'DELETE' }));
+    await until(() => client.text.endsWith('}'));
+    expect(client.text).toMatch(/^HTTP\/1.1 405 .*\r\n(?:.*\r\n)*allow: GET, HEAD, OPTIONS\r\n/i);
+  });
+
+  it('after the answers to the requests before it on the connection', async () => {
+    const asked = Promise.withResolvers<void>();
+    const { port } = await listening({
+      calls: Object.assign(new FakeCalls(), { ready: () => asked.promise }),
+    });
+    const client = await connectClear(port);
+    client.write(`GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n${upgradeRequest(port)}`);
+    client.write(frame(call(1)));
+    for (let turns = 0; turns < 30; turns++) await turn();
+    expect(client.text).toBe('');
+    asked.resolve();
+    await until(() => client.text.includes('"id":1'));
+    expect(client.text).toMatch(/^HTTP\/1.1 200 [\s\S]*"ready"\}HTTP\/1.1 101 /);
+  });
+
+  it('not when the server has begun to drain meanwhile', async () => {
+    const asked = Promise.withResolvers<void>();
+    const { port, listener } = await listening({
+      calls: Object.assign(new FakeCalls(), { ready: () => asked.promise }),
+    });
+    const client = await connectClear(port);
+    client.write(`GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n${upgradeRequest(port)}`);
+    for (let turns = 0; turns < 30; turns++) await turn();
+    const drained = listener.drain('shutting-down', 60_000);
+    asked.resolve();
+    await client.ended();
+    await drained;
+    expect(client.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(client.text).not.toContain(' 101 ');
+  });
+
   it('byte by byte, with the first message in the same piece as the end of the request', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const client = await connectClear(port);
     const request = upgradeRequest(port);
     for (const byte of Buffer.from(request.slice(0, -1))) {
@@ -172,7 +224,7 @@ describe('the WebSocket door shakes hands', () => {
   });
 
   it('and leaves nothing behind when the peer goes amid it, or at once after it', async () => {
-    const { port, doors, failures, calls } = await servingWebSockets();
+    const { port, failures, calls } = await listening();
     const half = await connectClear(port);
     half.write(upgradeRequest(port).slice(0, 60));
     await turn();
@@ -183,13 +235,13 @@ describe('the WebSocket door shakes hands', () => {
     const socket = await connectWebSocket(port);
     socket.call(1, 'echo');
     await socket.messageCount(1);
-    expect([failures, calls.seen, doors.length <= 2]).toEqual([[], ['echo'], true]);
+    expect([failures, calls.seen]).toEqual([[], ['echo']]);
   });
 });
 
 describe('the WebSocket door reads', () => {
   it('calls of a client of ws, and answers them under their ids', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const client = new WebSocket(`ws://127.0.0.1:${port}/ws`);
     const messages: unknown[] = [];
     client.on('message', (data) => messages.push(JSON.parse(String(data))));
@@ -209,7 +261,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it('the same over TLS, byte by byte', async () => {
-    const { port } = await servingWebSockets({ tls: true });
+    const { port } = await listening();
     const socket = await connectWebSocket(port, {
       tls: true,
       headers: { Origin: `https://127.0.0.1:${port}` },
@@ -224,7 +276,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it('thousands of messages in one piece, and answers each once', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     const count = 5_000;
     socket.write(Buffer.concat(Array.from({ length: count }, (_, id) => frame(call(id)))));
@@ -234,7 +286,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it('one message in 64 fragments, with a ping among them, and not in 65', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     const fragments = (count: number): Buffer[] => {
       const text = call(1, 'echo', { text: 'x'.repeat(100) });
@@ -262,7 +314,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it('a message of exactly 128 KiB in small pieces, and not one of a byte more', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     const start = call(1, 'echo');
     const largest = frame(start.padEnd(131_072));
@@ -279,7 +331,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it('not a message whose fragments are too large together', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     socket.write(frame('x'.repeat(131_000), { isFinal: false }));
     socket.write(frame('x'.repeat(73), { opcode: opcodes.continuation }));
@@ -287,7 +339,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it('notifications and answers without answering them', async () => {
-    const { port, calls } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
     socket.say('{"jsonrpc":"2.0","method":"echo"}');
     socket.say('{"jsonrpc":"2.0","id":"ping-1","result":{}}');
@@ -297,7 +349,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it("a JSON-RPC ping, and a ping of WebSocket's own with what it carried", async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     socket.call(1, 'ping');
     await socket.messageCount(1);
@@ -312,7 +364,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it('a flood of pings, answering the last of those that came together', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     socket.write(
       Buffer.concat(Array.from({ length: 1_000 }, (_, n) => frame(`ping ${n}`, { opcode: opcodes.ping }))),
@@ -324,7 +376,7 @@ describe('the WebSocket door reads', () => {
   });
 
   it('pongs without a word', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     socket.write(frame('unasked', { opcode: opcodes.pong }));
     socket.call(1, 'echo');
@@ -378,7 +430,7 @@ describe('the WebSocket door refuses', () => {
       ],
     ].filter(([, , code]) => code !== 0) as Array<[string, Buffer, number, string]>,
   )('%s, after what came before it was answered', async (_, bytes, code, reason) => {
-    const { port, calls, failures } = await servingWebSockets();
+    const { port, calls, failures } = await listening();
     const socket = await connectWebSocket(port);
     socket.write(Buffer.concat([frame(call(1, 'slow')), frame(call(2)), bytes]));
     await until(() => calls.pending.length === 1);
@@ -386,13 +438,13 @@ describe('the WebSocket door refuses', () => {
     expect(socket.closed).toBeUndefined();
     calls.pending[0]?.answer({});
     expect([await socket.closing(), socket.messages]).toEqual([{ code, reason }, [result(1), result(2)]]);
-    socket.write(frame(call(3)));
+    socket.write(Buffer.concat([frame(call(3)), closeFrame(1000)]));
     await socket.client.ended();
     expect([calls.seen, failures]).toEqual([['slow', 'echo'], []]);
   });
 
   it('UTF-8 cut between fragments is whole again', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     const bytes = Buffer.from(call(1, 'echo', { text: 'é' }));
     const half = bytes.indexOf(0xc3) + 1;
@@ -419,7 +471,7 @@ describe('the WebSocket door refuses', () => {
       failed(-32_600, 'jsonrpc must be "2.0"', { code: 'invalid' }),
     ],
   ])('%s, and serves on', async (_, text, error) => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     socket.say(text);
     socket.say(call(1));
@@ -428,7 +480,7 @@ describe('the WebSocket door refuses', () => {
   });
 
   it('ten messages in a row that are no request, not nine', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     for (let count = 0; count < 9; count++) socket.say('bad');
     socket.say(call(1));
@@ -438,7 +490,7 @@ describe('the WebSocket door refuses', () => {
   });
 
   it('a frame in thousands of tiny pieces, which would cost more than it is long', async () => {
-    const { port } = await servingWebSockets();
+    const { port } = await listening();
     const socket = await connectWebSocket(port);
     const bytes = frame('x'.repeat(131_072));
     for (let at = 0; at < 2_500 && socket.closed === undefined; at++) {
@@ -462,7 +514,7 @@ describe('Authenticate', () => {
   };
 
   it('is answered with AuthSuccess', async () => {
-    const { port, calls } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
     socket.say(message());
     socket.call(1, 'echo');
@@ -491,7 +543,7 @@ describe('Authenticate', () => {
   ] as const)(
     'that is refused as %s is told why, and closed when what was asked with it is answered',
     async (code, reason, status, closing) => {
-      const { port, calls } = await servingWebSockets();
+      const { port, calls } = await listening();
       const socket = await connectWebSocket(port);
       socket.say(message());
       socket.call(1, 'echo');
@@ -510,7 +562,7 @@ describe('Authenticate', () => {
     ['without a token', { session_token: undefined }, 'session_token: must be a string'],
     ['with more', { device: 'x' }, 'Authenticate has the fields type, user_id and session_token'],
   ])('%s is refused without a look at the token', async (_, change, reason) => {
-    const { port, calls } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
     socket.say(message(change));
     expect([await socket.closing(), socket.messages, calls.seen]).toEqual([
@@ -521,7 +573,7 @@ describe('Authenticate', () => {
   });
 
   it('on a connection that is logged in is refused, and the connection stays', async () => {
-    const { port, calls } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
     socket.call(1, 'echo');
     await socket.messageCount(1);
@@ -538,7 +590,7 @@ describe('Authenticate', () => {
   });
 
   it('counts as a request: nine bad messages before it do not make ten with one after it', async () => {
-    const { port, calls } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
     for (let count = 0; count < 9; count++) socket.say('bad');
     socket.say(message());
@@ -556,7 +608,7 @@ describe('the WebSocket door closes', () => {
     ['with a code of its own', closeFrame(4999), { code: 4999, reason: '' }],
     ['without a code', closeFrame(), { code: undefined, reason: '' }],
   ])('when the peer does, %s, and says the same', async (_, bytes, said) => {
-    const { port, calls } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
     socket.call(1, 'echo');
     await socket.messageCount(1);
@@ -569,7 +621,7 @@ describe('the WebSocket door closes', () => {
   });
 
   it("when the peer does, after the answers to what came before; what comes after the peer's Close is not read", async () => {
-    const { port, calls } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
     socket.write(
       Buffer.concat([frame(call(1, 'slow')), frame(call(2, 'slow')), closeFrame(1000), frame(call(3))]),
@@ -588,7 +640,7 @@ describe('the WebSocket door closes', () => {
   });
 
   it('when its session ends: the event, Close 4401, and nothing after it', async () => {
-    const { port, calls } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
     socket.call(1, 'slow');
     await until(() => calls.pending.length === 1);
@@ -615,42 +667,45 @@ describe('the WebSocket door closes', () => {
     ['unavailable', 1013, 'the server cannot serve now'],
     ['shutting-down', 1001, 'the server is shutting down'],
   ] as const)('when it was ended as %s, with %i', async (reason, code, text) => {
-    const { port, doors } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
-    doors[0]?.end(reason);
+    socket.call(1, 'echo');
+    await socket.messageCount(1);
+    for (const peer of calls.peers) peer.end(reason);
     expect([await socket.closing(), socket.messages]).toEqual([
       { code, reason: text },
-      [{ jsonrpc: '2.0', method: 'session-ended', params: { reason } }],
+      [result(1), { jsonrpc: '2.0', method: 'session-ended', params: { reason } }],
     ]);
   });
 
   it('in order when the server drains: calls under way are answered, later ones are not taken', async () => {
-    const { port, doors, calls } = await servingWebSockets();
+    const { port, listener, calls } = await listening();
     const socket = await connectWebSocket(port);
     socket.call(1, 'slow');
     await until(() => calls.pending.length === 1);
-    let isQuiet = false;
-    const quiesced = doors[0]?.quiesce().then(() => {
-      isQuiet = true;
-    });
+    const drained = listener.drain('shutting-down', 60_000);
     socket.call(2, 'echo');
     await quiet(socket);
-    expect(isQuiet).toBe(false);
+    expect(socket.closed).toBeUndefined();
     calls.pending[0]?.answer({});
-    await quiesced;
-    doors[0]?.end('shutting-down');
     expect([(await socket.closing()).code, ids(socket), calls.seen]).toEqual([
       1001,
       [1, undefined],
       ['slow'],
     ]);
+    socket.write(closeFrame(1001));
+    await socket.client.ended();
+    socket.client.socket.end();
+    await drained;
   });
 
   it('a peer that does not answer Close after 5 seconds, not before', async () => {
     vi.useFakeTimers();
-    const { port, doors } = await servingWebSockets();
+    const { port, calls } = await listening();
     const socket = await connectWebSocket(port);
-    doors[0]?.end('revoked');
+    socket.call(1, 'echo');
+    await socket.messageCount(1);
+    for (const peer of calls.peers) peer.end('revoked');
     await socket.closing();
     vi.advanceTimersByTime(4_999);
     await quiet(socket);
@@ -660,7 +715,7 @@ describe('the WebSocket door closes', () => {
   });
 
   it('when the peer ends its side without a Close, and when it vanishes', async () => {
-    const { port, calls, failures } = await servingWebSockets();
+    const { port, calls, failures } = await listening();
     const ended = await connectWebSocket(port);
     ended.call(1, 'slow');
     await until(() => calls.pending.length === 1);
@@ -678,8 +733,11 @@ describe('the WebSocket door closes', () => {
 
   it('a connection whose call throws outright, and no other', async () => {
     const bug = new Error('thrown');
-    const { port, failures } = await servingWebSockets({
+    const { port, failures } = await listening({
       calls: {
+        identify: async () => {},
+        ready: async () => {},
+        told: async () => {},
         call: () => {
           throw bug;
         },
@@ -700,7 +758,7 @@ describe('the WebSocket door closes', () => {
 
 describe('the WebSocket door bounds', () => {
   it('calls in flight: beyond the limit nothing is read, and room lets it read on', async () => {
-    const { port, calls } = await servingWebSockets({ limits: { maxPipelined: 3 } });
+    const { port, calls } = await listening({ limits: { maxPipelined: 3 } });
     const socket = await connectWebSocket(port);
     socket.write(Buffer.concat(Array.from({ length: 5 }, (_, id) => frame(call(id, 'overlapping')))));
     await until(() => calls.pending.length === 3);
@@ -715,7 +773,7 @@ describe('the WebSocket door bounds', () => {
   });
 
   it('what a slow reader lets pile up, without slowing others, and loses nothing', async () => {
-    const { port, calls } = await servingWebSockets({ limits: { maxQueuedBytes: 1_000_000 } });
+    const { port, calls } = await listening({ limits: { maxQueuedBytes: 1_000_000 } });
     const slow = await connectWebSocket(port);
     slow.client.socket.pause();
     const count = 400;
@@ -752,7 +810,7 @@ describe('the WebSocket door bounds', () => {
   });
 
   it('a flood of pings from a peer that reads nothing', async () => {
-    const { port, doors } = await servingWebSockets({ limits: { maxQueuedBytes: 100_000 } });
+    const { port, listener } = await listening({ limits: { maxQueuedBytes: 100_000 } });
     const socket = await connectWebSocket(port);
     socket.client.socket.pause();
     const ping = Buffer.concat(
@@ -762,7 +820,7 @@ describe('the WebSocket door bounds', () => {
       socket.write(ping);
       await turn();
     }
-    expect(doors.length).toBe(1);
+    expect(listener.connections).toBe(1);
     socket.call(1, 'echo');
     socket.client.socket.resume();
     await socket.messageCount(1);
@@ -770,9 +828,9 @@ describe('the WebSocket door bounds', () => {
 });
 
 describe('the WebSocket door waits', () => {
-  async function waiting(limits: Parameters<typeof servingWebSockets>[0] = {}) {
+  async function waiting(limits: Parameters<typeof listening>[0] = {}) {
     vi.useFakeTimers();
-    const server = await servingWebSockets(limits);
+    const server = await listening(limits);
     const socket = await connectWebSocket(server.port);
     return { ...server, socket };
   }
