@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { ChatError } from '../../core/errors.ts';
 import type { EndReason } from '../../core/events.ts';
 import { lingerAndClose } from '../linger.ts';
-import type { Arrival, OpenDoor } from './door.ts';
+import type { Arrival, DoorLimits, OpenDoor } from './door.ts';
 import type { HttpPeer } from './http-peer.ts';
 import { httpRefusal, shuttingDown } from './refusals.ts';
 
@@ -13,37 +14,73 @@ export interface Exchange {
   readonly peer: HttpPeer;
 }
 
-/** One connection that speaks HTTP: knows which of its requests have no answer yet. */
+/** What a connection may hold. */
+export type HttpConnectionLimits = Pick<DoorLimits, 'maxPipelined' | 'maxQueuedBytes' | 'maxLineBytes'>;
+
+/** A request that waits until all before it have been answered. */
+interface Waiting {
+  readonly exchange: Exchange;
+  /** Of its body, in bytes, as far as the request says. */
+  readonly size: number;
+  readonly start: () => void;
+}
+
+/**
+ * One connection that speaks HTTP. Its requests are served one after the other: each when the answers before it have been
+ * handed to the system (RFC 9112 section 9.3.2), so that whoever does not read what it asked for gets no further.
+ */
 export class HttpConnection implements OpenDoor {
   readonly arrival: Arrival;
   readonly #socket: Socket;
+  readonly #limits: HttpConnectionLimits;
+  /** Requests without an answer, in their order; the first one is being served. */
   readonly #underWay = new Set<Exchange>();
+  readonly #waiting: Waiting[] = [];
+  #waitingSize = 0;
   #latest: Exchange | undefined;
   #isClosing = false;
+  /** True once something came that is no request: what waits for its own rest is not served any more. */
+  #isUnreadable = false;
   #waiters: Array<() => void> = [];
   /** What serves this connection after HTTP. */
   #successor: OpenDoor | undefined;
 
-  constructor(arrival: Arrival) {
+  constructor(arrival: Arrival, limits: HttpConnectionLimits) {
     this.arrival = arrival;
+    this.#limits = limits;
     this.#socket = arrival.socket;
+    // What Node does after the last answer, and would lose that answer by when the client is still sending.
+    this.#socket.destroySoon = () => lingerAndClose(this.#socket);
     this.#socket.once('close', () => {
+      this.#waiting.length = 0;
       for (const exchange of [...this.#underWay]) this.#finish(exchange);
     });
   }
 
-  /** Requests that have no answer yet. */
-  get underWay(): number {
-    return this.#underWay.size;
-  }
-
-  /** Takes a request up until its answer is written or the connection is gone; false when no further one is served. */
-  begin(exchange: Exchange): boolean {
-    if (this.#isClosing) return false;
+  /**
+   * Takes a request up: `serve` is called when its turn has come, with an error when it is to be refused. Requests that come
+   * while the connection is closing are dropped.
+   */
+  take(exchange: Exchange, serve: (refusal?: ChatError) => void): void {
+    const { request, response } = exchange;
+    if (this.#isClosing) {
+      request.resume();
+      return;
+    }
+    const refusal = this.#tooMany();
+    const size = refusal ? 0 : this.#bodySize(request);
+    // A refused request waits for its turn too, but nothing of its body is kept.
+    if (refusal) request.resume();
     this.#latest = exchange;
     this.#underWay.add(exchange);
-    exchange.response.once('close', () => this.#finish(exchange));
-    return true;
+    response.once('close', () => this.#finish(exchange));
+    const start = (): void => serve(refusal);
+    if (this.#underWay.size === 1) {
+      start();
+      return;
+    }
+    this.#waiting.push({ exchange, size, start });
+    this.#waitingSize += size;
   }
 
   /**
@@ -52,7 +89,7 @@ export class HttpConnection implements OpenDoor {
    */
   async handOver(open: () => OpenDoor | undefined): Promise<void> {
     await this.#until(() => this.#underWay.size === 0);
-    if (this.#socket.destroyed) return;
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
     if (this.#isClosing) {
       this.#socket.write(httpRefusal(shuttingDown()));
       lingerAndClose(this.#socket);
@@ -64,7 +101,9 @@ export class HttpConnection implements OpenDoor {
   quiesce(): Promise<void> {
     if (this.#successor) return this.#successor.quiesce();
     this.#isClosing = true;
-    for (const { response } of this.#underWay) response.shouldKeepAlive = false;
+    // The one that says so has to be the last: nothing comes after it.
+    const last = [...this.#underWay].at(-1);
+    if (last) last.response.shouldKeepAlive = false;
     return this.#until(() => this.#underWay.size === 0);
   }
 
@@ -79,8 +118,9 @@ export class HttpConnection implements OpenDoor {
    * a request that has been answered already.
    */
   async refuse(lastWords: Uint8Array): Promise<void> {
-    if (this.#isClosing) return;
+    if (this.#isUnreadable) return;
     this.#isClosing = true;
+    this.#isUnreadable = true;
     const latest = this.#latest;
     const unread = latest && !latest.request.complete ? latest : undefined;
     const isUnreadAnswered = unread?.response.headersSent === true;
@@ -90,12 +130,35 @@ export class HttpConnection implements OpenDoor {
     lingerAndClose(this.#socket);
   }
 
+  #tooMany(): ChatError | undefined {
+    const { maxPipelined, maxQueuedBytes } = this.#limits;
+    const isFull = maxPipelined !== 0 && this.#underWay.size >= maxPipelined;
+    if (!isFull && (maxQueuedBytes === 0 || this.#waitingSize < maxQueuedBytes)) return undefined;
+    return new ChatError('rate-limited', 'too many requests of this connection are under way', {
+      retryAfterMs: 1_000,
+    });
+  }
+
+  #bodySize({ headers }: IncomingMessage): number {
+    if (headers['transfer-encoding'] !== undefined) return this.#limits.maxLineBytes;
+    return Number(headers['content-length'] ?? 0);
+  }
+
   #finish(exchange: Exchange): void {
     if (!this.#underWay.delete(exchange)) return;
     exchange.peer.leave();
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const look of waiters) look();
+    this.#startNext();
+  }
+
+  #startNext(): void {
+    const next = this.#waiting.shift();
+    if (!next) return;
+    this.#waitingSize -= next.size;
+    if (this.#isUnreadable && !next.exchange.request.complete) return;
+    next.start();
   }
 
   /** Resolves as soon as `isSo`, looking again at each end of a request. */

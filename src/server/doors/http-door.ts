@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, Server } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import fastify, {
@@ -16,12 +17,12 @@ import type { DoorName } from '../../core/model/session.ts';
 import { requireApiSession } from './api-session.ts';
 import { cookieDoor } from './cookie-door.ts';
 import type { Door, DoorParts } from './door.ts';
-import { HttpConnection } from './http-connection.ts';
+import { type Exchange, HttpConnection } from './http-connection.ts';
 import { securityHeaders, strictTransport } from './http-headers.ts';
 import { HttpPeer } from './http-peer.ts';
 import { httpServer } from './http-server.ts';
-import { httpRefusal, shuttingDown } from './refusals.ts';
-import { methodRefused, nothingHere, StatusError } from './status-error.ts';
+import { httpRefusal } from './refusals.ts';
+import { methodRefused, methodUnknown, nothingHere, StatusError } from './status-error.ts';
 import { openWebSocketDoor } from './websocket-door.ts';
 import { websocketPath } from './websocket-request.ts';
 
@@ -46,16 +47,33 @@ declare module 'fastify' {
 /** What a resource may be asked with; the ones it does not have are answered with those that it has. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const;
 
+function isKnown(method: string): boolean {
+  return methods.some((known) => known === method);
+}
+
 /** Builds the HTTP API (five-systems, section 2) on sockets that the listener hands over. */
 export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   const { limits, onFailure } = parts;
   const connections = new WeakMap<object, HttpConnection>();
+  /** What is known of a request before Fastify sees it. */
+  const arrivals = new WeakMap<IncomingMessage, { exchange: Exchange; refusal: ChatError | undefined }>();
   let server: Server | undefined;
 
   const app = fastify({
     serverFactory: (handler) => {
-      server = httpServer(handler, {
+      server = httpServer({
         limits,
+        onRequest: (request, response) => {
+          const connection = connections.get(request.socket);
+          if (!connection) throw new Error('a request came through no connection of ours');
+          const { id, address, channel } = connection.arrival;
+          const peer = new HttpPeer({ id, door: 'http', address, channel });
+          const exchange = { request, response, peer };
+          connection.take(exchange, (refusal) => {
+            arrivals.set(request, { exchange, refusal });
+            handler(request, response);
+          });
+        },
         onUnreadable: (socket, error, status) => {
           connections.get(socket)?.refuse(httpRefusal(error, status)).catch(onFailure);
         },
@@ -85,31 +103,34 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
     const { error, status } = spelled(thrown, onFailure);
     const document = problem(error, status);
-    return secured(reply, request.raw)
+    const { raw } = request;
+    // Who asked whether to go on may take this for a no, and what comes next is then no body.
+    if (raw.headers.expect !== undefined && !raw.complete) reply.header('connection', 'close');
+    return secured(reply, raw)
       .code(document.status)
       .headers(problemHeaders(error, document.status))
       .send(document);
   }
 
   app.setErrorHandler<FastifyError | ChatError>((error, request, reply) => sendError(request, reply, error));
-  app.setNotFoundHandler((request, reply) => sendError(request, reply, nothingHere()));
+  app.setNotFoundHandler((request, reply) =>
+    sendError(request, reply, isKnown(request.method) ? nothingHere() : methodUnknown(request.method)),
+  );
   app.addHook('onRequest', async (request, reply) => {
-    const connection = connections.get(request.raw.socket);
-    if (!connection) throw new Error('a request came through no connection of ours');
-    const { id, address, channel } = connection.arrival;
-    request.peer = new HttpPeer({ id, door: request.routeOptions.config.door ?? 'http', address, channel });
+    const arrival = arrivals.get(request.raw);
+    if (!arrival) throw new Error('a request came past its connection');
+    request.peer = arrival.exchange.peer;
+    request.peer.door = request.routeOptions.config.door ?? 'http';
     secured(reply, request.raw);
-    const isTooMany = limits.maxPipelined !== 0 && connection.underWay >= limits.maxPipelined;
-    if (!connection.begin({ request: request.raw, response: reply.raw, peer: request.peer })) {
-      throw shuttingDown();
-    }
-    if (isTooMany) {
-      throw new ChatError('rate-limited', 'too many requests of this connection are under way', {
-        retryAfterMs: 1_000,
-      });
-    }
+    if (arrival.refusal) throw arrival.refusal;
     checkHead(request);
   });
+  app.addHook('preParsing', async (request, reply, payload) => {
+    // Only now: who was refused by its head alone need not send the rest.
+    if (request.headers.expect !== undefined) reply.raw.writeContinue();
+    return payload;
+  });
+  readJsonAlone(app);
 
   for (const route of httpRoutes) serve(app, route, parts);
   const description = { made: undefined as string | undefined };
@@ -133,7 +154,7 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   return {
     open(arrival) {
       const { socket, bytes } = arrival;
-      const connection = new HttpConnection(arrival);
+      const connection = new HttpConnection(arrival, limits);
       connections.set(socket, connection);
       socket.unshift(bytes);
       server?.emit('connection', socket);
@@ -144,6 +165,30 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
       server?.close();
     },
   };
+}
+
+/**
+ * Takes bodies as JSON in UTF-8 (RFC 8259 section 8.1) and as nothing else; an empty one is none. One that cannot be read is
+ * refused a step later: it has been heard out, and Fastify would close the connection.
+ */
+function readJsonAlone(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
+    done(null, bytes.length === 0 ? undefined : parsed(bytes));
+  });
+  app.addHook('preValidation', async ({ body }) => {
+    if (body instanceof ChatError) throw body;
+  });
+}
+
+function parsed(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) return new ChatError('invalid', 'the body is not UTF-8');
+  try {
+    // `__proto__` stays a field like any other, and is refused as one that nobody knows.
+    return JSON.parse(bytes.toString());
+  } catch {
+    return new ChatError('invalid', 'the body is not JSON');
+  }
 }
 
 /** Serves one entry of the API. */
@@ -212,13 +257,11 @@ function spelled(thrown: unknown, onFailure: DoorParts['onFailure']): { error: C
       };
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return { error: new ChatError('too-large', 'the body is too long') };
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return { error: new ChatError('invalid', 'the body is empty: a JSON object is expected') };
     case 'FST_ERR_BAD_URL':
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return { error: new ChatError('invalid', 'the path is not well-formed') };
   }
-  if (statusCode === 400) return { error: new ChatError('invalid', 'the body is not JSON') };
+  if (statusCode === 400) return { error: new ChatError('invalid', 'the body is not whole') };
   const errorId = onFailure(thrown);
   return {
     error: new ChatError('internal', `something went wrong on the server (${errorId})`, { errorId }),
@@ -232,12 +275,23 @@ function secured(reply: FastifyReply, { socket }: IncomingMessage): FastifyReply
   );
 }
 
+/** Headers that say one thing; Node would drop the second one, or join both. */
+const givenOnce: readonly string[] = [
+  'host',
+  'authorization',
+  'content-type',
+  'expect',
+  ...httpRoutes.flatMap(({ headers }) => Object.keys(headers ?? {})),
+];
+
 /** What is wrong with a request whatever it asks for. */
 function checkHead({ raw, query, headers }: FastifyRequest): void {
-  const hosts = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  const names = raw.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  const twice = givenOnce.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (twice !== undefined) throw new ChatError('invalid', `${twice}: give this header once`);
   // RFC 9112 section 3.2.
-  if (hosts.length > 1 || (hosts.length === 0 && raw.httpVersion === '1.1')) {
-    throw new ChatError('invalid', 'a request has one Host header');
+  if (headers.host === undefined && raw.httpVersion === '1.1') {
+    throw new ChatError('invalid', 'a request has a Host header');
   }
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
     throw new StatusError(417, new ChatError('invalid', 'Expect: only 100-continue is known'));

@@ -14,7 +14,8 @@ export interface HttpPeerParts {
 /** The peer of one HTTP request: it has a session while the request is served, and nothing can be pushed to it. */
 export class HttpPeer implements Peer {
   readonly id: number;
-  readonly door: DoorName;
+  /** The route's, which is known only once the request has been read. */
+  door: DoorName;
   readonly address: string;
   readonly channel: Channel;
   readonly events = undefined;

@@ -11,6 +11,7 @@ const lookMs = 1_000;
 /** Where a server's connections and mistakes go. */
 export interface HttpServerParts {
   readonly limits: Pick<DoorLimits, 'startedLineMs' | 'startedLineAfterLoginMs' | 'idleBeforeLoginMs'>;
+  readonly onRequest: RequestListener;
   /** Told of what cannot be read as a request on this socket. */
   onUnreadable(socket: Duplex, error: ChatError, status: number): void;
   /** Takes over a socket whose client asks for another protocol; `head` came after the request. */
@@ -21,24 +22,25 @@ export interface HttpServerParts {
  * A server of Node's that never listens: sockets are given to it by `emit('connection')`. Headers must be whole within the
  * time for a line, bodies within the longer one, and a connection may be idle as long as any other before its login.
  */
-export function httpServer(
-  handler: RequestListener,
-  { limits, onUnreadable, onUpgrade }: HttpServerParts,
-): Server {
+export function httpServer({ limits, onRequest, onUnreadable, onUpgrade }: HttpServerParts): Server {
+  const { startedLineMs, startedLineAfterLoginMs, idleBeforeLoginMs } = limits;
   const server = createServer(
     {
-      headersTimeout: limits.startedLineMs,
-      requestTimeout: limits.startedLineAfterLoginMs,
-      keepAliveTimeout: limits.idleBeforeLoginMs,
-      connectionsCheckingInterval: lookMs,
+      // Node takes no server whose headers may take longer than the whole request.
+      headersTimeout: earlier(startedLineMs, startedLineAfterLoginMs),
+      requestTimeout: startedLineAfterLoginMs,
+      keepAliveTimeout: idleBeforeLoginMs,
+      connectionsCheckingInterval: earlier(lookMs, startedLineMs),
       // Missing or doubled, it is answered like any other mistake, with a body that says so.
       requireHostHeader: false,
       noDelay: true,
       // An upgrade to anything else is a wish that may be passed over (RFC 9110 section 7.8).
       shouldUpgradeCallback: asksForWebSocket,
     },
-    handler,
+    onRequest,
   );
+  // Bounded by their length; Node would drop those beyond a number, silently.
+  server.maxHeadersCount = 0;
   // A client that has ended its side still gets its answers (`printf … | nc`); Node has no other name for this wish.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -46,14 +48,20 @@ export function httpServer(
     onUnreadable(socket, new ChatError(status === 408 ? 'timeout' : 'invalid', text), status);
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    onUnreadable(socket, new ChatError('unsupported', 'this is no proxy'), 405);
+    onUnreadable(socket, new ChatError('unsupported', 'CONNECT: this is no proxy'), 501);
   });
   server.on('upgrade', onUpgrade);
-  // Node sends 417 without a body.
-  server.on('checkExpectation', (request: IncomingMessage, response) => handler(request, response));
+  // Node would ask for the body of whoever it is, and sends 417 without one.
+  server.on('checkContinue', onRequest);
+  server.on('checkExpectation', onRequest);
   // Only a server that listens looks for requests that take too long; this one has others listen for it.
   server.emit('listening');
   return server;
+}
+
+/** The nearer of two times, in milliseconds, of which 0 is never. */
+function earlier(one: number, other: number): number {
+  return one === 0 || other === 0 ? one || other : Math.min(one, other);
 }
 
 /** What is said to bytes that Node's parser refuses, by its code. */

@@ -24,3 +24,8 @@ export function nothingHere(): ChatError {
 export function methodRefused(method: string, allowed: string): StatusError {
   return new StatusError(405, new ChatError('unsupported', `${method} is not served here; ${allowed} are`));
 }
+
+/** A method that no resource here has (RFC 9110 section 15.6.2). */
+export function methodUnknown(method: string): StatusError {
+  return new StatusError(501, new ChatError('unsupported', `${method} is not a method that is known here`));
+}
