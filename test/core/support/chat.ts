@@ -19,8 +19,9 @@ import type { PasswordStretcher } from '../../../src/core/ports/password-stretch
 import type { ServerSettings, Store } from '../../../src/core/ports/store.ts';
 import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import { localBus } from '../../../src/server/bus/local.ts';
-import { sqliteStore } from '../../../src/server/store/sqlite/store.ts';
+
 import { FakePeer, type FakePeerParts, serverKey } from './fake-peer.ts';
+import { storeWithoutThread } from './store-without-thread.ts';
 
 export { FakePeer, peer, serverKey } from './fake-peer.ts';
 
@@ -67,7 +68,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
   const onFailure = (error: unknown, errorId?: string): void => {
     failures.push({ error, errorId });
   };
-  const real = await sqliteStore({ directory, onFatal: onFailure });
+  const real = await storeWithoutThread({ directory, onFatal: onFailure });
   const store = parts.store?.(real) ?? real;
   const local = localBus(onFailure);
   const bus = parts.bus?.(local) ?? local;
