@@ -311,6 +311,22 @@ describe('a chat on the whole screen', () => {
     await terminal.shows('> typed');
   });
 
+  it('asks before it leaves with something unsent, says when all is sent, and leaves then', async () => {
+    const { alice, bob, stop, start } = await aliceAndBob();
+    const terminal = await chatting(alice);
+    await stop('SIGKILL');
+    await terminal.shows('not connected');
+    expect(terminal.rows[0]).not.toContain('online');
+    terminal.enter('last words');
+    terminal.type(keys.ctrl('d'));
+    await terminal.shows('1 message is not sent yet; leave again to drop what is not sent');
+    await start();
+    await terminal.shows('all is sent');
+    terminal.type(keys.ctrl('d'));
+    expect(await terminal.ended()).toBe(0);
+    expect(await texts(bob)).toEqual(['last words']);
+  });
+
   it('asks to sign in again when its session was ended elsewhere, and keeps what was typed', async () => {
     const { alice } = await aliceAndBob();
     const terminal = await chatting(alice);

@@ -2,7 +2,15 @@ import { ChatError } from '../../core/errors.ts';
 import { maxTextBytes } from '../../core/policy.ts';
 import type { Terminal } from '../terminal.ts';
 import { checkText, dropTrailingNewline } from '../text-input.ts';
-import { addNotice, type ChatState, currentOf, show, type Turn, turnTo } from './chat-state.ts';
+import {
+  addNotice,
+  type ChatState,
+  type ConversationState,
+  currentOf,
+  show,
+  type Turn,
+  turnTo,
+} from './chat-state.ts';
 import { complete } from './completion.ts';
 import { type Key, KeyReader } from './keys.ts';
 import {
@@ -20,7 +28,7 @@ import type { LiveChat } from './live-chat.ts';
 import { scroll, viewPane } from './pane.ts';
 import { type Painter, Screen } from './screen.ts';
 import { inputRowsOf, layOutScreen, paneSize } from './screen-layout.ts';
-import { lineFor, submit } from './slash-commands.ts';
+import { lineFor, submit, turnsElsewhere } from './slash-commands.ts';
 
 /** What a full screen needs. */
 export interface FullScreenOptions {
@@ -88,6 +96,8 @@ export class FullScreen {
   readonly #keys: KeyReader;
   readonly #undo: (() => void)[];
   readonly #ticker: ReturnType<typeof setInterval>;
+  /** What was typed after a command that leads elsewhere and is not done yet, by the conversation that it was typed in. */
+  readonly #turning = new Map<ConversationState, string[]>();
   #drawTimer: ReturnType<typeof setTimeout> | undefined;
   #drawnAt = 0;
   #ctrlCAt = Number.NEGATIVE_INFINITY;
@@ -181,7 +191,7 @@ export class FullScreen {
     }
     switch (name) {
       case 'enter':
-        void this.#submit();
+        this.#submit();
         break;
       case 'line-break':
       case 'alt-enter':
@@ -231,33 +241,66 @@ export class FullScreen {
     else state.hint = `not taken: a message has at most ${maxTextBytes} bytes`;
   }
 
-  async #submit(): Promise<void> {
-    const { state, live, onQuit } = this.#options;
-    const conversation = currentOf(state);
+  #submit(): void {
+    const conversation = currentOf(this.#options.state);
     const typed = conversation.line;
     const text = dropTrailingNewline(typed.text);
     if (text.trim() === '') return;
+    conversation.line = emptyLine;
+    conversation.anchor = undefined;
+    const waiting = this.#turning.get(conversation);
+    if (waiting === undefined) void this.#do(text, conversation, typed);
+    else waiting.push(text);
+  }
+
+  async #do(text: string, conversation: ConversationState, typed = lineOf(text)): Promise<void> {
+    const { state, live, onQuit } = this.#options;
     const say = (said: string, isError = false): void => {
       addNotice(currentOf(state), said, isError);
       this.changed();
     };
-    conversation.line = emptyLine;
-    conversation.anchor = undefined;
+    const waiting: string[] = [];
+    const isTurning = turnsElsewhere(text);
+    if (isTurning) this.#turning.set(conversation, waiting);
     try {
       checkText('the message', text);
       await submit(text, { state, live, say, quit: onQuit });
+      this.#turning.delete(conversation);
       state.history = remember(state.history, text);
-      // A conversation that was turned to by its name may be one of which nothing is here.
       const shown = currentOf(state);
-      if (shown !== conversation && shown.earlier === undefined) void live.loadEarlier(shown);
+      if (isTurning && shown !== conversation) this.#arrive(shown, conversation);
+      this.#doAll(waiting, shown);
     } catch (error) {
+      this.#turning.delete(conversation);
       if (!(error instanceof ChatError)) throw error;
+      const unsent = waiting.join('\n');
+      say(unsent === '' ? error.message : `${error.message}; what was typed after it is not sent`, true);
       // What could not be done can be mended and tried again; the arrow keys bring it back when other typing has begun.
-      if (conversation.line.text === '') conversation.line = typed;
-      else state.history = remember(state.history, text);
-      say(error.message, true);
+      const back = unsent === '' ? typed : lineOf(unsent);
+      if (unsent !== '') state.history = remember(state.history, text);
+      if (conversation.line.text === '') conversation.line = back;
+      else state.history = remember(state.history, back.text);
     }
     this.changed();
+  }
+
+  /** Turned to another conversation by a command: what was typed since was meant for there. */
+  #arrive(shown: ConversationState, from: ConversationState): void {
+    if (shown.line.text === '') {
+      shown.line = from.line;
+      from.line = emptyLine;
+    }
+    // It may be one of which nothing is here.
+    if (shown.earlier === undefined) void this.#options.live.loadEarlier(shown);
+  }
+
+  /** Does one after another, those behind a command that leads elsewhere when it is done. */
+  #doAll(lines: readonly string[], conversation: ConversationState): void {
+    for (const line of lines) {
+      const waiting = this.#turning.get(conversation);
+      if (waiting === undefined) void this.#do(line, conversation);
+      else waiting.push(line);
+    }
   }
 
   #complete(): void {

@@ -143,6 +143,7 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
   const onChange = (): void => {
     face.changed();
     if (live?.unsent !== 0) return;
+    if (hasAsked) face.hint('all is sent');
     hasAsked = false;
     if (hasInputEnded) leave();
   };

@@ -47,15 +47,18 @@ function linkSpan({ link }: ChatState, now: number): Span {
 function titleRow(state: ChatState, columns: number): Row {
   const conversation = currentOf(state);
   const peer = conversation.name.startsWith('@') ? conversation.name.slice(1) : undefined;
+  // There is no room for more names than columns.
+  const names = state.online.sorted.slice(0, columns);
   const presence =
     peer === undefined
-      ? // There is no room for more names than columns.
-        `${state.online.size} online: ${state.online.sorted.slice(0, columns).join(' ')}`
+      ? `${state.online.size} online: ${names.join(' ')}`
       : `${peer} is ${state.online.has(peer) ? 'online' : 'offline'}`;
+  // One is online oneself: where nobody is, nothing is known.
+  const about = [state.username, ...(names.length > 0 ? [presence] : []), state.server];
   return fitRow(
     [
       { text: ` ${conversation.name} `, style: 'bar-active' },
-      { text: ` ${state.username} · ${presence} · ${state.server}`, style: 'bar' },
+      { text: ` ${about.join(' · ')}`, style: 'bar' },
     ],
     columns,
     'bar',

@@ -41,6 +41,8 @@ export interface SlashCommand {
   readonly usage: string;
   readonly summary: string;
   readonly takes: Operand;
+  /** True when it leads to another conversation, as soon as the server has answered. */
+  readonly turns?: boolean;
   /** Throws {@link ChatError} for what cannot be done. */
   run(rest: string, context: SlashContext): Promise<void> | void;
 }
@@ -85,6 +87,7 @@ const join: SlashCommand = {
   usage: '/join ROOM',
   summary: 'join a room; one that is not there is made',
   takes: 'room',
+  turns: true,
   async run(rest, { state, live, say }) {
     const name = roomFrom(oneWord(rest, this.usage));
     let isNew = false;
@@ -108,6 +111,7 @@ const leave: SlashCommand = {
   usage: '/leave [ROOM]',
   summary: 'leave this room, or another',
   takes: 'room',
+  turns: true,
   async run(rest, { state, live }) {
     const name = rest.trim() === '' ? state.current : roomFrom(oneWord(rest, this.usage));
     if (name.startsWith('@')) throw usageError('a private conversation is put away with /close');
@@ -122,6 +126,7 @@ const closeTab: SlashCommand = {
   usage: '/close',
   summary: 'put a private conversation away',
   takes: 'none',
+  turns: true,
   run(_rest, { state }) {
     if (!state.current.startsWith('@')) throw usageError('a room is left with /leave');
     checkAllSent(state, state.current);
@@ -135,6 +140,7 @@ const go: SlashCommand = {
   usage: '/go WHERE',
   summary: 'turn to #room, @user or the number of a tab',
   takes: 'conversation',
+  turns: true,
   async run(rest, context) {
     const { state } = context;
     const word = oneWord(rest, this.usage);
@@ -159,6 +165,7 @@ const msg: SlashCommand = {
   usage: '/msg USER [TEXT]',
   summary: 'talk to somebody privately',
   takes: 'user',
+  turns: true,
   async run(rest, context) {
     const { state, live } = context;
     const [, word = '', text = ''] = /^\s*(\S*)\s*([\s\S]*)$/.exec(rest) ?? [];
@@ -178,6 +185,8 @@ const users: SlashCommand = {
   summary: 'who is online',
   takes: 'none',
   run(_rest, { state, say }) {
+    if (state.online.size === 0)
+      throw new ChatError('unavailable', 'who is online is not known now; try again when connected');
     say(`${state.online.size} online: ${state.online.sorted.join(' ')}`);
   },
 };
@@ -283,13 +292,21 @@ export function lineFor(to: string, text: string): string {
   return /^@\S+\s/.test(text) ? `/msg ${to.slice(1)} ${text}` : text;
 }
 
+const commandLine = /^\/([^\s/]*)(?:\s+([\s\S]*))?$/;
+
+/** True for a command after which one may be in another conversation. */
+export function turnsElsewhere(line: string): boolean {
+  const [, name] = commandLine.exec(line) ?? [];
+  return name !== undefined && findSlashCommand(name)?.turns === true;
+}
+
 /**
  * Does what a line asks for: `/command`, `@user text` privately, `//text` and all else as a message to the current
  * conversation. Throws {@link ChatError} with what is wrong; nothing was sent then.
  */
 export async function submit(line: string, context: SlashContext): Promise<void> {
   const { state, live } = context;
-  const [, name, rest = ''] = /^\/([^\s/]*)(?:\s+([\s\S]*))?$/.exec(line) ?? [];
+  const [, name, rest = ''] = commandLine.exec(line) ?? [];
   if (name !== undefined) {
     const found = findSlashCommand(name);
     if (found === undefined) throw usageError(unknownCommand(name));

@@ -214,6 +214,82 @@ describe('a line that could not be done', () => {
   );
 });
 
+describe('what is typed while a command that leads elsewhere is not done yet', () => {
+  function joining() {
+    const world = opened();
+    const { promise, resolve, reject } = Promise.withResolvers<object>();
+    world.answers['room.join'] = promise;
+    conversationOf(world.state, '@bob');
+    world.type(`/join ops${enter}`);
+    return { ...world, resolve, reject };
+  }
+  const settled = () => vi.advanceTimersByTimeAsync(0);
+
+  it('is sent there, and what is still being typed goes on there', async () => {
+    const { type, sent, state, line, resolve } = joining();
+    type(`one${enter}two${enter}hal`);
+    await settled();
+    expect(sent).toEqual([]);
+    resolve({});
+    await settled();
+    expect([state.current, sent]).toEqual([
+      '#ops',
+      [
+        ['#ops', 'one'],
+        ['#ops', 'two'],
+      ],
+    ]);
+    type('f');
+    expect([line().text, conversationOf(state, '#lobby').line.text]).toEqual(['half', '']);
+  });
+
+  it('is not sent when that fails, and put back', async () => {
+    const { type, sent, line, drawn, reject } = joining();
+    type(`one${enter}two${enter}`);
+    reject(new ChatError('forbidden', 'you may not'));
+    expect((await drawn()).join('\n')).toContain('you may not; what was typed after it is not sent');
+    expect([sent, line().text]).toEqual([[], 'one\ntwo']);
+    type(ctrl('u').repeat(1) + up + up);
+    expect(line().text).toContain('/join ops');
+  });
+
+  it('is sent at once in another conversation', async () => {
+    const { type, sent, resolve, state } = joining();
+    type(`draft${alt('2')}to bob${enter}`);
+    await settled();
+    expect(sent).toEqual([['@bob', 'to bob']]);
+    resolve({});
+    await settled();
+    expect([state.current, currentOf(state).line.text]).toEqual(['#ops', 'draft']);
+  });
+
+  it('may lead on, and everything at once is done in order', async () => {
+    const { type, sent, resolve } = joining();
+    type(`a${enter}/msg bob${enter}b${enter}/msg carol c${enter}d${enter}/go 1${enter}e${enter}`);
+    resolve({});
+    await settled();
+    expect(sent).toEqual([
+      ['#ops', 'a'],
+      ['@bob', 'b'],
+      ['@carol', 'c'],
+      ['@carol', 'd'],
+      ['#lobby', 'e'],
+    ]);
+  });
+
+  it('stays where it is when the command only asks something', async () => {
+    const { type, answers, state } = opened();
+    const { promise, resolve } = Promise.withResolvers<object>();
+    answers['room.list'] = promise;
+    conversationOf(state, '@bob');
+    type(`/rooms${enter}draft${alt('2')}`);
+    resolve({ rooms: [], next: null });
+    await settled();
+    expect(conversationOf(state, '#lobby').line.text).toBe('draft');
+    expect(currentOf(state).line.text).toBe('');
+  });
+});
+
 describe('a conversation that is turned to', () => {
   it('by its name is fetched when nothing of it is here', async () => {
     const { type, loaded, state } = opened();

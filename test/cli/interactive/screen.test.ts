@@ -126,6 +126,14 @@ describe('where one types', () => {
 });
 
 describe('the list of who is online', () => {
+  it('is not shown as long as nothing is known of it', () => {
+    const state = busy();
+    state.online = new NameList();
+    expect(frameOf(state, 80, 10).texts[0]?.trimEnd()).toBe(' #lobby  alice · chat://127.0.0.1:8080');
+    state.current = '@bob';
+    expect(frameOf(state, 80, 10).texts[0]?.trimEnd()).toBe(' @bob  alice · chat://127.0.0.1:8080');
+  });
+
   it('is in order, and no more of it than there are columns', () => {
     const state = busy();
     expect(frameOf(state, 80, 10).texts[0]).toContain('2 online: alice bob · chat');
