@@ -27,6 +27,11 @@ export interface Peer {
   readonly queuedBytes: number;
   /** Resolves when the queue has emptied or the peer is gone. */
   drained(): Promise<void>;
+  /**
+   * Resolves with true when what was pushed before now has left for the peer, be it while the connection closes; with false
+   * when the peer went before that.
+   */
+  taken(): Promise<boolean>;
   readonly isGone: boolean;
   /** Says why in the door's language, writes what is queued and closes. */
   end(reason: EndReason): void;

@@ -24,7 +24,7 @@ export interface ReadPlace {
 export interface ReadMark {
   /** Everything up to `seq` was handed to the connection. */
   given(seq: number): void;
-  /** Writes what was taken and forgets the rest. */
+  /** Writes what was taken, then what a connection that closes in order still takes, and forgets the rest. */
   close(): void;
 }
 
@@ -35,6 +35,7 @@ interface Entry {
   taken: number;
   marked: number;
   isWaiting: boolean;
+  isClosed: boolean;
 }
 
 /** Builds the read markers of one node. */
@@ -55,17 +56,25 @@ export function createReadMarks(
     entry.isWaiting = true;
     while (entry.taken < entry.given) {
       const { given } = entry;
-      await entry.peer.drained();
       // What a connection had not taken when it went was not read.
-      if (entry.peer.isGone) return;
+      if (!(await entry.peer.taken())) return;
       entry.taken = given;
     }
     entry.isWaiting = false;
+    if (entry.isClosed) write(entry);
   }
 
   return {
     open(peer, place, from) {
-      const entry: Entry = { peer, place, given: from, taken: from, marked: from, isWaiting: false };
+      const entry: Entry = {
+        peer,
+        place,
+        given: from,
+        taken: from,
+        marked: from,
+        isWaiting: false,
+        isClosed: false,
+      };
       entries.add(entry);
       return {
         given(seq) {
@@ -74,6 +83,7 @@ export function createReadMarks(
         },
         close() {
           write(entry);
+          entry.isClosed = true;
           entries.delete(entry);
         },
       };

@@ -48,8 +48,11 @@ export class Connection implements Peer {
   #partsBytes = 0;
   #isFlushDue = false;
   #isGone = false;
+  /** Something that was pushed will not leave any more. */
+  #hasLost = false;
   #wasCongested = false;
   #drainWaiters: Array<() => void> | undefined;
+  #takenWaiters: Array<(isTaken: boolean) => void> | undefined;
   #goneListeners: Array<() => void> | undefined;
 
   constructor(socket: Socket, parts: ConnectionParts) {
@@ -65,7 +68,10 @@ export class Connection implements Peer {
     this.#hangUp = parts.hangUp ?? (() => lingerAndClose(socket));
     // A reset or a broken pipe is how peers leave; `close` follows and says so to whom it concerns.
     socket.on('error', ignore);
-    socket.once('close', () => this.#leave());
+    socket.once('close', () => {
+      this.#leave();
+      this.#releaseTaken(false);
+    });
     if (socket.destroyed) this.#leave();
   }
 
@@ -98,6 +104,16 @@ export class Connection implements Peer {
     return new Promise((resolve) => {
       this.#drainWaiters ??= [];
       this.#drainWaiters.push(resolve);
+    });
+  }
+
+  taken(): Promise<boolean> {
+    if (this.#hasLost) return Promise.resolve(false);
+    if (this.queuedBytes === 0) return Promise.resolve(true);
+    if (this.#socket.destroyed) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#takenWaiters ??= [];
+      this.#takenWaiters.push(resolve);
     });
   }
 
@@ -169,9 +185,15 @@ export class Connection implements Peer {
 
   readonly #onWritten = (error?: Error | null): void => {
     // What failed was not taken; `close` follows and releases who waits.
-    if (error) return;
+    if (error) {
+      this.#hasLost = true;
+      return;
+    }
     const waiting = this.queuedBytes;
-    if (waiting === 0) this.#releaseWaiters();
+    if (waiting === 0) {
+      this.#releaseWaiters();
+      this.#releaseTaken(true);
+    }
     if (this.#wasCongested && waiting <= this.#maxQueuedBytes / 2) {
       this.#wasCongested = false;
       if (this.onRoom) this.#run(this.onRoom);
@@ -181,6 +203,7 @@ export class Connection implements Peer {
   #leave(): void {
     if (this.#isGone) return;
     this.#isGone = true;
+    if (this.#parts.length > 0) this.#hasLost = true;
     this.#parts = [];
     this.#partsBytes = 0;
     this.onRoom = undefined;
@@ -194,6 +217,12 @@ export class Connection implements Peer {
     const waiters = this.#drainWaiters;
     this.#drainWaiters = undefined;
     if (waiters) for (const resolve of waiters) resolve();
+  }
+
+  #releaseTaken(isTaken: boolean): void {
+    const waiters = this.#takenWaiters;
+    this.#takenWaiters = undefined;
+    if (waiters) for (const resolve of waiters) resolve(isTaken);
   }
 
   /** One listener's exception must not keep the others from hearing, nor end the process (ASVS 16.5.4). */

@@ -311,6 +311,22 @@ describe('what a connection that catches up has taken', () => {
     expect(await readSeq(t, 'alice', '#lobby')).toBe(2);
   });
 
+  it('is counted when a connection that closes in order takes its last words while it goes', async () => {
+    const { t, say } = await open();
+    const alice = await loggedIn(t, 'alice');
+    await t.call(alice, 'conversation.catch-up', {});
+    alice.isSlow = true;
+    await say('#lobby', 'one');
+    await t.quiet();
+    // What unfollowing at the end does; the rest is the connection's.
+    await t.call(alice, 'session.end', {});
+    await t.quiet();
+    expect(await readSeq(t, 'alice', '#lobby')).toBe(0);
+    alice.drain();
+    await t.quiet();
+    expect(await readSeq(t, 'alice', '#lobby')).toBe(1);
+  });
+
   it('is written once, not for each message, and not when nothing came', async () => {
     const marks: unknown[] = [];
     const { t, say } = await open({

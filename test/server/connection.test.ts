@@ -185,6 +185,40 @@ describe('a connection', () => {
     expect(both.connection.isGone).toBe(true);
   });
 
+  it('tells whether what was pushed was taken: at once, later, and while it closes in order', async () => {
+    const both = await pair();
+    const { connection, client } = both;
+    expect(await connection.taken()).toBe(true);
+    await congest(both, 100_000);
+    let outcome: boolean | undefined;
+    const taken = connection.taken().then((isTaken) => {
+      outcome = isTaken;
+    });
+    connection.close();
+    await turn();
+    expect([connection.isGone, outcome]).toEqual([true, undefined]);
+    client.socket.resume();
+    await taken;
+    expect([outcome, await connection.taken()]).toEqual([true, true]);
+  });
+
+  it.each(['resets', 'is dropped'] as const)('tells that not all was taken when the peer %s', async (how) => {
+    const both = await pair();
+    const { connection, client } = both;
+    await congest(both, 100_000);
+    const taken = connection.taken();
+    if (how === 'resets') client.socket.resetAndDestroy();
+    else connection.destroy();
+    expect([await taken, await connection.taken()]).toEqual([false, false]);
+  });
+
+  it('tells that nothing was taken of what had not left yet when it was dropped', async () => {
+    const { connection } = await pair();
+    connection.pushText('x');
+    connection.destroy();
+    expect(await connection.taken()).toBe(false);
+  });
+
   it('lets no listener keep another from hearing', async () => {
     const { connection, failures } = await pair();
     const error = new Error('a bug');

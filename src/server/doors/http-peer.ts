@@ -41,6 +41,10 @@ export class HttpPeer implements Peer {
     return Promise.resolve();
   }
 
+  taken(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   /** The session has ended: the request finds that out by itself, at its next call. */
   end(_reason: EndReason): void {}
 

@@ -41,7 +41,7 @@ export class FakePeer implements Peer {
   /** The most that has ever waited. */
   mostQueued = 0;
 
-  #waiters: Array<() => void> = [];
+  #waiters: Array<(isTaken: boolean) => void> = [];
   #goneListeners: Array<() => void> = [];
 
   constructor({ door = 'line', address = '192.0.2.1', channel = { serverKey }, events }: FakePeerParts = {}) {
@@ -60,15 +60,17 @@ export class FakePeer implements Peer {
 
   drained(): Promise<void> {
     if (this.isGone || this.queuedBytes === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(() => resolve()));
+  }
+
+  taken(): Promise<boolean> {
+    if (this.queuedBytes === 0) return Promise.resolve(!this.isGone);
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   /** Lets everything that waits leave; the connection stays as slow as it is. */
   drain(): void {
-    this.queuedBytes = 0;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
+    this.#empty(true);
   }
 
   end(reason: EndReason): void {
@@ -80,10 +82,17 @@ export class FakePeer implements Peer {
   leave(): void {
     if (this.isGone) return;
     this.isGone = true;
-    this.drain();
+    this.#empty(false);
     const listeners = this.#goneListeners;
     this.#goneListeners = [];
     for (const listener of listeners) listener();
+  }
+
+  #empty(isTaken: boolean): void {
+    this.queuedBytes = 0;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve(isTaken);
   }
 
   /** How many wait to hear that it is gone. */

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { FakePeer } from '../../core/support/chat.ts';
 import {
   type FuzzedSession,
   fuzzConnections,
@@ -12,7 +11,7 @@ import {
   linesOf,
   play,
 } from './support/fuzz.ts';
-import { type ChatAtPort, chatAtPort } from './support/real-chat.ts';
+import { chatAtPort } from './support/real-chat.ts';
 
 const password = 'words of a person';
 const isRefusal = /^error: (no such user|a message has at least one character)$/;
@@ -94,7 +93,7 @@ function check({ name }: Person, session: FuzzedSession, text: string): number {
     else if (isOwn(line)) ownBefore += 1;
   }
   if (refusal !== undefined) expect(said.pop()?.line).toBe(refusal);
-  // A public line always comes back; a private one comes back or is refused; and nothing is answered before it.
+  // A public line always comes back, and never again at a later login; a private one comes back or is refused; and nothing is answered before it.
   let back = 0;
   for (const one of answers) {
     const next = said[0];
@@ -125,15 +124,6 @@ function check({ name }: Person, session: FuzzedSession, text: string): number {
   return answers.length;
 }
 
-/** Reads what there is, so that the next login misses nothing: what a connection had not taken when it closed is told again. */
-async function catchUp({ t }: ChatAtPort, username: string): Promise<void> {
-  const reader = new FakePeer();
-  await t.call(reader, 'login.password', { username, password, ends_with_connection: true });
-  await t.call(reader, 'conversation.catch-up', { last: 0 });
-  await t.quiet();
-  reader.leave();
-}
-
 it(`the slash door answers ${fuzzInputs} lines of nonsense and sense each once and in order, and still serves`, async () => {
   console.info(`slash fuzz: CHAT_FUZZ_SEED=${fuzzSeed}`);
   const at = await chatAtPort();
@@ -143,7 +133,6 @@ it(`the slash door answers ${fuzzInputs} lines of nonsense and sense each once a
   let checked = 0;
   await fc.assert(
     fc.asyncProperty(sessions, async (group) => {
-      for (const { name } of people) await catchUp(at, name);
       const texts = await Promise.all(group.map((session) => play(at.port, session)));
       for (const [index, session] of group.entries()) {
         const one = people[index];

@@ -31,4 +31,17 @@ describe('a door of text with a real chat behind it', () => {
       new RegExp(`^Authentication Succeeded\n${time} sam: @sam one\nsam\n${time} sam: three\nsam\n$`),
     );
   });
+
+  it('tells nothing again that a connection took before it closed, its own last line too', async () => {
+    const at = await chatAtPort();
+    await at.register('sam', 'some words');
+    const say = (lines: string) =>
+      play(at.port, { bytes: Buffer.from(`/login sam some words\n${lines}/exit\n`), pieces: whole });
+    expect(await say('one\n@sam two\n')).toMatch(
+      /^Authentication Succeeded\n.* sam: one\n.* sam: @sam two\n$/,
+    );
+    expect(await say('')).toBe('Authentication Succeeded\n');
+    expect(await say('three\n')).toMatch(/^Authentication Succeeded\n.* sam: three\n$/);
+    expect(await say('')).toBe('Authentication Succeeded\n');
+  });
 });
