@@ -521,10 +521,11 @@ describe('every page', () => {
       const alice = new Browser(at);
       await alice.login('alice');
       const headers = { ...alice.own(), 'content-type': type };
-      expect(await alice.ask('/logout', { headers, body })).toMatchObject({
-        status: 200,
-        body: { logged_out: true },
-      });
+      const answer = await alice.ask('/logout', { headers, body });
+      expect(answer).toMatchObject({ status: 200, body: { logged_out: true } });
+      expect(answer.headers['set-cookie']).toEqual([
+        'session_token=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax',
+      ]);
     }
   });
 
