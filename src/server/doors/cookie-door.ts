@@ -29,7 +29,7 @@ export async function cookieDoor(app: FastifyInstance, { pages, calls }: CookieD
   // The one place where every page's caller is checked (spec K11), before the body is read.
   app.addHook('onRequest', async (request, reply) => {
     const { method, peer, headers } = request;
-    request.page = pageAt(pages, request.url);
+    request.page = pageAt(pages, request.params);
     if (method !== 'POST') return refuseMethod(request, reply);
     const isSecure = isOverTls(request);
     refuseForeignSite({ headers, isSecure });
@@ -68,8 +68,10 @@ declare module 'fastify' {
   }
 }
 
-function pageAt(pages: FormPages, url: string): FormRoute {
-  const page = pages.get(url.split('?', 1)[0] ?? '');
+/** By the path as the router has read it from whatever form of address. */
+function pageAt(pages: FormPages, params: unknown): FormRoute {
+  const { '*': rest = '' } = params as { '*'?: string };
+  const page = pages.get(`/${rest}`);
   if (page) return page;
   throw nothingHere();
 }
@@ -94,10 +96,13 @@ function formOf({ headers, body }: FastifyRequest, fields: readonly string[]) {
   return readForm(headers['content-type'], bytes, fields);
 }
 
-/** The device of the browser, if its cookie is one of ours: no other could be. */
+/** RFC 9562 section 5.7: what every id of a device is. */
+const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** The device of the browser, if its cookie could be one of ours: no other may keep anybody from logging in. */
 function deviceOf({ headers }: FastifyRequest, isSecure: boolean): string | undefined {
   const id = readCookie(headers.cookie, 'device', isSecure);
-  return id !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? id : undefined;
+  return id !== undefined && uuidV7.test(id) ? id : undefined;
 }
 
 /** What a browser calls itself, as far as it is text and not too long for a list. */

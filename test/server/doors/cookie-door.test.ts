@@ -275,17 +275,21 @@ describe('/login', () => {
     expect(browser.cookies.chat_device).not.toBe(first.chat_device);
   });
 
-  test.each(['', 'x', '01890000-0000-7000-8000-000000000000', '__proto__', '%22'])(
-    'takes a device cookie that is none of its own for none: %j',
-    async (value) => {
-      const { at } = await opened(['alice']);
-      const browser = new Browser(at);
-      browser.cookies.chat_device = value;
-      await browser.login('alice');
-      expect(browser.cookies.chat_device).toMatch(/^[0-9a-f-]{36}$/);
-      expect(browser.cookies.chat_device).not.toBe(value);
-    },
-  );
+  test.each([
+    '',
+    'x',
+    '01890000-0000-7000-8000-000000000000',
+    '01890000-0000-1000-0000-000000000000',
+    '__proto__',
+    '%22',
+  ])('takes a device cookie that is none of its own for none: %j', async (value) => {
+    const { at } = await opened(['alice']);
+    const browser = new Browser(at);
+    browser.cookies.chat_device = value;
+    await browser.login('alice');
+    expect(browser.cookies.chat_device).toMatch(/^[0-9a-f-]{36}$/);
+    expect(browser.cookies.chat_device).not.toBe(value);
+  });
 
   test('3.3.4: shows the session’s token in its cookie and nowhere else', async () => {
     const { at } = await opened(['alice']);
@@ -529,19 +533,24 @@ describe('every page', () => {
     }
   });
 
-  test('is at its address exactly', async () => {
+  test('is at its address exactly, however that is spelled', async () => {
     const { at } = await opened(['alice']);
-    for (const path of [
+    const status = async (path: string) =>
+      (await new Browser(at).send(path, { username: 'alice', password })).status;
+    const others = [
       '/Login',
       '/login/',
       '//login',
-      '/%6cogin',
+      '/login%2f',
       '/login;x',
+      '/',
       '/__proto__',
       '/constructor',
-    ]) {
-      expect((await new Browser(at).send(path, { username: 'alice', password })).status).toBe(404);
-    }
+    ];
+    for (const path of others) expect([path, await status(path)]).toEqual([path, 404]);
+    // RFC 3986 section 6.2.2.2, RFC 9112 section 3.2.2.
+    const same = ['/login', '/%6cogin', `http://127.0.0.1:${at.port}/login`];
+    for (const path of same) expect([path, await status(path)]).toEqual([path, 200]);
   });
 });
 
