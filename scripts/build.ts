@@ -92,8 +92,11 @@ const options = {
   minifyWhitespace: true,
   sourcemap: 'linked',
   legalComments: 'external',
-  // sql.js is CommonJS: it asks for node's own modules by `require`, and for `__dirname`; an ES module has neither.
-  banner: { js: 'const require=process.getBuiltinModule;' },
+  // Packages in CommonJS ask for node's own modules by `require`, and for `__dirname`; an ES module has neither. It throws for all
+  // else: ws goes on without the native helpers that it tries to load.
+  banner: {
+    js: 'const require=(name)=>{const found=process.getBuiltinModule(name);if(found)return found;throw Object.assign(new Error("no such module in the bundle: "+name),{code:"MODULE_NOT_FOUND"})};',
+  },
   define: { __dirname: 'import.meta.dirname' },
   plugins: [manifest, lazySegmenter],
   metafile: true,

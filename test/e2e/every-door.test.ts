@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, cookie, http } from './support/doors/http.ts';
-import { line } from './support/doors/json-rpc.ts';
+import { line, webSocket } from './support/doors/json-rpc.ts';
 import { pipeHashed, pipeOpaque, tokenByPipe } from './support/doors/pipe.ts';
 import { slash } from './support/doors/slash.ts';
 import type { Place, TestDoor, Visit } from './support/doors/test-door.ts';
 import { type Lab, openLab, type RunningServer } from './support/lab.ts';
 
-const doors: readonly TestDoor[] = [line, pipeHashed, pipeOpaque, slash, http, cookie];
+const doors: readonly TestDoor[] = [line, pipeHashed, pipeOpaque, slash, http, cookie, webSocket];
 const password = 'every door, one secret';
 
 let lab: Lab;
