@@ -106,10 +106,14 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
     const { raw } = request;
     // Who asked whether to go on may take this for a no, and what comes next is then no body.
     if (raw.headers.expect !== undefined && !raw.complete) reply.header('connection', 'close');
-    return secured(reply, raw)
-      .code(document.status)
-      .headers(problemHeaders(error, document.status))
-      .send(document);
+    return (
+      secured(reply, raw)
+        .code(document.status)
+        .headers(problemHeaders(error, document.status))
+        // With one of its own, Fastify adds no charset, which this media type does not have (RFC 9457 section 6.1).
+        .serializer(JSON.stringify)
+        .send(document)
+    );
   }
 
   app.setErrorHandler<FastifyError | ChatError>((error, request, reply) => sendError(request, reply, error));
