@@ -1,12 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { playHttp } from './support/http-transcript.ts';
 import { type Lab, openLab, type RunningServer } from './support/lab.ts';
 import { TranscriptValues } from './support/transcript.ts';
+import { lineTransports, type Open, type Side, webSocketTransports } from './support/transports.ts';
 
 let lab: Lab;
 let server: RunningServer;
@@ -22,29 +20,14 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => lab.close());
 
-const transports: Readonly<Record<string, () => Socket>> = {
-  TCP: () => connectTcp({ port: server.port, host: '127.0.0.1' }),
-  TLS: () => connectTls({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false }),
-};
-
-/** The lines of one connection of a transcript. */
-interface Side {
-  readonly socket: Socket;
-  readonly lines: AsyncIterator<string>;
-}
-
 /**
  * Plays a transcript of lines: `> ` is sent with a line end, `< ` must be the next line received, `<EOF` the end of the
- * connection, `= ` keeps a value by name. `>b ` and `<b ` are a second connection's.
+ * connection with what was said about it, `= ` keeps a value by name. `>b ` and `<b ` are a second connection's.
  */
-async function play(text: string, values: TranscriptValues, open: () => Socket): Promise<void> {
+async function play(text: string, values: TranscriptValues, open: Open): Promise<void> {
   const sides = new Map<string, Side>();
   const sideOf = (name: string): Side => {
-    const socket = sides.get(name)?.socket ?? open();
-    const side = sides.get(name) ?? {
-      socket,
-      lines: createInterface({ input: socket })[Symbol.asyncIterator](),
-    };
+    const side = sides.get(name) ?? open(server.port);
     sides.set(name, side);
     return side;
   };
@@ -52,9 +35,10 @@ async function play(text: string, values: TranscriptValues, open: () => Socket):
     for (const line of text.split('\n')) {
       const [, mark = '', name = '', rest = ''] = /^([=<>])(\w*) ?(.*)$/.exec(line) ?? [];
       if (mark === '=') values.keep(rest);
-      else if (mark === '>') sideOf(name).socket.write(`${await values.filled(rest)}\n`);
+      else if (mark === '>') sideOf(name).send(await values.filled(rest));
       else if (mark === '<' && name.endsWith('EOF')) {
-        expect(await sideOf(name.slice(0, -3)).lines.next()).toMatchObject({ done: true });
+        const side = sideOf(name.slice(0, -3));
+        expect([await side.lines.next(), side.end]).toEqual([{ done: true, value: undefined }, rest]);
       } else if (mark === '<') {
         const next = await sideOf(name).lines.next();
         expect(next.done, `the connection ended before: ${line}`).not.toBe(true);
@@ -64,20 +48,35 @@ async function play(text: string, values: TranscriptValues, open: () => Socket):
       }
     }
   } finally {
-    for (const { socket } of sides.values()) socket.destroy();
+    for (const side of sides.values()) side.destroy();
   }
 }
 
 const directory = new URL('../wire/', import.meta.url).pathname;
 const transcripts = readdirSync(directory).filter((name) => name.endsWith('.txt'));
 const isHttp = (name: string): boolean => name.startsWith('http-');
+const isWebSocket = (name: string): boolean => name.startsWith('ws-');
 const textOf = (name: string): string => readFileSync(join(directory, name), 'utf8');
+/** What goes over every connection that speaks JSON-RPC. */
+const isJsonRpc = (name: string): boolean =>
+  /^> ?\{/m.exec(textOf(name))?.index === /^>/m.exec(textOf(name))?.index;
 
-describe.each(Object.keys(transports))('over %s', (transport) => {
-  it.each(transcripts.filter((name) => !isHttp(name)))('%s goes as written', async (name) => {
-    const open = transports[transport];
-    if (open) await play(textOf(name), new TranscriptValues(token), open);
-  });
+describe.each(Object.entries(lineTransports))('over %s', (_, open) => {
+  it.each(transcripts.filter((name) => !isHttp(name) && !isWebSocket(name)))(
+    '%s goes as written',
+    async (name) => {
+      await play(textOf(name), new TranscriptValues(token), open);
+    },
+  );
+});
+
+describe.each(Object.entries(webSocketTransports))('over %s', (_, open) => {
+  it.each(transcripts.filter((name) => isWebSocket(name) || isJsonRpc(name)))(
+    '%s goes as written',
+    async (name) => {
+      await play(textOf(name), new TranscriptValues(token), open);
+    },
+  );
 });
 
 describe.each(['HTTP', 'HTTPS'])('over %s', (scheme) => {

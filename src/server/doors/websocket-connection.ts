@@ -6,7 +6,7 @@ import type { Arrival, DoorParts } from './door.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { MessageBounds } from './message-bounds.ts';
 import { tooSlow } from './refusals.ts';
-import type { ReceivingSocket } from './websocket.ts';
+import { guardReading, type ReceivingSocket } from './websocket.ts';
 import { pingFrame, pongFrame, textFrames, websocketEvents } from './websocket-frames.ts';
 
 /** One WebSocket that speaks in text messages. */
@@ -42,6 +42,7 @@ export class WebSocketConnection extends CallConnection {
     websocket.on('error', ignore);
     websocket.on('message', this.#onMessage);
     websocket.on('ping', this.#onPing);
+    guardReading(socket, (action) => this.guard(action));
     // After `ws`, which listens already: what is whole has been handed over by then.
     socket.on('data', (chunk: Buffer) => {
       heartbeat.heard();

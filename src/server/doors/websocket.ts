@@ -42,6 +42,16 @@ export function shakeHands(
   return opened;
 }
 
+/** Lets what `ws` throws over a chunk concern `guard` alone: nobody else would catch it (ASVS 16.5.4). */
+export function guardReading(socket: Socket, guard: (action: () => void) => void): void {
+  for (const read of socket.listeners('data')) {
+    const guarded = (chunk: NonSharedBuffer): void => guard(() => read.call(socket, chunk));
+    socket.off('data', read as (chunk: NonSharedBuffer) => void);
+    // Found by the name of what it stands for, as Node's own wrappers are: `ws` takes its listener away again.
+    socket.on('data', Object.assign(guarded, { listener: read }));
+  }
+}
+
 const servers = new Map<number, Server<typeof ReceivingSocket>>();
 
 /** A server of `ws` only holds its options. */

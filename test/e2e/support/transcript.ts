@@ -17,6 +17,7 @@ const placeholders: Readonly<Record<string, string>> = {
   number: '\\d+',
   text: '[^"]*',
   field: '[^|]*',
+  rest: '.*',
   hex: '[0-9a-f]+',
   time: '\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}:\\d{2}',
   bindings: '(?:"tls-exporter")?',
