@@ -1,5 +1,6 @@
 import { utf8 } from '../../../../src/core/crypto/bytes.ts';
 import { nobleDigests } from '../../../../src/core/crypto/digests.ts';
+import type { Policy } from '../../../../src/core/policy.ts';
 import type { PasswordStretcher } from '../../../../src/core/ports/password-stretcher.ts';
 import { FakePeer, openChat, type TestChat } from '../../../core/support/chat.ts';
 import { connectClear, connectSecure, type TestClient } from '../../support/client.ts';
@@ -20,9 +21,12 @@ export interface ChatAtPort extends Listening {
 }
 
 /** Opens chat without limits on how often things may be done, behind a listener on a free port. */
-export async function chatAtPort(options: Parameters<typeof listening>[0] = {}): Promise<ChatAtPort> {
+export async function chatAtPort({
+  policy,
+  ...options
+}: Parameters<typeof listening>[0] & { policy?: Partial<Policy> } = {}): Promise<ChatAtPort> {
   const t = await openChat({
-    policy: { messagesPerSecond: 0, registrationsPerHour: 0, loginsPerMinute: 0 },
+    policy: { messagesPerSecond: 0, registrationsPerHour: 0, loginsPerMinute: 0, ...policy },
     stretcher: quickStretcher,
   });
   const open = await listening({ ...options, calls: t.chat, turn: t.turn });
