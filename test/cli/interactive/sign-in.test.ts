@@ -1,0 +1,219 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ChatError } from '../../../src/core/errors.ts';
+import { type FakeServer, fakeClient, fakeServer } from '../support/fake-client.ts';
+import { type FakeHost, fakeHost, type Outside, runOn, temporaryDirectory } from '../support/fake-host.ts';
+
+const local = 'chat://127.0.0.1:8080';
+const work = 'chat://work.example.org:8080';
+const notLoggedIn = `You are not logged in to ${local}.`;
+
+function chatServer(answers: Parameters<typeof fakeServer>[0] = {}): FakeServer {
+  return fakeServer({
+    'conversation.list': { conversations: [] },
+    'user.list': { users: [], next: null },
+    'room.list': { rooms: [], next: null },
+    'session.end': {},
+    'session.refresh': new ChatError('unauthenticated', 'the refresh token is unknown'),
+    ...answers,
+  });
+}
+
+/** This person's machine over several runs of `chat`, whose chat ends as soon as it has begun. */
+async function machine(server = chatServer()) {
+  const stateHome = await temporaryDirectory();
+  const at = (outside: Outside = {}): Promise<FakeHost> =>
+    fakeHost({
+      terminal: true,
+      stateHome,
+      ...outside,
+      client: { ...fakeClient(server), ...outside.client },
+      env: { CHAT_TRUST: 'always', NO_COLOR: '1', ...outside.env },
+    });
+  return {
+    server,
+    /** Answers to the questions, which are all asked. */
+    async chat(typed: readonly string[], { argv = [], ...outside }: Outside & { argv?: string[] } = {}) {
+      const host = await at({ ...outside, typed });
+      const outcome = await runOn(host, ...argv);
+      expect(host.asked).toHaveLength(typed.length);
+      const [began] = outcome.stdout.split('\n');
+      return { ...outcome, asked: host.asked, began };
+    },
+    run: async (...argv: string[]) => runOn(await at({ env: { CHAT_PASSWORD: 'secret' } }), ...argv),
+    contexts: async () =>
+      JSON.parse(await readFile(join(stateHome, 'config', 'chat', 'contexts.json'), 'utf8')),
+  };
+}
+
+const chatsAs = (username: string, server = local) =>
+  `* ${username} on ${server}; /help lists the commands, /quit or Ctrl-D leaves`;
+
+describe('chat without a login', () => {
+  it('logs in by name and password, and asks nothing the next time', async () => {
+    const { chat } = await machine();
+    const first = await chat(['log in', ' Alice ', 'secret']);
+    expect([first.code, first.began, first.asked]).toEqual([
+      0,
+      chatsAs('alice'),
+      [notLoggedIn, 'Username', 'Password'],
+    ]);
+    expect(await chat([])).toMatchObject({ code: 0, began: chatsAs('alice') });
+  });
+
+  it('creates an account, for which the password is asked twice', async () => {
+    const { chat } = await machine();
+    const { asked, began } = await chat(['create an account', 'bob', 'secret', 'secret']);
+    expect([asked, began]).toEqual([[notLoggedIn, 'Username', 'Password', 'Password again'], chatsAs('bob')]);
+  });
+
+  it('takes the password from the environment', async () => {
+    const { chat } = await machine();
+    const { asked, began } = await chat(['log in', 'alice'], { env: { CHAT_PASSWORD: 'secret' } });
+    expect([asked, began]).toEqual([[notLoggedIn, 'Username'], chatsAs('alice')]);
+  });
+
+  it('asks nobody with a token', async () => {
+    const { chat } = await machine();
+    expect(await chat([], { env: { CHAT_TOKEN: 'cs1_first' } })).toMatchObject({ began: chatsAs('alice') });
+    expect(await chat([], { env: { CHAT_TOKEN: 'cs1_other' } })).toMatchObject({
+      code: 4,
+      stderr: 'chat: CHAT_TOKEN is not a session token that is alive on this server\n',
+    });
+  });
+
+  it('can be left', async () => {
+    const { chat, server } = await machine();
+    expect(await chat(['leave'])).toMatchObject({ code: 0, stdout: '' });
+    expect(server.calls).toEqual([]);
+  });
+
+  it('says what was wrong, and asks again', async () => {
+    const { chat } = await machine();
+    const { stderr, began } = await chat([
+      'log in',
+      'no/body',
+      'log in',
+      'alice',
+      'wrong!',
+      'create an account',
+      'alice',
+      'short',
+      'create an account',
+      'alice',
+      'secret',
+      'Secret',
+      'log in',
+      'alice',
+      'secret',
+    ]);
+    // What is shown while the password is stretched is drawn over.
+    const errors = stderr.match(/(?<=^|\r|\[K)chat: .*$/gm);
+    expect(errors).toEqual([
+      expect.stringMatching(/^chat: username: /),
+      'chat: unknown user or wrong secret',
+      'chat: password: it has at least 6 characters',
+      'chat: the two passwords differ; nothing was done',
+    ]);
+    expect(began).toBe(chatsAs('alice'));
+  });
+
+  it('offers to try again when the server cannot be reached', async () => {
+    const { chat, server } = await machine();
+    const connect = server.connect;
+    let tries = 0;
+    const client = {
+      connect: (...parameters: Parameters<typeof connect>) => {
+        tries += 1;
+        if (tries <= 2) throw new ChatError('unavailable', 'cannot connect: connection refused');
+        return connect(...parameters);
+      },
+    };
+    const { stderr, began } = await chat(['try again', 'try again', 'log in', 'alice', 'secret'], { client });
+    expect(stderr.match(/^chat: cannot connect: connection refused$/gm)).toHaveLength(2);
+    expect(began).toBe(chatsAs('alice'));
+  });
+});
+
+describe('a session that has ended', () => {
+  it('is said, and another login is asked for', async () => {
+    const { chat, server } = await machine();
+    await chat(['log in', 'alice', 'secret']);
+    server.alive.clear();
+    const { asked, began, stderr } = await chat(['log in', 'alice', 'secret']);
+    expect([asked[0], began]).toEqual([notLoggedIn, chatsAs('alice')]);
+    expect(stderr).toContain(`the session has ended on ${local}`);
+  });
+});
+
+describe('which server', () => {
+  it('is asked when others were met, and the saved ones go by their names', async () => {
+    const { chat, run, contexts } = await machine();
+    await run('context', 'save', 'work', '--server', 'work.example.org');
+    const { asked, began } = await chat([`${work} (work)`, 'yes', 'log in', 'alice', 'secret']);
+    expect([asked.slice(0, 2), began]).toEqual([
+      ['Which server?', `Use ${work} from now on, in other commands too?`],
+      chatsAs('alice', work),
+    ]);
+    expect(await contexts()).toMatchObject({ selected: 'work' });
+    expect(await chat([])).toMatchObject({ began: chatsAs('alice', work) });
+  });
+
+  it('is not asked when a flag or variable says it, nor whether to keep it', async () => {
+    const { chat, run } = await machine();
+    await run('context', 'save', 'work', '--server', 'work.example.org');
+    const typed = ['log in', 'alice', 'secret'];
+    expect(await chat(typed, { argv: ['--server', 'other.example.org'] })).toMatchObject({
+      began: chatsAs('alice', 'chat://other.example.org:8080'),
+    });
+    expect(await chat(typed, { env: { CHAT_SERVER: 'third.example.org' } })).toMatchObject({
+      began: chatsAs('alice', 'chat://third.example.org:8080'),
+    });
+  });
+
+  it('may be another one, asked for until it is an address', async () => {
+    const { chat } = await machine();
+    const { stderr, asked, began } = await chat([
+      'another server',
+      'work:x',
+      'work.example.org',
+      'no',
+      'log in',
+      'alice',
+      'secret',
+    ]);
+    expect(asked).toEqual([
+      notLoggedIn,
+      'Server (HOST:PORT)',
+      'Server (HOST:PORT)',
+      `Use ${work} from now on, in other commands too?`,
+      `You are not logged in to ${work}.`,
+      'Username',
+      'Password',
+    ]);
+    expect([began, stderr.match(/^chat: /gm)?.length]).toEqual([chatsAs('alice', work), 1]);
+  });
+
+  it('is saved and selected after the login when that is wanted, and then it is not asked again', async () => {
+    const { chat, contexts } = await machine();
+    const { began, stderr } = await chat([
+      'another server',
+      'work.example.org',
+      'yes',
+      'log in',
+      'alice',
+      'secret',
+    ]);
+    expect(began).toBe(chatsAs('alice', work));
+    expect(stderr).toContain(`context default is ${work}, and is selected`);
+    expect(await contexts()).toMatchObject({ selected: 'default' });
+    expect(await chat([])).toMatchObject({ began: chatsAs('alice', work) });
+  });
+
+  it('is not saved when one leaves before the login', async () => {
+    const { chat, contexts } = await machine();
+    expect(await chat(['another server', 'work.example.org', 'yes', 'leave'])).toMatchObject({ code: 0 });
+    await expect(contexts()).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
