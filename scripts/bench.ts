@@ -4,18 +4,28 @@
  */
 import { writeFileSync } from 'node:fs';
 import { commands } from './bench/commands.ts';
+import { doors } from './bench/doors.ts';
 import { fanOut } from './bench/fan-out.ts';
 import { type Figure, openLab, type Workload } from './bench/lab.ts';
+import { loginStorm } from './bench/login-storm.ts';
 import { logins } from './bench/logins.ts';
 import { sends } from './bench/sends.ts';
 
-const workloads: Readonly<Record<string, Workload>> = { sends, 'fan-out': fanOut, logins, commands };
+const workloads: Readonly<Record<string, Workload>> = {
+  sends,
+  'fan-out': fanOut,
+  logins,
+  doors,
+  'login-storm': loginStorm,
+  commands,
+};
 
-function row({ name, unit, value, floor, note }: Figure): string {
+function row({ name, unit, value, floor, rounds, note }: Figure): string {
   const number = (n: number): string => (n >= 100 ? Math.round(n).toLocaleString('en') : n.toPrecision(3));
-  const beside = floor
-    ? `${(value / floor.value).toFixed(2)} × ${floor.name} (${number(floor.value)} ${unit})`
-    : '';
+  const ratio = rounds
+    ? `${rounds.ratio.median.toFixed(2)} (${rounds.ratio.least.toFixed(2)}–${rounds.ratio.most.toFixed(2)})`
+    : floor && (value / floor.value).toFixed(2);
+  const beside = floor ? `${ratio} × ${floor.name} (${number(floor.value)} ${unit})` : '';
   return `${name.padEnd(68)} ${`${number(value)} ${unit}`.padStart(16)}   ${beside}${note ? `  ${note}` : ''}`;
 }
 

@@ -24,11 +24,19 @@ export interface Figure {
   readonly unit: string;
   readonly value: number;
   readonly floor: { readonly name: string; readonly value: number } | undefined;
+  /** Of several rounds: `value` and the floor's are the middle ones, the ratio is the middle one of the rounds' ratios. */
+  readonly rounds?: {
+    readonly values: readonly number[];
+    readonly ratio: { readonly median: number; readonly least: number; readonly most: number };
+  };
   readonly note?: string;
 }
 
 /** A workload: runs once and answers its figures. */
 export type Workload = (lab: Lab) => Promise<Figure[]>;
+
+/** bcrypt's cost in the lab: the least there is, so that as many logins as possible are to be served besides their hashes. */
+export const benchCost = 10;
 
 const limitsOff = [
   'messages-per-second',
@@ -52,7 +60,7 @@ export async function openLab(): Promise<Lab> {
       '--data',
       join(directory, 'data'),
       '--bcrypt-cost',
-      '10',
+      String(benchCost),
       ...limitsOff,
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
