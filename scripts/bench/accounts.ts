@@ -27,7 +27,9 @@ export interface OpenAccount {
 
 /** One call in JSON-RPC; throws {@link Refused} for an error. */
 export async function call<T>(wire: Wire, method: string, params: object): Promise<T> {
-  const answer = JSON.parse(await wire.line(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })));
+  let answer = JSON.parse(await wire.line(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })));
+  // The server's pings need no answer from who calls.
+  while (answer.method !== undefined) answer = JSON.parse(await wire.nextLine());
   if (answer.error) throw new Refused(answer.error.data.code, answer.error.data.retry_after_ms);
   return answer.result;
 }

@@ -1,4 +1,4 @@
-/** The floors of doors: a server of lines that gives each back, and a server of HTTP with a short JSON answer; prints their ports. */
+/** The floors of doors: a server of lines that gives each back, and a server of HTTP with a short JSON answer; prints their ports and ends with its stdin. */
 import { once } from 'node:events';
 import { createServer as createHttp } from 'node:http';
 import { createServer } from 'node:net';
@@ -22,3 +22,4 @@ const ports = await Promise.all(
   }),
 );
 console.log(ports.join(' '));
+process.stdin.on('end', () => process.exit(0)).resume();

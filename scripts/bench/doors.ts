@@ -1,17 +1,8 @@
-import { spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { StretchInput } from '../../src/core/crypto/stretch.ts';
-import { parsePassword } from '../../src/core/model/password.ts';
-import { parseUsername } from '../../src/core/model/username.ts';
-import { randomBytes } from '../../src/core/random.ts';
-import { passwordPool, passwordWorkers } from '../../src/server/workers/password-pool.ts';
 import { openAccounts, privateAccounts } from './accounts.ts';
+import { bareServer, hashesPerSecond } from './bare.ts';
 import { bcryptDoors, type Door, fastDoors, type Lane, type LaneParts } from './door-table.ts';
-import { benchCost, cpuMicroseconds, type Figure, firstLine, type Lab, median } from './lab.ts';
-import { figureOf } from './rounds.ts';
-import { Wire } from './wire.ts';
+import { type Figure, type Lab, median } from './lab.ts';
+import { figureOf, type Run, runLanes } from './rounds.ts';
 
 const rounds = 3;
 const fastMs = 1_000;
@@ -23,27 +14,6 @@ const lanesPerAddress = 16;
 /** Passwords under way at once: the pool is never idle, and never refuses. */
 const passwordLanes = 16;
 
-/** Turns per second and, of a process, its processor time for each in microseconds. */
-interface Run {
-  readonly rate: number;
-  readonly cpu: number;
-}
-
-/** Keeps every lane busy for a time. */
-async function run(lanes: readonly Lane[], ms: number, pid: number): Promise<Run> {
-  let count = 0;
-  const cpuBefore = cpuMicroseconds(pid);
-  const start = performance.now();
-  const end = start + ms;
-  await Promise.all(
-    lanes.map(async (lane) => {
-      for (; performance.now() < end; count++) await lane.turn();
-    }),
-  );
-  const elapsed = performance.now() - start;
-  return { rate: (count / elapsed) * 1_000, cpu: (cpuMicroseconds(pid) - cpuBefore) / count };
-}
-
 async function withLanes<T>(
   opening: ReadonlyArray<Promise<Lane>>,
   use: (lanes: readonly Lane[]) => Promise<T>,
@@ -53,60 +23,6 @@ async function withLanes<T>(
     return await use(lanes);
   } finally {
     for (const lane of lanes) lane.close();
-  }
-}
-
-/** Bare Node for each kind of door, in a process of its own. */
-async function bareServer() {
-  const child = spawn(process.execPath, ['scripts/bench/bare-server.ts'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [lines = 0, http = 0] = (await firstLine(child)).split(' ').map(Number);
-  const text = 'x'.repeat(200);
-  const open: Readonly<Record<Exclude<Door['floor'], 'bcrypt'>, (from: string) => Promise<Lane>>> = {
-    async lines(from) {
-      const wire = await Wire.open(lines, from);
-      return { turn: async () => void (await wire.line(text)), close: () => wire.close() };
-    },
-    async connections(from) {
-      return {
-        async turn() {
-          const wire = await Wire.open(lines, from);
-          await wire.line(text);
-          wire.close();
-        },
-        close() {},
-      };
-    },
-    async http(from) {
-      const wire = await Wire.open(http, from);
-      const turn = async () => void (await wire.http('POST', '/', { body: { text } }));
-      return { turn, close: () => wire.close() };
-    },
-  };
-  return { pid: child.pid ?? 0, open, stop: () => child.kill('SIGKILL') };
-}
-
-/** Hashes per second of bcryptjs on as many threads as the server has for it: its own pool, with nothing around it. */
-async function hashes(ms: number): Promise<number> {
-  const workers = passwordWorkers(availableParallelism());
-  const workerUrl = pathToFileURL(resolve('dist/password-worker.mjs'));
-  const pool = passwordPool({ workers, workerUrl });
-  const input: StretchInput = {
-    realm: 'floor',
-    username: parseUsername('bench'),
-    password: parsePassword('bench password'),
-    salt: randomBytes(16),
-    cost: benchCost,
-  };
-  const turn = async () => void (await pool.stretch(input, { owner: 'floor', isWanted: () => true }));
-  try {
-    const lanes = Array.from({ length: 2 * workers }, (): Lane => ({ turn, close() {} }));
-    // The threads start with their first password.
-    await Promise.all(lanes.map((lane) => lane.turn()));
-    return (await run(lanes, ms, process.pid)).rate;
-  } finally {
-    await pool.close();
   }
 }
 
@@ -142,17 +58,17 @@ export async function doors(lab: Lab): Promise<Figure[]> {
       for (const kind of ['lines', 'connections', 'http'] as const) {
         const opening = parts.map(({ from }) => bare.open[kind](from));
         await withLanes(opening, async (lanes) => {
-          if (round === 0) await run(lanes, warmUpMs, bare.pid);
-          ofFloors[kind].push(await run(lanes, floorMs, bare.pid));
+          if (round === 0) await runLanes(lanes, warmUpMs, bare.pid);
+          ofFloors[kind].push(await runLanes(lanes, floorMs, bare.pid));
         });
       }
-      ofFloors.bcrypt.push({ rate: await hashes(fastMs), cpu: 0 });
+      ofFloors.bcrypt.push({ rate: await hashesPerSecond(fastMs), cpu: 0 });
       for (const [door, runs] of ofDoors) {
         const some = door.floor === 'bcrypt' ? parts.slice(0, passwordLanes) : parts;
         const opening = some.map((one) => door.open(one));
         await withLanes(opening, async (lanes) => {
-          if (round === 0) await run(lanes, warmUpMs, lab.pid);
-          runs.push(await run(lanes, fastMs, lab.pid));
+          if (round === 0) await runLanes(lanes, warmUpMs, lab.pid);
+          runs.push(await runLanes(lanes, fastMs, lab.pid));
         });
       }
     }

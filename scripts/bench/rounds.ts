@@ -1,4 +1,5 @@
-import { type Figure, median } from './lab.ts';
+import type { Lane } from './door-table.ts';
+import { cpuMicroseconds, type Figure, median } from './lab.ts';
 
 /** What was measured in each of some rounds, in order, and the floor in each of the same ones. */
 export interface Rounds {
@@ -23,4 +24,25 @@ export function figureOf({ name, unit, values, floor, note }: Rounds): Figure {
     },
     ...(note === undefined ? {} : { note }),
   };
+}
+
+/** Turns per second and, of a process, its processor time for each in microseconds. */
+export interface Run {
+  readonly rate: number;
+  readonly cpu: number;
+}
+
+/** Keeps every lane busy for a time. */
+export async function runLanes(lanes: readonly Lane[], ms: number, pid: number): Promise<Run> {
+  let count = 0;
+  const cpuBefore = cpuMicroseconds(pid);
+  const start = performance.now();
+  const end = start + ms;
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (; performance.now() < end; count++) await lane.turn();
+    }),
+  );
+  const elapsed = performance.now() - start;
+  return { rate: (count / elapsed) * 1_000, cpu: (cpuMicroseconds(pid) - cpuBefore) / count };
 }

@@ -43,13 +43,18 @@ export class Wire {
   }
 
   /** Sends a line; answers the next one that comes. */
-  async line(text: string): Promise<string> {
+  line(text: string): Promise<string> {
     this.#socket.write(`${text}\n`);
+    return this.nextLine();
+  }
+
+  /** The next line that comes, of its own accord or after another. */
+  nextLine(): Promise<string> {
     return this.#next(cutLine);
   }
 
   /** Sends a request with a JSON body, if one is given, and `Authorization: Bearer`, if a token is. */
-  async http(method: string, path: string, { body, token }: HttpQuestion = {}): Promise<HttpAnswer> {
+  http(method: string, path: string, { body, token }: HttpQuestion = {}): Promise<HttpAnswer> {
     const text = body === undefined ? '' : JSON.stringify(body);
     const kind =
       body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${text.length}\r\n`;
