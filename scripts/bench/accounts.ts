@@ -10,6 +10,7 @@ import { Wire } from './wire.ts';
 
 /** An account with everything that it can log in with. */
 export interface BenchAccount {
+  readonly userId: string;
   readonly username: Username;
   /** What a client would make of its password: challenge and response need no more. */
   readonly authSecret: Uint8Array;
@@ -67,12 +68,13 @@ export async function privateAccounts(lab: Lab, count: number): Promise<BenchAcc
       },
     });
     const hashedPassword = formatHashedPassword(authSecret);
-    const { session_token: token } = await call<{ session_token: string }>(wire, 'login.hashed-password', {
+    const opened = await call<{ user_id: string; session_token: string }>(wire, 'login.hashed-password', {
       username,
       hashed_password: hashedPassword,
     });
+    const { user_id: userId, session_token: token } = opened;
     wire.close();
-    made.push({ username, authSecret, hashedPassword, token });
+    made.push({ userId, username, authSecret, hashedPassword, token });
   }
   return made;
 }

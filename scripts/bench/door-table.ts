@@ -3,7 +3,7 @@ import { beginLogin, type FinishedLogin } from '../../src/core/crypto/scram-clie
 import { chatProfile } from '../../src/core/crypto/scram-messages.ts';
 import { platformDigests } from '../../src/server/digests.ts';
 import { type BenchAccount, call, type OpenAccount, Refused } from './accounts.ts';
-import { type HttpQuestion, Wire } from './wire.ts';
+import { type HttpAnswer, type HttpQuestion, Wire } from './wire.ts';
 
 /** Who a lane logs in as. */
 export interface LaneParts {
@@ -89,16 +89,53 @@ async function slash(wire: Wire, words: string): Promise<void> {
 }
 
 async function http<T>(wire: Wire, method: string, path: string, question: HttpQuestion): Promise<T> {
-  const { status, head, body } = await wire.http(method, path, question);
-  if (status === 204) return undefined as T;
-  const answer = JSON.parse(body);
-  if (status === 200) return answer;
+  const { body } = accepted(await wire.http(method, path, question));
+  return JSON.parse(body === '' ? 'null' : body);
+}
+
+async function page(wire: Wire, path: string, question: HttpQuestion): Promise<HttpAnswer> {
+  return accepted(await wire.http('POST', path, question));
+}
+
+function accepted(answer: HttpAnswer): HttpAnswer {
+  const { status, head, body } = answer;
+  if (status === 200 || status === 204) return answer;
   const seconds = /\r\nretry-after: (\d+)/i.exec(head)?.[1];
-  throw new Refused(answer.code, seconds === undefined ? undefined : Number(seconds) * 1_000);
+  throw new Refused(JSON.parse(body).code, seconds === undefined ? undefined : Number(seconds) * 1_000);
+}
+
+function bearer(token: string): string {
+  return `Authorization: Bearer ${token}\r\n`;
 }
 
 const httpLogout = (wire: Wire, token: string): Promise<void> =>
-  http(wire, 'POST', '/api/auth/logout', { token });
+  http(wire, 'POST', '/api/auth/logout', { headers: bearer(token) });
+
+async function passwordByCalls(wire: Wire, account: OpenAccount): Promise<void> {
+  await call(wire, 'login.password', account);
+  await call(wire, 'session.end', {});
+}
+
+async function proofByCalls(wire: Wire, account: BenchAccount): Promise<void> {
+  const login = begin(account);
+  const begun = await call<Begun>(wire, 'login.begin', { message: login.message });
+  const finished = login.finish(begun, account.authSecret);
+  const { exchange } = begun;
+  const { message } = finished;
+  const answer = await call<{ message: string }>(wire, 'login.finish', { exchange, message });
+  finished.verifyServer(answer.message);
+  await call(wire, 'session.end', {});
+}
+
+/** A lane that stays connected by a WebSocket. */
+function webSocket(parts: LaneParts, turn: (wire: Wire) => Promise<void>): Promise<Lane> {
+  let isOpen = false;
+  return staying(parts, async (wire) => {
+    if (!isOpen) await wire.upgrade('/ws');
+    isOpen = true;
+    await turn(wire);
+  });
+}
 
 /** The doors at which the server is shown a password, which it stretches itself. */
 export const bcryptDoors: readonly Door[] = [
@@ -106,11 +143,7 @@ export const bcryptDoors: readonly Door[] = [
     name: 'line, password',
     floor: 'bcrypt',
     trips: 2,
-    open: (parts) =>
-      staying(parts, async (wire) => {
-        await call(wire, 'login.password', parts.open);
-        await call(wire, 'session.end', {});
-      }),
+    open: (parts) => staying(parts, (wire) => passwordByCalls(wire, parts.open)),
   },
   {
     name: 'pipe, opaque password',
@@ -143,6 +176,24 @@ export const bcryptDoors: readonly Door[] = [
         await httpLogout(wire, opened.session_token);
       }),
   },
+  {
+    name: 'page with cookies, password',
+    floor: 'bcrypt',
+    trips: 2,
+    open: (parts) =>
+      staying(parts, async (wire) => {
+        const opened = await page(wire, '/login', { body: parts.open });
+        const cookie = /\r\nset-cookie: (session_token=[^;\r]+)/i.exec(opened.head)?.[1];
+        const { csrf_token } = JSON.parse(opened.body);
+        await page(wire, '/logout', { headers: `Cookie: ${cookie}\r\nX-CSRF-Token: ${csrf_token}\r\n` });
+      }),
+  },
+  {
+    name: 'WebSocket, password',
+    floor: 'bcrypt',
+    trips: 2,
+    open: (parts) => webSocket(parts, (wire) => passwordByCalls(wire, parts.open)),
+  },
 ];
 
 /** The doors at which the server does no slow work. */
@@ -151,17 +202,7 @@ export const fastDoors: readonly Door[] = [
     name: 'line, challenge–response',
     floor: 'lines',
     trips: 3,
-    open: (parts) =>
-      staying(parts, async (wire) => {
-        const login = begin(parts.account);
-        const begun = await call<Begun>(wire, 'login.begin', { message: login.message });
-        const finished = login.finish(begun, parts.account.authSecret);
-        const { exchange } = begun;
-        const { message } = finished;
-        const answer = await call<{ message: string }>(wire, 'login.finish', { exchange, message });
-        finished.verifyServer(answer.message);
-        await call(wire, 'session.end', {});
-      }),
+    open: (parts) => staying(parts, (wire) => proofByCalls(wire, parts.account)),
   },
   {
     name: 'pipe, hashed password',
@@ -195,6 +236,12 @@ export const fastDoors: readonly Door[] = [
       }),
   },
   {
+    name: 'WebSocket, challenge–response',
+    floor: 'lines',
+    trips: 3,
+    open: (parts) => webSocket(parts, (wire) => proofByCalls(wire, parts.account)),
+  },
+  {
     name: 'line, token (its connection too, no logout)',
     floor: 'connections',
     trips: 1,
@@ -222,12 +269,24 @@ export const fastDoors: readonly Door[] = [
       }),
   },
   {
+    name: 'WebSocket, token (its connection too, no logout)',
+    floor: 'connections',
+    trips: 1,
+    open: (parts) =>
+      coming(parts, async (wire) => {
+        await wire.upgrade('/ws');
+        const { userId: user_id, token: session_token } = parts.account;
+        const answer = await wire.line(JSON.stringify({ type: 'Authenticate', user_id, session_token }));
+        if (!answer.includes('AuthSuccess')) throw new Refused(answer);
+      }),
+  },
+  {
     name: 'HTTP, GET /api/account with a token',
     floor: 'http',
     trips: 1,
     open: (parts) =>
       staying(parts, async (wire) => {
-        await http(wire, 'GET', '/api/account', { token: parts.account.token });
+        await http(wire, 'GET', '/api/account', { headers: bearer(parts.account.token) });
       }),
   },
 ];

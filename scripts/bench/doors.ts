@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import { passwordWorkers } from '../../src/server/workers/password-pool.ts';
 import { openAccounts, privateAccounts } from './accounts.ts';
 import { bareServer, hashesPerSecond } from './bare.ts';
 import { bcryptDoors, type Door, fastDoors, type Lane, type LaneParts } from './door-table.ts';
@@ -5,14 +7,14 @@ import { type Figure, type Lab, median } from './lab.ts';
 import { figureOf, type Run, runLanes } from './rounds.ts';
 
 const rounds = 3;
-const fastMs = 1_000;
+const doorMs = 700;
 const floorMs = 500;
 const warmUpMs = 300;
 /** Loopback addresses that lanes come from, and lanes on each: fewer than the exchanges one address may have open. */
 const addresses = 4;
 const lanesPerAddress = 16;
 /** Passwords under way at once: the pool is never idle, and never refuses. */
-const passwordLanes = 16;
+const passwordLanes = 2 * passwordWorkers(availableParallelism()) + 2;
 
 async function withLanes<T>(
   opening: ReadonlyArray<Promise<Lane>>,
@@ -62,13 +64,13 @@ export async function doors(lab: Lab): Promise<Figure[]> {
           ofFloors[kind].push(await runLanes(lanes, floorMs, bare.pid));
         });
       }
-      ofFloors.bcrypt.push({ rate: await hashesPerSecond(fastMs), cpu: 0 });
+      ofFloors.bcrypt.push({ rate: await hashesPerSecond(doorMs), cpu: 0 });
       for (const [door, runs] of ofDoors) {
         const some = door.floor === 'bcrypt' ? parts.slice(0, passwordLanes) : parts;
         const opening = some.map((one) => door.open(one));
         await withLanes(opening, async (lanes) => {
           if (round === 0) await runLanes(lanes, warmUpMs, lab.pid);
-          runs.push(await runLanes(lanes, fastMs, lab.pid));
+          runs.push(await runLanes(lanes, doorMs, lab.pid));
         });
       }
     }
