@@ -14,6 +14,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { maxLineBytes } from '../../src/core/policy.ts';
+import { migrations } from '../../src/server/store/migrations/index.ts';
 import { type Person, type ServerProcess, World } from './support/server.ts';
 import { between } from './support/tampering.ts';
 import { Wire } from './support/wire.ts';
@@ -474,7 +475,7 @@ describe('files', () => {
     expect(await world.startServer().ended).toEqual(
       refused(
         3,
-        `${file} was written by a newer chat (its format is 99, this one knows 1): start that version, or restore an older backup`,
+        `${file} was written by a newer chat (its format is 99, this one knows ${migrations.length}): start that version, or restore an older backup`,
       ),
     );
     expect(readFileSync(file).equals(bytes)).toBe(true);
