@@ -33,8 +33,10 @@ export class HttpConnection implements OpenDoor {
   readonly arrival: Arrival;
   readonly #socket: Socket;
   readonly #limits: HttpConnectionLimits;
-  /** Requests without an answer, in their order; the first one is being served. */
+  /** Requests without an answer, in their order. */
   readonly #underWay = new Set<Exchange>();
+  /** The one that is being served, until its answer has been handed to the system. */
+  #served: Exchange | undefined;
   readonly #waiting: Waiting[] = [];
   #waitingSize = 0;
   #latest: Exchange | undefined;
@@ -68,19 +70,19 @@ export class HttpConnection implements OpenDoor {
       return;
     }
     const refusal = this.#tooMany();
-    const size = refusal ? 0 : this.#bodySize(request);
-    // A refused request waits for its turn too, but nothing of its body is kept.
-    if (refusal) request.resume();
     this.#latest = exchange;
     this.#underWay.add(exchange);
     response.once('close', () => this.#finish(exchange));
-    const start = (): void => serve(refusal);
-    if (this.#underWay.size === 1) {
-      start();
+    if (refusal) {
+      // At once, for nothing of it is kept; Node writes it in its turn, and reads no further when too many answers wait.
+      request.resume();
+      serve(refusal);
       return;
     }
-    this.#waiting.push({ exchange, size, start });
+    const size = this.#bodySize(request);
+    this.#waiting.push({ exchange, size, start: serve });
     this.#waitingSize += size;
+    this.#startNext();
   }
 
   /**
@@ -150,14 +152,18 @@ export class HttpConnection implements OpenDoor {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const look of waiters) look();
+    if (this.#served !== exchange) return;
+    this.#served = undefined;
     this.#startNext();
   }
 
   #startNext(): void {
+    if (this.#served) return;
     const next = this.#waiting.shift();
     if (!next) return;
     this.#waitingSize -= next.size;
     if (this.#isUnreadable && !next.exchange.request.complete) return;
+    this.#served = next.exchange;
     next.start();
   }
 

@@ -20,7 +20,7 @@ import type { Door, DoorParts } from './door.ts';
 import { type Exchange, HttpConnection } from './http-connection.ts';
 import { securityHeaders, strictTransport } from './http-headers.ts';
 import { HttpPeer } from './http-peer.ts';
-import { httpServer } from './http-server.ts';
+import { httpServer, versionText } from './http-server.ts';
 import { httpRefusal } from './refusals.ts';
 import { methodRefused, methodUnknown, nothingHere, StatusError } from './status-error.ts';
 import { openWebSocketDoor } from './websocket-door.ts';
@@ -290,6 +290,8 @@ const givenOnce: readonly string[] = [
 
 /** What is wrong with a request whatever it asks for. */
 function checkHead({ raw, query, headers }: FastifyRequest): void {
+  // Node reads 0.9 and 2.0 too, and would answer them in 1.1.
+  if (raw.httpVersionMajor !== 1) throw new StatusError(505, new ChatError('invalid', versionText));
   const names = raw.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
   const twice = givenOnce.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
   if (twice !== undefined) throw new ChatError('invalid', `${twice}: give this header once`);

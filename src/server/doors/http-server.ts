@@ -64,6 +64,9 @@ function earlier(one: number, other: number): number {
   return one === 0 || other === 0 ? one || other : Math.min(one, other);
 }
 
+/** What is said to a request of another version. */
+export const versionText = `${httpPhrase(505)}: HTTP/1.1 is served`;
+
 /** What is said to bytes that Node's parser refuses, by its code. */
 function unreadable(code: string | undefined): { status: number; text: string } {
   switch (code) {
@@ -72,7 +75,8 @@ function unreadable(code: string | undefined): { status: number; text: string } 
     case 'HPE_HEADER_OVERFLOW':
       return { status: 431, text: 'the headers are too long: 16 KiB at most' };
     case 'HPE_PAUSED_H2_UPGRADE':
-      return { status: 505, text: `${httpPhrase(505)}: HTTP/1.1 is served` };
+      return { status: 505, text: versionText };
+    case 'HPE_INVALID_CONTENT_LENGTH':
     case 'HPE_INVALID_TRANSFER_ENCODING':
     case 'HPE_UNEXPECTED_CONTENT_LENGTH':
       return {
