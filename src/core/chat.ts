@@ -12,6 +12,7 @@ import { serveCall, toChatError } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
+import type { SessionCache } from './ports/session-cache.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
 import { createPresence } from './presence.ts';
 import type { Services } from './services.ts';
@@ -21,6 +22,8 @@ import type { Turn } from './turn.ts';
 /** What chat is built on: everything outside of the rules. */
 export interface Ports {
   readonly store: Store;
+  /** Where sessions are looked for before the store is asked, the nearest first. */
+  readonly caches: readonly SessionCache[];
   readonly bus: Bus;
   readonly audit: AuditTrail;
   readonly turn: Turn;
@@ -58,11 +61,12 @@ const registry: ReadonlyMap<string, Operation> = new Map(
 
 /** Builds chat over its ports; `settings` are the ones that `store.settings` answered. */
 export function createChat(ports: Ports, policy: Policy, settings: ServerSettings): Chat {
-  const { store, bus, audit, turn, stretcher, onFailure, digests = nobleDigests } = ports;
+  const { store, caches, bus, audit, turn, stretcher, onFailure, digests = nobleDigests } = ports;
   const presence = createPresence(turn);
   const feed = createFeed({ store, bus, turn, onFailure });
   const sessions = createSessions({
     store,
+    caches,
     bus,
     policy,
     digest: (text) => {

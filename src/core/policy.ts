@@ -50,8 +50,15 @@ export const exchangeWithFactorMs = 120_000;
 export const raiseMs = 60_000;
 /** Open login exchanges per address and in all (security 1.5). */
 export const maxExchanges = { perAddress: 20, total: 10_000 } as const;
-/** How often a node asks the store whether its open sessions still exist (security 3): bounds a lost notice. */
+/**
+ * How often a node among others asks the store whether its open sessions still exist, and how long it believes a cached one
+ * (security 3): bounds a lost notice.
+ */
 export const sessionRecheckMs = 5_000;
+/** How long a node that is alone believes a cached session: it hears of every change, so that this only bounds what it remembers of them. */
+export const sessionBelievedMs = 60_000;
+/** A cache of sessions that fails is told of at most this often: every request asks it. */
+export const cacheFailureToldMs = 10_000;
 /** A message's text, in bytes of UTF-8 (protocol, "JSON-RPC 2.0 door"). */
 export const maxTextBytes = 16_384;
 /** An envelope's size in bytes: twice a text and room for two wraps and a signature, in base64. */

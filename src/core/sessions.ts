@@ -6,11 +6,16 @@ import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
 import { type Policy, sessionRecheckMs, touchIntervalMs } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
+import type { CachedSession, SessionCache } from './ports/session-cache.ts';
 import type { Store } from './ports/store.ts';
+import { createSessionLookup } from './session-lookup.ts';
 
-/** The sessions that have an open connection on this node, and the rules of their life (security 3). */
+/** The sessions that are used on this node, and the rules of their life (security 3). */
 export interface Sessions {
-  /** Binds a session to a connection; `conflict` when that connection is logged in already. */
+  /**
+   * Binds a session that was just opened to its connection; `conflict` when that one is logged in already, `unauthenticated` when the
+   * session has ended meanwhile.
+   */
   attach(peer: Peer, session: Session): void;
   /** Lets a connection go without ending the session. */
   detach(peer: Peer): void;
@@ -23,9 +28,9 @@ export interface Sessions {
    * `unauthenticated` with one text for every other token.
    */
   resume(peer: Peer, token: string, now: number, owner?: NamedOwner): Promise<Session>;
-  /** Takes over what a refresh or login changed in a session that is open here. */
+  /** Takes over what a refresh or a new CSRF token has changed in a session: no cache gives out what was before, here or elsewhere. */
   renew(session: Session): void;
-  /** Tells every node that sessions have ended; their connections are closed, but for `survivor`'s, which is logged out. */
+  /** Sessions that the store has ended die here at once and, by a notice, on every node; their connections are closed, but for `survivor`'s, which is logged out. */
   ended(ids: readonly SessionId[], reason: EndReason, survivor?: Peer): void;
   /** Ends every connection and stops the clocks. */
   stop(): void;
@@ -40,6 +45,8 @@ export interface NamedOwner {
 /** What sessions need from their surroundings. */
 export interface SessionsParts {
   readonly store: Pick<Store, 'sessionByToken' | 'touchSession' | 'existingSessions'>;
+  /** Where sessions are looked for before the store is asked, the nearest first. */
+  readonly caches: readonly SessionCache[];
   readonly bus: Bus;
   readonly policy: Policy;
   readonly digest: (token: string) => Uint8Array | undefined;
@@ -50,12 +57,18 @@ export interface SessionsParts {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** A session that was used here a short while ago, or has a connection. */
 interface Entry {
   session: Session;
+  /** When the store was asked for `session`; of two rows the newer one holds. */
+  readAt: number;
   lastUsedAt: number;
-  touchedAt: number;
+  /** The last use that the store has been told of, and when it was told. */
+  toldUse: number;
+  toldAt: number;
   readonly peers: Set<Peer>;
-  timer: ReturnType<typeof setTimeout>;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  timerAt: number;
 }
 
 /** Longest delay a timer takes, in milliseconds; a later end is waited for in steps. */
@@ -63,19 +76,17 @@ const longestTimerMs = 2_147_483_647;
 
 /** Builds the sessions of one node. */
 export function createSessions(parts: SessionsParts): Sessions {
-  const { store, bus, policy } = parts;
+  const { store, bus, policy, onFailure } = parts;
+  const lookup = createSessionLookup({ store, caches: parts.caches, isBusShared: bus.isShared, onFailure });
   const open = new Map<SessionId, Entry>();
-  /** What has ended since each resume that is under way asked the store: its answer may be older than that. */
-  const underWay = new Set<Set<SessionId>>();
   /** Connections that are listened to for their end. */
   const watched = new WeakSet<Peer>();
+  /** More often than each minute only where sessions die of idleness so soon that another node would think them idle. */
+  const tellEveryMs = Math.min(touchIntervalMs, policy.sessionIdleMs / 2);
 
   const unsubscribe = bus.subscribe((notice) => {
-    if (notice.type !== 'sessions-ended') return;
-    for (const id of notice.ids) {
-      for (const ended of underWay) ended.add(id);
-      close(id, notice.reason);
-    }
+    if (notice.type === 'session-changed') lookup.changed([notice.id], 'here');
+    else if (notice.type === 'sessions-ended') end(notice.ids, notice.reason, 'here');
   });
   // Alone, a node hears of every revocation; among others a notice may be lost.
   const recheck = bus.isShared ? setInterval(() => void checkAll(), sessionRecheckMs) : undefined;
@@ -85,31 +96,74 @@ export function createSessions(parts: SessionsParts): Sessions {
     if (ids.length === 0) return;
     try {
       const existing = new Set(await store.existingSessions(ids));
-      for (const id of ids) if (!existing.has(id)) close(id, 'revoked');
+      const gone = ids.filter((id) => !existing.has(id));
+      if (gone.length > 0) end(gone, 'revoked', 'here');
     } catch (error) {
-      parts.onFailure(error);
+      onFailure(error);
     }
   }
 
-  function endOf(entry: Entry): number {
-    return Math.min(entry.lastUsedAt + policy.sessionIdleMs, entry.session.absoluteExpiresAt);
+  /** No cache gives the sessions out any more, and then their connections close. */
+  function end(ids: readonly SessionId[], reason: EndReason, reach: 'here' | 'everywhere'): void {
+    lookup.changed(ids, reach);
+    for (const id of ids) close(id, reason);
   }
 
-  function arm(id: SessionId, atMs: number): ReturnType<typeof setTimeout> {
-    return setTimeout(() => expire(id), Math.min(Math.max(atMs - Date.now(), 0), longestTimerMs));
+  function endOf(session: Session, lastUsedAt: number): number {
+    return Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt);
   }
 
-  function expire(id: SessionId): void {
-    const entry = open.get(id);
-    if (!entry) return;
-    // Use since the timer was set has moved the end: the timer is set again rather than at every call.
-    if (Date.now() >= endOf(entry)) close(id, 'expired');
-    else entry.timer = arm(id, endOf(entry));
+  /** The last use that is known here, which may be newer than what the store or a cache has heard. */
+  function lastUseOf(session: Session): number {
+    return Math.max(session.lastUsedAt, open.get(session.id)?.lastUsedAt ?? 0);
+  }
+
+  function arm(entry: Entry): void {
+    const end = endOf(entry.session, entry.lastUsedAt);
+    clearTimeout(entry.timer);
+    entry.timerAt = entry.peers.size > 0 ? end : Math.min(end, entry.toldAt + tellEveryMs);
+    const delayMs = Math.min(Math.max(entry.timerAt - Date.now(), 0), longestTimerMs);
+    entry.timer = setTimeout(() => look(entry), delayMs);
+  }
+
+  /** What is due for a session. Use since the timer was set has moved that: it is set again here rather than at every call. */
+  function look(entry: Entry): void {
+    const now = Date.now();
+    if (now >= endOf(entry.session, entry.lastUsedAt)) {
+      close(entry.session.id, 'expired');
+      return;
+    }
+    if (entry.peers.size === 0 && now >= entry.toldAt + tellEveryMs) {
+      if (entry.lastUsedAt <= entry.toldUse) {
+        // The store knows all that was known here.
+        open.delete(entry.session.id);
+        return;
+      }
+      tell(entry, now);
+    }
+    arm(entry);
+  }
+
+  function tell(entry: Entry, now: number): void {
+    const { lastUsedAt } = entry;
+    entry.toldAt = now;
+    entry.toldUse = lastUsedAt;
+    store.touchSession({ id: entry.session.id, lastUsedAt }).catch((error: unknown) => {
+      entry.toldUse = 0;
+      onFailure(error);
+    });
+  }
+
+  function use(entry: Entry, now: number): void {
+    entry.lastUsedAt = Math.max(entry.lastUsedAt, now);
+    if (now - entry.toldAt >= tellEveryMs) tell(entry, now);
   }
 
   function close(id: SessionId, reason: EndReason): void {
     const entry = open.get(id);
     if (!entry) return;
+    open.delete(id);
+    clearTimeout(entry.timer);
     for (const peer of [...entry.peers]) {
       release(entry, peer);
       peer.end(reason);
@@ -119,109 +173,116 @@ export function createSessions(parts: SessionsParts): Sessions {
   function release(entry: Entry, peer: Peer): void {
     entry.peers.delete(peer);
     peer.session = undefined;
-    if (entry.peers.size === 0) {
-      clearTimeout(entry.timer);
-      open.delete(entry.session.id);
-    }
     parts.onDetached(peer, entry.session);
   }
 
-  function entryOf(session: Session): Entry {
+  function detach(peer: Peer): void {
+    const entry = peer.session && open.get(peer.session.id);
+    if (!entry) return;
+    release(entry, peer);
+    // It stays for the uses that the store has not heard of, and for the next request.
+    if (entry.peers.size === 0 && entry.timerAt > entry.toldAt + tellEveryMs) arm(entry);
+  }
+
+  function entryOf({ session, readAt }: Pick<CachedSession, 'session' | 'readAt'>): Entry {
     const known = open.get(session.id);
-    if (known) return known;
+    if (known) {
+      known.lastUsedAt = Math.max(known.lastUsedAt, session.lastUsedAt);
+      if (readAt > known.readAt) replace(known, session, readAt);
+      return known;
+    }
+    const { lastUsedAt } = session;
     const entry: Entry = {
       session,
-      lastUsedAt: session.lastUsedAt,
-      touchedAt: session.lastUsedAt,
+      readAt,
+      lastUsedAt,
+      toldUse: lastUsedAt,
+      toldAt: lastUsedAt,
       peers: new Set(),
-      timer: arm(session.id, Math.min(session.lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt)),
+      timer: undefined,
+      timerAt: 0,
     };
     open.set(session.id, entry);
     return entry;
   }
 
-  function use(entry: Entry, now: number): void {
-    entry.lastUsedAt = Math.max(entry.lastUsedAt, now);
-    if (now - entry.touchedAt < touchIntervalMs) return;
-    entry.touchedAt = now;
-    store.touchSession({ id: entry.session.id, lastUsedAt: now }).catch(parts.onFailure);
+  function replace(entry: Entry, session: Session, readAt: number): void {
+    entry.session = session;
+    entry.readAt = readAt;
+    for (const peer of entry.peers) peer.session = session;
   }
 
-  function detach(peer: Peer): void {
-    const entry = peer.session && open.get(peer.session.id);
-    if (entry) release(entry, peer);
-  }
-
-  function attach(peer: Peer, session: Session): void {
+  function bind(peer: Peer, found: Pick<CachedSession, 'session' | 'readAt'>, usedAt: number): Session {
     if (peer.session) {
       throw new ChatError('conflict', 'this connection is logged in already');
     }
-    if (peer.isGone) return;
-    const entry = entryOf(session);
+    if (peer.isGone) return found.session;
+    const entry = entryOf(found);
     entry.peers.add(peer);
     peer.session = entry.session;
+    use(entry, usedAt);
+    if (entry.timer === undefined) arm(entry);
     parts.onAttached(peer, entry.session);
     // Once for each connection, however often it logs in and out.
-    if (watched.has(peer)) return;
-    watched.add(peer);
-    peer.onGone(() => detach(peer));
+    if (!watched.has(peer)) {
+      watched.add(peer);
+      peer.onGone(() => detach(peer));
+    }
+    return entry.session;
   }
 
   return {
-    attach,
+    attach(peer, session) {
+      // Ended between its commit and the store's answer.
+      if (lookup.hasChanged(session.id)) throw badToken();
+      bind(peer, { session, readAt: session.createdAt }, session.lastUsedAt);
+    },
     detach,
     admit(peer, now) {
       const entry = peer.session && open.get(peer.session.id);
       if (!entry) throw new ChatError('unauthenticated', 'log in first');
-      if (now >= endOf(entry)) {
+      if (now >= endOf(entry.session, entry.lastUsedAt)) {
         close(entry.session.id, 'expired');
         throw badToken();
       }
       use(entry, now);
       return entry.session;
     },
-    expiresAt(session) {
-      const lastUsedAt = open.get(session.id)?.lastUsedAt ?? session.lastUsedAt;
-      return Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt);
-    },
+    expiresAt: (session) => endOf(session, lastUseOf(session)),
     async resume(peer, token, now, owner = {}) {
       const digest = parts.digest(token);
       if (!digest) throw badToken();
-      const ended = new Set<SessionId>();
-      underWay.add(ended);
-      try {
-        const session = await store.sessionByToken(digest);
-        if (!session || ended.has(session.id)) throw badToken();
-        if (!isOwner(owner, session)) throw badToken();
-        // What is open here was used later than the store has heard.
-        const lastUsedAt = Math.max(session.lastUsedAt, open.get(session.id)?.lastUsedAt ?? 0);
-        if (now >= Math.min(lastUsedAt + policy.sessionIdleMs, session.absoluteExpiresAt)) throw badToken();
-        // Nothing is awaited from here on: a session that ends after this finds its connection.
-        attach(peer, session);
-        const entry = open.get(session.id);
-        if (entry) use(entry, now);
-        return { ...session, lastUsedAt: now };
-      } finally {
-        underWay.delete(ended);
-      }
+      const isAlive = (session: Session): boolean => now < endOf(session, lastUseOf(session));
+      return await lookup.find(digest, isAlive, (found) => {
+        if (!found || !isAlive(found.session)) throw badToken();
+        if (!isOwner(owner, found.session)) throw badToken();
+        return bind(peer, found, now);
+      });
     },
     renew(session) {
+      const now = Date.now();
+      lookup.changed([session.id], 'everywhere');
       const entry = open.get(session.id);
-      if (!entry) return;
-      entry.session = session;
-      entry.lastUsedAt = Math.max(entry.lastUsedAt, session.lastUsedAt);
-      for (const peer of entry.peers) peer.session = session;
-      clearTimeout(entry.timer);
-      entry.timer = arm(session.id, endOf(entry));
+      if (entry) {
+        entry.lastUsedAt = Math.max(entry.lastUsedAt, session.lastUsedAt);
+        replace(entry, session, now);
+        arm(entry);
+      }
+      bus.publish({ type: 'session-changed', id: session.id });
     },
     ended(ids, reason, survivor) {
+      if (ids.length === 0) return;
       if (survivor?.session && ids.includes(survivor.session.id)) detach(survivor);
-      if (ids.length > 0) bus.publish({ type: 'sessions-ended', ids, reason });
+      end(ids, reason, 'everywhere');
+      bus.publish({ type: 'sessions-ended', ids, reason });
     },
     stop() {
       unsubscribe();
       clearInterval(recheck);
-      for (const id of [...open.keys()]) close(id, 'shutting-down');
+      for (const [id, entry] of open) {
+        if (entry.lastUsedAt > entry.toldUse) tell(entry, Date.now());
+        close(id, 'shutting-down');
+      }
     },
   };
 }

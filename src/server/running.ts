@@ -10,7 +10,11 @@ import type { ServerConfig } from './config.ts';
 import { platformDigests } from './digests.ts';
 import { type Listener, listen } from './doors/listener.ts';
 import type { Log } from './log.ts';
+import { localSessionCache } from './session-cache/local.ts';
 import { passwordPool, passwordWorkers } from './workers/password-pool.ts';
+
+/** Sessions kept in memory: about a kilobyte each. */
+const cachedSessions = 20_000;
 
 /** What a server runs on; both are opened and closed by the caller. */
 export interface ServerParts {
@@ -41,6 +45,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
   const chat = createChat(
     {
       store,
+      caches: [localSessionCache({ maxEntries: cachedSessions })],
       bus: localBus(onFailure),
       audit: ({ at: _at, ...entry }) => log.record('audit', entry),
       turn,

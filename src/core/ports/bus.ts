@@ -12,6 +12,7 @@ export type Notice =
       readonly message: StoredMessage;
     }
   | { readonly type: 'sessions-ended'; readonly ids: readonly SessionId[]; readonly reason: EndReason }
+  | { readonly type: 'session-changed'; readonly id: SessionId }
   | { readonly type: 'member-joined'; readonly user: Username; readonly conversation: ConversationView }
   | { readonly type: 'member-left'; readonly userId: UserId; readonly conversation: ConversationId };
 

@@ -16,10 +16,11 @@ import type { Peer } from '../../../src/core/peer.ts';
 import { defaultPolicy, type Policy } from '../../../src/core/policy.ts';
 import type { Bus } from '../../../src/core/ports/bus.ts';
 import type { PasswordStretcher } from '../../../src/core/ports/password-stretcher.ts';
+import type { SessionCache } from '../../../src/core/ports/session-cache.ts';
 import type { ServerSettings, Store } from '../../../src/core/ports/store.ts';
 import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import { localBus } from '../../../src/server/bus/local.ts';
-
+import { localSessionCache } from '../../../src/server/session-cache/local.ts';
 import { FakePeer, type FakePeerParts, serverKey } from './fake-peer.ts';
 import { storeWithoutThread } from './store-without-thread.ts';
 
@@ -35,11 +36,15 @@ const settings: ServerSettings = {
 
 /** What a test may put in place of the usual. */
 export interface OpenChatParts {
+  /** Makes this another node over that one's store. */
+  readonly beside?: TestChat;
   readonly policy?: Partial<Policy>;
   /** Wraps the bus, to lose or reorder notices. */
   readonly bus?: (bus: Bus) => Bus;
   /** Wraps the store, to watch it or make it fail. */
   readonly store?: (store: Store) => Store;
+  /** Left out: the memory of a server, as large as anybody needs. */
+  readonly caches?: readonly SessionCache[];
   /** Left out: one without threads that makes each AuthSecret once. */
   readonly stretcher?: PasswordStretcher;
 }
@@ -62,13 +67,12 @@ export interface TestChat {
 
 /** Opens chat on a directory of its own; both are gone after the test. */
 export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
-  const directory = await mkdtemp(join(tmpdir(), 'chat-core-'));
   const failures: TestChat['failures'] = [];
   const audit: AuditEntry[] = [];
   const onFailure = (error: unknown, errorId?: string): void => {
     failures.push({ error, errorId });
   };
-  const real = await storeWithoutThread({ directory, onFatal: onFailure });
+  const real = parts.beside?.store ?? (await openStore(onFailure));
   const store = parts.store?.(real) ?? real;
   const local = localBus(onFailure);
   const bus = parts.bus?.(local) ?? local;
@@ -77,6 +81,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
   const chat = createChat(
     {
       store,
+      caches: parts.caches ?? [localSessionCache({ maxEntries: 1_000 })],
       bus,
       audit: (entry) => {
         audit.push(entry);
@@ -88,11 +93,8 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
     policy,
     await store.settings(settings),
   );
-  onTestFinished(async () => {
-    chat.stop();
-    await real.close();
-    await rm(directory, { recursive: true, force: true });
-  });
+  // The last that was opened is stopped first, and the store of all of them closed at the end.
+  onTestFinished(() => chat.stop());
   return {
     chat,
     store,
@@ -110,6 +112,17 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
       }
     },
   };
+}
+
+/** A store on a directory of its own; both are gone after the test. */
+async function openStore(onFatal: (error: unknown) => void): Promise<Store> {
+  const directory = await mkdtemp(join(tmpdir(), 'chat-core-'));
+  const store = await storeWithoutThread({ directory, onFatal });
+  onTestFinished(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return store;
 }
 
 /** One turn of the event loop. */

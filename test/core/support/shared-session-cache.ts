@@ -1,0 +1,63 @@
+import type { SessionId } from '../../../src/core/model/ids.ts';
+import type { CachedSession, SessionCache } from '../../../src/core/ports/session-cache.ts';
+
+/** What happens to what is asked of a shared cache from now on. */
+export type Weather =
+  | 'fine'
+  /** Rejects, and does nothing. */
+  | 'fails'
+  /** Does it and then rejects, as when an answer is lost. */
+  | 'answers-lost'
+  /** Does it 700 ms later. */
+  | 'slow';
+
+/** A tier between nodes, as a server of its own would be: it may fail, be late, change the order of what is asked, and forget everything. */
+export class SharedSessionCache {
+  weather: Weather = 'fine';
+  readonly #entries = new Map<string, CachedSession>();
+
+  /** How many entries there are. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Loses everything. */
+  clear(): void {
+    this.#entries.clear();
+  }
+
+  /** One node's handle. */
+  open(): SessionCache {
+    return {
+      isShared: true,
+      get: (tokenHash) => {
+        const key = String(tokenHash);
+        return this.#serve(() => {
+          const entry = this.#entries.get(key);
+          return entry && Date.now() < entry.believedUntil ? structuredClone(entry) : undefined;
+        });
+      },
+      put: (tokenHash, entry) => {
+        const key = String(tokenHash);
+        const copy = structuredClone(entry);
+        return this.#serve(() => {
+          this.#entries.set(key, copy);
+        });
+      },
+      drop: (ids: readonly SessionId[]) =>
+        this.#serve(() => {
+          for (const [key, { session }] of this.#entries)
+            if (ids.includes(session.id)) this.#entries.delete(key);
+        }),
+    };
+  }
+
+  async #serve<T>(work: () => T): Promise<T> {
+    const { weather } = this;
+    if (weather === 'fails') throw new Error('the cache is down');
+    if (weather === 'slow') await new Promise((resolve) => setTimeout(resolve, 700));
+    const answer = work();
+    if (weather === 'answers-lost') throw new Error('the cache did not answer');
+    return answer;
+  }
+}
