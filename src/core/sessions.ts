@@ -188,7 +188,8 @@ export function createSessions(parts: SessionsParts): Sessions {
     const known = open.get(session.id);
     if (known) {
       known.lastUsedAt = Math.max(known.lastUsedAt, session.lastUsedAt);
-      if (readAt > known.readAt) replace(known, session, readAt);
+      // In the same millisecond too: what has changed here since was asked for again by the lookup.
+      if (readAt >= known.readAt) replace(known, session, readAt);
       return known;
     }
     const { lastUsedAt } = session;

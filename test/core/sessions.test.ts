@@ -12,6 +12,7 @@ import {
   register,
   type TestChat,
 } from './support/chat.ts';
+import { Network } from './support/network.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -550,11 +551,15 @@ describe('a connection that is logged in', () => {
 
 describe('a node among others', () => {
   it('asks every 5 s whether its sessions still exist, so that a lost notice delays but never prevents', async () => {
-    const t = await openChat({ bus: (bus) => ({ ...bus, isShared: true, publish: () => undefined }) });
+    const network = new Network();
+    const t = await openChat({ bus: () => network.open() });
+    const other = await openChat({ beside: t, bus: () => network.open() });
+    network.weather = 'lost';
     await register(t, 'alice');
-    const alice = await loggedIn(t, 'alice');
-    const phone = await loggedIn(t, 'alice');
-    await t.call(alice, 'session.revoke', { id: phone.opened.session_id });
+    const alice = await loggedIn(other, 'alice');
+    const phone = await loggedIn(other, 'alice');
+    const desk = await loggedIn(t, 'alice');
+    await t.call(desk, 'session.revoke', { id: phone.opened.session_id });
     vi.advanceTimersByTime(4_999);
     await t.quiet();
     expect(phone.endings).toEqual([]);

@@ -14,6 +14,8 @@ export type Weather =
 /** A tier between nodes, as a server of its own would be: it may fail, be late, change the order of what is asked, and forget everything. */
 export class SharedSessionCache {
   weather: Weather = 'fine';
+  /** True: what is to be dropped stays. */
+  keepsAll = false;
   readonly #entries = new Map<string, CachedSession>();
 
   /** How many entries there are. */
@@ -46,6 +48,7 @@ export class SharedSessionCache {
       },
       drop: (ids: readonly SessionId[]) =>
         this.#serve(() => {
+          if (this.keepsAll) return;
           for (const [key, { session }] of this.#entries)
             if (ids.includes(session.id)) this.#entries.delete(key);
         }),
