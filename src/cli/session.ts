@@ -11,7 +11,7 @@ import { checkIdentity } from './trust.ts';
 export const callTimeoutMs = 10_000;
 /** A session this near its end is refreshed before it is used … */
 const minLifeLeftMs = 60_000;
-/** … and so is one that has less than this part of its life left. */
+/** … and so is one that has less than this part of its life left; never one that has half of it. */
 const minLifeLeftShare = 0.1;
 
 /** A connection that somebody is logged in on. */
@@ -59,7 +59,8 @@ const isUnauthenticated = (error: unknown): boolean =>
 function isNearItsEnd(login: SavedLogin, now: number): boolean {
   const end = Date.parse(login.expires_at);
   const life = end - Date.parse(login.obtained_at);
-  return end - now < Math.max(minLifeLeftMs, life * minLifeLeftShare);
+  // Half of a short life is its own: what has just begun is not near its end.
+  return end - now < Math.min(Math.max(minLifeLeftMs, life * minLifeLeftShare), life / 2);
 }
 
 /**

@@ -162,6 +162,14 @@ describe('a session near its end', () => {
       59_999,
       ['session.refresh', 'account.me'],
     ],
+    ['with half of a life of a minute left, it is used as it is', 60_000, 30_000, ['account.me']],
+    [
+      'with less than half of a life of a minute left, it is refreshed first',
+      60_000,
+      29_999,
+      ['session.refresh', 'account.me'],
+    ],
+    ['just begun, it is used as it is, however short its life', 1_000, 1_000, ['account.me']],
     ['when it is over, it is refreshed first', 120_000, -1, ['session.refresh', 'account.me']],
   ])('%s', async (_title, lifeMs, leftMs, expected) => {
     const world = await refreshing();
@@ -174,7 +182,7 @@ describe('a session near its end', () => {
   it('is kept when it was refreshed', async () => {
     const world = await refreshing();
     world.server.alive.set('cs1_second', 'alice');
-    await change(world, { expires_at: at(1) });
+    await change(world, { obtained_at: at(-3_600_000), expires_at: at(1) });
     await world.run('whoami');
     expect(await saved(world)).toEqual({ ...second(), obtained_at: '2026-11-21T06:00:00.000Z' });
     expect(await readdir(join(world.host.stateHome, 'chat', 'logins'))).toEqual([
@@ -184,7 +192,7 @@ describe('a session near its end', () => {
 
   it('whose refresh token is dead is still used while it lives', async () => {
     const world = await loggedIn({ ...me, 'session.refresh': new ChatError('unauthenticated', 'no') });
-    await change(world, { expires_at: at(1) });
+    await change(world, { obtained_at: at(-3_600_000), expires_at: at(1) });
     expect(await world.run('whoami')).toMatchObject({ code: 0 });
   });
 });
@@ -298,7 +306,7 @@ describe('processes that share one login', () => {
 
   it('refresh it once between them, and all go on', async () => {
     const world = await loggedIn(me);
-    await change(world, { expires_at: at(1) });
+    await change(world, { obtained_at: at(-3_600_000), expires_at: at(1) });
     const refresh = await slowRefresh(6);
     const worker = join(import.meta.dirname, 'support', 'refresh-worker.ts');
     const run = promisify(execFile);
