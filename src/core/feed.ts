@@ -152,11 +152,18 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
   function deliverChannel(channel: Channel): void {
     const batch = inOrder(channel.pending);
     channel.pending = [];
+    const newest = batch.at(-1);
+    if (!newest) return;
+    channel.lastSeq = Math.max(channel.lastSeq, newest.seq);
+    // What is stored at once may be more than may wait for one reader.
+    for (const page of pagesOf(batch)) deliverPage(channel, page);
+  }
+
+  function deliverPage(channel: Channel, batch: readonly StoredMessage[]): void {
     const first = batch[0];
     const last = batch.at(-1);
     if (!first || !last) return;
     const isContiguous = last.seq - first.seq === batch.length - 1;
-    channel.lastSeq = Math.max(channel.lastSeq, last.seq);
     for (const group of channel.groups) {
       let bytes: Uint8Array | undefined;
       for (const follower of group.followers) {
@@ -428,11 +435,28 @@ function passOn(reader: Reader): void {
 /** True for a page that was cut by neither bound: nothing was stored after it when it was read. */
 function isLastPage(rows: readonly StoredMessage[]): boolean {
   if (rows.length === feedPageRows) return false;
-  const characters = rows.reduce(
-    (sum, { body }) => sum + ('text' in body ? body.text : body.envelope).length,
-    0,
-  );
+  const characters = rows.reduce((sum, row) => sum + charactersOf(row), 0);
   return characters + maxEnvelopeBytes <= feedPage.characters;
+}
+
+function charactersOf({ body }: StoredMessage): number {
+  return ('text' in body ? body.text : body.envelope).length;
+}
+
+/** The same messages in the same order, in pages of what a reader is fed at once; nearly always one. */
+function pagesOf(batch: readonly StoredMessage[]): ReadonlyArray<readonly StoredMessage[]> {
+  const pages: StoredMessage[][] = [];
+  let characters = 0;
+  for (const message of batch) {
+    characters += charactersOf(message);
+    const page = pages.at(-1);
+    if (page && characters <= feedPage.characters) page.push(message);
+    else {
+      pages.push([message]);
+      characters = charactersOf(message);
+    }
+  }
+  return pages;
 }
 
 // Functions, so that the type checker does not believe that `state` stays what it was across an await.

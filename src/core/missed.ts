@@ -3,7 +3,7 @@ import { messageEvent, type Reading } from './message-event.ts';
 import type { ConversationId } from './model/ids.ts';
 import type { StoredMessage } from './model/message.ts';
 import type { Peer } from './peer.ts';
-import { feedPageRows } from './policy.ts';
+import { feedPage, feedPageRows } from './policy.ts';
 import type { Store } from './ports/store.ts';
 
 /** A stretch of one conversation that its reader has missed: the messages with `after < seq <= upTo`. */
@@ -36,11 +36,15 @@ export async function sendMissed(
     .filter(({ after, upTo }) => after < upTo)
     .map((stretch): Cursor => ({ stretch, seq: stretch.after, rows: [], next: 0 }));
   // One page over all of them, so that memory per reader is bounded.
-  const limit = Math.ceil(feedPageRows / Math.max(cursors.length, 1));
+  const share = Math.max(cursors.length, 1);
+  const page = {
+    limit: Math.ceil(feedPageRows / share),
+    maxCharacters: Math.ceil(feedPage.characters / share),
+  };
   let open = cursors;
   let count = 0;
   for (;;) {
-    await Promise.all(open.filter(isEmpty).map((cursor) => load(store, cursor, limit)));
+    await Promise.all(open.filter(isEmpty).map((cursor) => load(store, cursor, page)));
     open = open.filter((cursor) => !isEmpty(cursor));
     if (open.length === 0 || peer.isGone) return count;
     const events = takeUntilEmpty(open);
@@ -66,9 +70,13 @@ function takeUntilEmpty(cursors: readonly Cursor[]) {
   }
 }
 
-async function load(store: Pick<Store, 'messages'>, cursor: Cursor, limit: number): Promise<void> {
+async function load(
+  store: Pick<Store, 'messages'>,
+  cursor: Cursor,
+  page: { limit: number; maxCharacters: number },
+): Promise<void> {
   const { conversation, upTo } = cursor.stretch;
-  cursor.rows = await store.messages({ conversation, after: cursor.seq, before: upTo + 1, limit });
+  cursor.rows = await store.messages({ conversation, after: cursor.seq, before: upTo + 1, ...page });
   cursor.next = 0;
   cursor.seq = cursor.rows.at(-1)?.seq ?? cursor.seq;
 }
