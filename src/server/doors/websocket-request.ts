@@ -7,10 +7,9 @@ import { isAllowedOrigin } from './origin.ts';
 export const websocketPath = '/ws';
 
 /** True for a request that asks for a WebSocket where there is one; others are served as if they did not ask. */
-export function asksForWebSocket({ method, url = '', headers }: IncomingMessage): boolean {
-  return (
-    method === 'GET' && split(url)[0] === websocketPath && headers.upgrade?.toLowerCase() === 'websocket'
-  );
+export function asksForWebSocket({ method, httpVersion, url = '', headers }: IncomingMessage): boolean {
+  if (method !== 'GET' || httpVersion !== '1.1') return false;
+  return split(url)[0] === websocketPath && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 /** Why a request is not upgraded, with a status where it is not that of the error's code. */
@@ -29,7 +28,7 @@ export interface UpgradeRules {
 
 /** Looks at a request that asks for a WebSocket (RFC 6455 section 4.2.1); undefined when it may shake hands. */
 export function refuseUpgrade(
-  { url = '', headers }: IncomingMessage,
+  { url = '', headers, rawHeaders }: IncomingMessage,
   { isSecure, allowedOrigins }: UpgradeRules,
 ): RefusedUpgrade | undefined {
   const query = new URLSearchParams(split(url)[1]);
@@ -40,6 +39,9 @@ export function refuseUpgrade(
     if (error instanceof ChatError) return { error };
     throw error;
   }
+  // Node keeps the first of several; the next one on the way may have gone by another (RFC 9112 section 3.2).
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  if (hosts.length !== 1) return { error: new ChatError('invalid', 'a request has one Host header') };
   // A cookie never logs in here; yet a page from elsewhere has no business with what its reader's browser can reach.
   if (!isAllowedOrigin({ origin: headers.origin, host: headers.host, isSecure }, allowedOrigins)) {
     const text = 'pages of this origin may not connect: the server has to be told of it with --allow-origin';

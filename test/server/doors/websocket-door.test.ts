@@ -142,6 +142,8 @@ describe('the WebSocket door shakes hands', () => {
   it.each([
     ['without a version', { headers: { 'Sec-WebSocket-Version': undefined } }, '426 Upgrade Required'],
     ['with version 8', { headers: { 'Sec-WebSocket-Version': '8' } }, '426 Upgrade Required'],
+    ['without a host', { headers: { Host: undefined } }, '400 Bad Request'],
+    ['with two hosts', { headers: { host: 'other.example' } }, '400 Bad Request'],
     ['without a key', { headers: { 'Sec-WebSocket-Key': undefined } }, '400 Bad Request'],
     ['with a key that is too short', { headers: { 'Sec-WebSocket-Key': 'AAAA' } }, '400 Bad Request'],
   ])('not %s', async (_, request, expected) => {
@@ -168,6 +170,14 @@ describe('the WebSocket door shakes hands', () => {
     await until(() => client.text.includes('\r\n\r\n') && client.text.endsWith('}'));
     expect(client.text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(client.text.includes('\r\nupgrade: websocket\r\n')).toBe(status === 426);
+  });
+
+  it('and answers HTTP/1.0 in HTTP', async () => {
+    const { port } = await listening();
+    const client = await connectClear(port);
+    client.write(upgradeRequest(port).replace('HTTP/1.1', 'HTTP/1.0'));
+    await until(() => client.text.endsWith('}'));
+    expect(client.text).toMatch(/^HTTP\/1.1 426 /);
   });
 
   it('and answers another method at its path with those that it has', async () => {
