@@ -93,6 +93,17 @@ export function examineSessions(on: Examined): void {
       ).toEqual([one.session.id, three.session.id, four.session.id]);
     });
 
+    test('when the limit was lowered, all beyond it give way at once, the longest idle one last', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const at = (ms: number, maxPerAccount: number) => opening(alice, { lastUsedAt: ms }, { maxPerAccount });
+      const [one, two, three, four] = [at(1_000, 9), at(1_001, 9), at(1_002, 9), at(1_003, 2)];
+      for (const opened of [one, two, three]) await on.store.openSession(opened);
+      expect(await on.store.openSession(four)).toEqual({
+        kind: 'opened',
+        ended: [two.session.id, one.session.id],
+      });
+    });
+
     test('a session that replaces its device’s counts once against the limit', async () => {
       const [alice] = await people(on.store, 'alice');
       const first = opening(alice, {}, { maxPerAccount: 2 });

@@ -46,6 +46,17 @@ const ofUser = statement((db, p: { userId: string }) =>
     .orderBy('last_used_at', 'desc')
     .orderBy('sessions.id', 'desc'),
 );
+/** Those beyond the `keep` that were used last, the longest idle one at the end. */
+const beyond = statement((db, p: { userId: string; keep: number }) =>
+  db
+    .selectFrom('sessions')
+    .select('id')
+    .where('user_id', '=', p.userId)
+    .orderBy('last_used_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(Number.MAX_SAFE_INTEGER)
+    .offset(p.keep),
+);
 const userExists = statement((db, p: { id: string }) =>
   db.selectFrom('users').select('id').where('id', '=', p.id),
 );
@@ -164,9 +175,8 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
   }
   // A limit of 0 is none (policy).
   if (input.maxPerAccount > 0) {
-    const others = yield* rows(ofUser, { userId: session.userId });
-    // The longest idle ones stand last.
-    for (const { id } of others.slice(input.maxPerAccount - 1)) gone.push(yield* remove(id));
+    const others = yield* rows(beyond, { userId: session.userId, keep: input.maxPerAccount - 1 });
+    for (const { id } of others) gone.push(yield* remove(id));
   }
   yield* rows(insertSession, {
     id: session.id,
