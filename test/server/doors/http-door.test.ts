@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { z } from 'zod';
 import { httpRoutes } from '../../../src/core/codecs/http-json.ts';
@@ -1063,6 +1064,15 @@ describe('the description of the API', () => {
     expect(answer.body).toMatchObject({ openapi: '3.1.0', info: { title: 'chat', version: '0.0.0' } });
     const paths = Object.keys((answer.body as { paths: object }).paths);
     expect(new Set(paths)).toEqual(new Set(httpRoutes.map(({ path }) => path)));
+  });
+});
+
+describe('the page about the API', () => {
+  it('has every route and every status that is answered', async () => {
+    const page = await readFile(new URL('../../../docs/http.md', import.meta.url), 'utf8');
+    expect(httpRoutes.map(({ path }) => path).filter((path) => !page.includes(path))).toEqual([]);
+    const statuses = Object.values(problems).map(([status]) => status);
+    expect(statuses.filter((status) => !page.includes(`| ${status} |`))).toEqual([]);
   });
 });
 
