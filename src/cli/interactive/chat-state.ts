@@ -1,7 +1,8 @@
 import type { WireMessage } from '../../client/connection.ts';
 import { type EditedLine, emptyHistory, emptyLine, type LineHistory } from './line-editor.ts';
 import { NameList } from './name-list.ts';
-import type { Anchor, Item, PendingItem } from './pane.ts';
+import type { Anchor, GapItem, Item, PendingItem } from './pane.ts';
+import { fillOf, keepAround, newestOf } from './scroll-back.ts';
 
 /** How the connection is, for the person. */
 export type Link =
@@ -46,7 +47,7 @@ export interface ChatState {
   hint: string | undefined;
 }
 
-/** So many items of a conversation are kept; beyond them the oldest go and are fetched again when scrolled to. */
+/** So many items of a conversation are kept, twice as many while somebody reads further up; the others are fetched again when scrolled to. */
 export const mostItems = 3_000;
 
 /** A chat that has not begun, with the room that everybody is in. */
@@ -159,20 +160,52 @@ function newestHere({ items }: ConversationState): number {
   return newest?.kind === 'message' ? newest.message.seq : 0;
 }
 
-/** Somebody who has scrolled up keeps what is shown, for twice as long. */
+/** Somebody who has scrolled up stays there, however much comes: what goes then is what is far from there and not new. */
 function trim(conversation: ConversationState): void {
-  const most = conversation.anchor === undefined ? mostItems : 2 * mostItems;
-  if (conversation.items.length <= most) return;
-  conversation.anchor = undefined;
-  conversation.items = conversation.items.slice(-Math.floor(mostItems * 0.8));
+  if (conversation.items.length <= mostItems) return;
+  const { items, anchor } = conversation;
+  const found = anchor === undefined ? -1 : items.indexOf(anchor.item);
+  if (found < 0) {
+    conversation.anchor = undefined;
+    conversation.items = newestOf(items, Math.floor(mostItems * 0.8));
+  } else if (items.length > 2 * mostItems) {
+    // A gap is not what is being read.
+    const place = items[found]?.kind === 'gap' && found > 0 ? found - 1 : found;
+    const item = items[place];
+    if (place !== found && item !== undefined) conversation.anchor = { item, hidden: 0 };
+    conversation.items = keepAround(items, place, mostItems / 2);
+  } else return;
   const oldest = conversation.items.find((item) => item.kind === 'message');
   if (oldest?.kind === 'message') conversation.earlier = oldest.message.seq - 1;
+}
+
+/** Puts messages that were fetched for a gap where they belong; in the order of seq, from its beginning or up to its end. */
+export function fillGap(
+  conversation: ConversationState,
+  gap: GapItem,
+  messages: readonly WireMessage[],
+): void {
+  replace(conversation, gap, fillOf(gap, messages));
+}
+
+/** Whoever has scrolled to an item that goes stays at what stands before it. */
+function replace(conversation: ConversationState, item: Item, others: readonly Item[]): void {
+  const { items, anchor } = conversation;
+  const at = items.indexOf(item);
+  if (at < 0) return;
+  items.splice(at, 1, ...others);
+  if (anchor?.item !== item) return;
+  const near = items[at - 1] ?? items[0];
+  conversation.anchor = near === undefined ? undefined : { item: near, hidden: 0 };
 }
 
 /** Puts older messages, in the order of seq, before those that are here. */
 export function addEarlier(conversation: ConversationState, messages: readonly WireMessage[]): void {
   const { earlier } = conversation;
   const older = messages.filter(({ seq }) => earlier === undefined || seq <= earlier);
+  const newest = older.at(-1)?.seq;
+  // What they were to stand before has gone since they were asked for.
+  if (earlier !== undefined && newest !== undefined && newest !== earlier) return;
   conversation.items = [
     ...older.map((message): Item => ({ kind: 'message', message })),
     ...conversation.items,
@@ -188,15 +221,14 @@ export function addNotice(conversation: ConversationState, text: string, isError
 
 /** Drops an item, such as a message that was on its way and has come. */
 export function dropItem(conversation: ConversationState, item: Item): void {
-  const at = conversation.items.indexOf(item);
-  if (at >= 0) conversation.items.splice(at, 1);
+  replace(conversation, item, []);
 }
 
 /** Turns to a conversation. */
 export function show(state: ChatState, name: string): void {
   if (name === state.current) return;
   const left = currentOf(state);
-  left.items = left.items.filter(({ kind }) => kind !== 'unread-mark');
+  for (const item of left.items.filter(({ kind }) => kind === 'unread-mark')) dropItem(left, item);
   state.current = name;
   currentOf(state).isFresh = true;
 }

@@ -25,7 +25,7 @@ import {
   remember,
 } from './line-editor.ts';
 import type { LiveChat } from './live-chat.ts';
-import { scroll, viewPane } from './pane.ts';
+import { type Anchor, type GapItem, type Item, scroll, viewPane } from './pane.ts';
 import { type Painter, Screen } from './screen.ts';
 import { inputRowsOf, layOutScreen, paneSize } from './screen-layout.ts';
 import { lineFor, submit, turnsElsewhere } from './slash-commands.ts';
@@ -88,6 +88,12 @@ const turnKeys: Readonly<Record<string, Turn>> = {
   'alt-a': 'unread',
   ...Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`alt-${index + 1}`, index + 1])),
 };
+
+/** Where one stays until what comes next is here. */
+function anchorBefore(items: readonly Item[], gap: GapItem): Anchor | undefined {
+  const item = items[items.indexOf(gap) - 1];
+  return item === undefined ? undefined : { item, hidden: 0 };
+}
 
 /** A chat on the whole screen: draws the state when it changes, and does what keys ask for. */
 export class FullScreen {
@@ -333,8 +339,11 @@ export class FullScreen {
     const pane = paneSize(size, inputRowsOf(conversation, size));
     const by = direction * Math.max(1, pane.height - 1);
     conversation.anchor = scroll(conversation.items, conversation.anchor, by, pane);
-    const { isAtTop } = viewPane(conversation.items, conversation.anchor, pane);
-    if (direction < 0 && isAtTop) void live.loadEarlier(conversation);
+    const { isAtTop, gap } = viewPane(conversation.items, conversation.anchor, pane);
+    if (gap !== undefined) {
+      if (direction > 0 && live.isConnected) conversation.anchor = anchorBefore(conversation.items, gap);
+      void live.loadGap(conversation, gap, direction < 0 ? 'up' : 'down');
+    } else if (direction < 0 && isAtTop) void live.loadEarlier(conversation);
   }
 
   #interrupt(): void {

@@ -1,4 +1,5 @@
 import type { Connection, WireMessage } from '../../client/connection.ts';
+import type { StartingPoint } from '../../client/follow.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { pages } from '../pages.ts';
@@ -14,11 +15,12 @@ import {
   currentOf,
   cursorsOf,
   dropItem,
+  fillGap,
   pendingOf,
   read,
 } from './chat-state.ts';
 import { NameList } from './name-list.ts';
-import type { Item } from './pane.ts';
+import type { GapItem, Item } from './pane.ts';
 import { type Outgoing, SendQueue, type StoredAnswer } from './send-queue.ts';
 
 /** What a live chat needs. */
@@ -130,27 +132,47 @@ export class LiveChat {
     return this.#connection;
   }
 
+  /** True while there is one. */
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
   /** Fetches what is older than the first message of a conversation, once at a time. */
   async loadEarlier(conversation: ConversationState): Promise<void> {
     const { earlier } = conversation;
     if (conversation.isLoading || earlier === 0 || this.#connection === undefined) return;
+    const after = Math.max(0, (earlier ?? 0) - pageMessages);
+    const page =
+      earlier === undefined
+        ? { from: { last: pageMessages }, limit: pageMessages }
+        : { from: { after }, limit: earlier - after };
+    await this.#load(conversation, page, (messages) => addEarlier(conversation, messages));
+  }
+
+  /** Fetches a part of a gap, from the end at which one has come to it: `down` is the older one. */
+  async loadGap(conversation: ConversationState, gap: GapItem, direction: 'up' | 'down'): Promise<void> {
+    if (conversation.isLoading || this.#connection === undefined) return;
+    const after = direction === 'down' ? gap.after : Math.max(gap.after, gap.before - 1 - pageMessages);
+    const limit = Math.min(pageMessages, gap.before - 1 - after);
+    await this.#load(conversation, { from: { after }, limit }, (messages) =>
+      fillGap(conversation, gap, messages),
+    );
+  }
+
+  async #load(
+    conversation: ConversationState,
+    page: { readonly from: StartingPoint; readonly limit: number },
+    put: (messages: readonly WireMessage[]) => void,
+  ): Promise<void> {
+    const { connection } = this;
     conversation.isLoading = true;
     this.#changed();
     try {
       const messages: WireMessage[] = [];
-      const after = Math.max(0, (earlier ?? 0) - pageMessages);
-      const from = earlier === undefined ? { last: pageMessages } : { after };
-      const limit = earlier === undefined ? pageMessages : earlier - after;
       const { name: to } = conversation;
-      for await (const message of this.#options.context.host.client.history({
-        connection: this.#connection,
-        to,
-        from,
-        limit,
-      })) {
-        messages.push(message);
-      }
-      addEarlier(conversation, messages);
+      const { client } = this.#options.context.host;
+      for await (const message of client.history({ connection, to, ...page })) messages.push(message);
+      put(messages);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       await this.#options.context.output.note(`older messages did not come: ${error.message}`);

@@ -9,6 +9,7 @@ export type Item =
   | { readonly kind: 'notice'; readonly text: string; readonly isError: boolean }
   /** A message that is on its way. */
   | PendingItem
+  | GapItem
   /** Where the reader stopped reading. */
   | { readonly kind: 'unread-mark' };
 
@@ -18,6 +19,13 @@ export interface PendingItem {
   readonly text: string;
   readonly sender: string;
   readonly key: string;
+}
+
+/** Where messages are not here, those with a seq between the two: they are fetched when one scrolls there. */
+export interface GapItem {
+  readonly kind: 'gap';
+  readonly after: number;
+  readonly before: number;
 }
 
 /** Names take one of so many looks, always the same one. */
@@ -94,6 +102,8 @@ function itemRows(item: Item, width: number): readonly Row[] {
       return block(head('  …  ', item.sender), item.text, width, 'faint');
     case 'notice':
       return block([{ text: '· ', style: 'faint' }], item.text, width, item.isError ? 'error' : 'faint');
+    case 'gap':
+      return [separator(`${item.before - item.after - 1} more messages`, width, 'faint')];
     case 'unread-mark':
       return [separator('new', width, 'error')];
   }
@@ -143,6 +153,8 @@ export interface PaneView {
   readonly rows: readonly Row[];
   /** True when the first row of the first item shows: what is older has to be fetched. */
   readonly isAtTop: boolean;
+  /** A gap that shows: what is missing there has to be fetched. */
+  readonly gap: GapItem | undefined;
 }
 
 /** The last rows of `items` that fit; with an anchor, the last ones up to there. */
@@ -155,7 +167,10 @@ export function viewPane(
   const chunks: (readonly Row[])[] = [];
   let count = 0;
   let at = from < 0 ? items.length - 1 : from;
+  let gap: GapItem | undefined;
   for (; at >= 0 && count < height; at -= 1) {
+    const item = items[at];
+    if (item?.kind === 'gap') gap = item;
     const all = rowsAt(items, at, width);
     const hidden = anchor !== undefined && at === from ? Math.min(anchor.hidden, all.length) : 0;
     const rows = hidden === 0 ? all : all.slice(0, all.length - hidden);
@@ -170,7 +185,8 @@ export function viewPane(
     if (top === undefined || top.item !== anchor.item || top.hidden !== anchor.hidden)
       return viewPane(items, top, size);
   }
-  return { rows: rows.slice(Math.max(0, rows.length - height)), isAtTop: at < 0 && rows.length <= height };
+  const isAtTop = at < 0 && rows.length <= height;
+  return { rows: rows.slice(Math.max(0, rows.length - height)), isAtTop, gap };
 }
 
 /** The anchor at which the first row of all stands at the top; undefined when everything fits. */

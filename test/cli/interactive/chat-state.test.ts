@@ -5,10 +5,13 @@ import {
   addNotice,
   addStored,
   type ChatState,
+  type ConversationState,
   close,
   conversationOf,
   currentOf,
   cursorsOf,
+  dropItem,
+  fillGap,
   mostItems,
   pendingOf,
   read,
@@ -17,6 +20,8 @@ import {
   turnTo,
   unreadOf,
 } from '../../../src/cli/interactive/chat-state.ts';
+import { type GapItem, viewPane } from '../../../src/cli/interactive/pane.ts';
+import { rowText } from '../support/row-text.ts';
 
 const message = (seq: number, { to = '#lobby', sender = 'bob', text = `text ${seq}` } = {}) => ({
   to,
@@ -60,7 +65,14 @@ describe('messages', () => {
     expect(currentOf(state).earlier).toBe(0);
   });
 
-  it('are kept up to a bound, and twice as many while somebody reads further up', () => {
+  it('that are older and do not reach those that are here are left', () => {
+    const state = started();
+    addMessage(state, message(9));
+    addEarlier(currentOf(state), [message(6), message(7)]);
+    expect([kinds(state), currentOf(state).earlier]).toEqual([[9], 8]);
+  });
+
+  it('are kept up to a bound, whatever else there is', () => {
     const state = started();
     for (let seq = 1; seq <= mostItems; seq += 1) addMessage(state, message(seq));
     expect(currentOf(state).items).toHaveLength(mostItems);
@@ -68,13 +80,116 @@ describe('messages', () => {
     const { items, earlier } = currentOf(state);
     expect(items.length).toBeLessThan(mostItems);
     expect(items[0]).toMatchObject({ message: { seq: (earlier ?? 0) + 1 } });
-    const [first] = items;
-    if (first !== undefined) currentOf(state).anchor = { item: first, hidden: 0 };
-    while (currentOf(state).items.length < 2 * mostItems) addNotice(currentOf(state), 'n');
-    expect(currentOf(state).anchor).toBeDefined();
-    addNotice(currentOf(state), 'one too many');
-    expect(currentOf(state).items.length).toBeLessThan(mostItems);
-    expect(currentOf(state).anchor).toBeUndefined();
+    for (let count = 0; count < 2 * mostItems; count += 1) addNotice(currentOf(state), 'n');
+    expect(currentOf(state).items.length).toBeLessThanOrEqual(mostItems);
+    // What comes next is told from what was here by it.
+    expect(kinds(state)[0]).toBe(mostItems + 1);
+    expect([...cursorsOf(state)]).toEqual([['#lobby', mostItems + 1]]);
+  });
+});
+
+describe('somebody who reads further up', () => {
+  const size = { width: 60, height: 10 };
+  const seen = ({ items, anchor }: ConversationState) => viewPane(items, anchor, size).rows.map(rowText);
+
+  /** Messages and gaps follow one another without one twice or left out. */
+  const expectWhole = ({ items, earlier }: ConversationState, last: number) => {
+    let next = (earlier ?? 0) + 1;
+    for (const item of items) {
+      if (item.kind === 'gap') expect(item.after).toBe(next - 1);
+      if (item.kind === 'message') expect(item.message.seq).toBe(next);
+      if (item.kind === 'gap') next = item.before;
+      if (item.kind === 'message') next += 1;
+    }
+    expect(next - 1).toBe(last);
+  };
+
+  function readingAt(place: number) {
+    const state = started();
+    for (let seq = 1; seq <= 2_000; seq += 1) addMessage(state, message(seq));
+    const lobby = currentOf(state);
+    const item = lobby.items[place - 1];
+    if (item !== undefined) lobby.anchor = { item, hidden: 0 };
+    return { state, lobby };
+  }
+
+  it.each([1, 30, 1_000, 1_990])('stays at message %i, however much comes', (place) => {
+    const { state, lobby } = readingAt(place);
+    const before = seen(lobby);
+    for (let seq = 2_001; seq <= 20_000; seq += 1) {
+      addMessage(state, message(seq));
+      if (lobby.items.length > 2 * mostItems) expect.fail('more than twice the bound');
+    }
+    expect(seen(lobby)).toEqual(before);
+    expectWhole(lobby, 20_000);
+    expect(lobby.items.filter(({ kind }) => kind === 'gap')).toHaveLength(1);
+    expect([...cursorsOf(state)]).toEqual([['#lobby', 20_000]]);
+  });
+
+  it('gets what is missing from both ends of the gap, until nothing is', () => {
+    const { state, lobby } = readingAt(1_000);
+    for (let seq = 2_001; seq <= 8_000; seq += 1) addMessage(state, message(seq));
+    const before = seen(lobby);
+    const gapOf = () => lobby.items.find((item): item is GapItem => item.kind === 'gap');
+    const range = (from: number, to: number) =>
+      Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
+    let isFromAbove = true;
+    for (let gap = gapOf(); gap !== undefined; gap = gapOf()) {
+      const { after, before: end } = gap;
+      const fetched = isFromAbove
+        ? range(after + 1, Math.min(after + 700, end - 1))
+        : range(Math.max(after + 1, end - 700), end - 1);
+      // One end of it is here already.
+      fillGap(lobby, gap, [message(after), ...fetched, message(end)]);
+      isFromAbove = !isFromAbove;
+      expectWhole(lobby, 8_000);
+    }
+    expect(seen(lobby)).toEqual(before);
+    expect(lobby.items.every(({ kind }) => kind === 'message')).toBe(true);
+  });
+
+  it('stays near what goes: a gap of which nothing is left, a message that was on its way, a mark', () => {
+    const state = started();
+    for (let seq = 1; seq <= 3; seq += 1) addMessage(state, message(seq));
+    const lobby = currentOf(state);
+    const [first, second] = lobby.items;
+    const gap = { kind: 'gap', after: 2, before: 3 } as const;
+    const pending = { kind: 'pending', text: 'mine', sender: 'alice', key: 'k' } as const;
+    const mark = { kind: 'unread-mark' } as const;
+    lobby.items.splice(2, 0, gap);
+    lobby.items.splice(1, 0, mark);
+    lobby.items.push(pending);
+    lobby.anchor = { item: gap, hidden: 0 };
+    fillGap(lobby, gap, []);
+    expect(lobby.anchor).toEqual({ item: second, hidden: 0 });
+    lobby.anchor = { item: pending, hidden: 0 };
+    dropItem(lobby, pending);
+    expect(lobby.anchor).toEqual({ item: lobby.items.at(-1), hidden: 0 });
+    lobby.anchor = { item: mark, hidden: 0 };
+    conversationOf(state, '@bob');
+    show(state, '@bob');
+    expect([lobby.anchor, kinds(state)]).toEqual([{ item: first, hidden: 0 }, [1, 2, 3]]);
+  });
+
+  it('and goes back to the end has the newest, without the gap in the end', () => {
+    const { state, lobby } = readingAt(1_000);
+    for (let seq = 2_001; seq <= 8_000; seq += 1) addMessage(state, message(seq));
+    lobby.anchor = undefined;
+    addMessage(state, message(8_001));
+    expect(lobby.items.some(({ kind }) => kind === 'gap')).toBe(false);
+    expectWhole(lobby, 8_001);
+  });
+
+  it('at a gap stays before it when still more comes', () => {
+    const { state, lobby } = readingAt(1_000);
+    let seq = 2_001;
+    while (!lobby.items.some(({ kind }) => kind === 'gap')) addMessage(state, message(seq++));
+    const gap = lobby.items.find(({ kind }) => kind === 'gap');
+    if (gap !== undefined) lobby.anchor = { item: gap, hidden: 0 };
+    const last = lobby.items[lobby.items.findIndex(({ kind }) => kind === 'gap') - 1];
+    for (const until = seq + 6_000; seq < until; seq += 1) addMessage(state, message(seq));
+    expect(lobby.anchor?.item).toBe(last);
+    expectWhole(lobby, seq - 1);
   });
 });
 

@@ -3,11 +3,13 @@ import {
   addMessage,
   conversationOf,
   currentOf,
+  fillGap,
   show,
   startState,
 } from '../../../src/cli/interactive/chat-state.ts';
 import { FullScreen } from '../../../src/cli/interactive/full-screen.ts';
 import type { LiveChat } from '../../../src/cli/interactive/live-chat.ts';
+import type { GapItem } from '../../../src/cli/interactive/pane.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 import { message } from '../support/fake-client.ts';
 import { fakeTerminal } from '../support/fake-terminal.ts';
@@ -38,6 +40,9 @@ function opened(columns = 80, rows = 24) {
   const live = {
     send: (to: string, text: string) => void sent.push([to, text]),
     loadEarlier: async ({ name }: { name: string }) => void loaded.push(name),
+    loadGap: async ({ name }: { name: string }, { after, before }: GapItem, direction: string) =>
+      void loaded.push(`${name} ${after}-${before} ${direction}`),
+    isConnected: true,
     markRead: () => {
       reads += 1;
     },
@@ -63,6 +68,7 @@ function opened(columns = 80, rows = 24) {
   const line = () => currentOf(state).line;
   return {
     state,
+    live,
     terminal,
     screen,
     sent,
@@ -350,6 +356,44 @@ describe('scrolling', () => {
     expect(currentOf(state).anchor).toBeDefined();
     type(`hello${enter}`);
     expect(currentOf(state).anchor).toBeUndefined();
+  });
+
+  function overGap() {
+    const world = opened(40, 10);
+    const { state } = world;
+    for (let seq = 1; seq <= 10; seq += 1) addMessage(state, message(seq, { text: `no ${seq}.` }));
+    currentOf(state).items.push({ kind: 'gap', after: 10, before: 91 });
+    for (let seq = 91; seq <= 100; seq += 1) addMessage(state, message(seq, { text: `no ${seq}.` }));
+    const seen = async () =>
+      (await world.drawn()).slice(1, -2).map((row) => Number(/no (\d+)\./.exec(row)?.[1] ?? 0));
+    world.type('x\u007f');
+    return { ...world, seen };
+  }
+
+  it('up shows a gap, and asks for what stands at its end', async () => {
+    const { type, seen, loaded, drawn } = overGap();
+    type(pageUp);
+    expect([await seen(), loaded]).toEqual([[9, 10, 0, 91, 92, 93, 94], ['#lobby 10-91 up']]);
+    expect((await drawn()).join('\n')).toContain(' 80 more messages ');
+  });
+
+  it('down stops before a gap until what is missing is here, but not without a connection', async () => {
+    const { type, seen, loaded, live, state } = overGap();
+    type(pageUp.repeat(3));
+    loaded.length = 0;
+    await seen();
+    type(pageDown.repeat(3));
+    expect([(await seen()).at(-1), new Set(loaded)]).toEqual([10, new Set(['#lobby 10-91 down'])]);
+    fillGap(
+      currentOf(state),
+      currentOf(state).items.find((item): item is GapItem => item.kind === 'gap') as GapItem,
+      [message(11, { text: 'no 11.' }), message(12, { text: 'no 12.' })],
+    );
+    type(pageDown);
+    expect((await seen()).at(-1)).toBe(12);
+    live.isConnected = false;
+    type(pageDown.repeat(3));
+    expect((await seen()).at(-1)).toBe(100);
   });
 
   it('fills the pane when the terminal grows', async () => {

@@ -10,6 +10,7 @@ import {
   unreadOf,
 } from '../../../src/cli/interactive/chat-state.ts';
 import { LiveChat } from '../../../src/cli/interactive/live-chat.ts';
+import type { GapItem } from '../../../src/cli/interactive/pane.ts';
 import { parseServerAddress } from '../../../src/client/address.ts';
 import type { Connection, WireEvent, WireMessage } from '../../../src/client/connection.ts';
 import { ChatError } from '../../../src/core/errors.ts';
@@ -403,6 +404,52 @@ describe('what is older', () => {
     await settled();
     await live.loadEarlier(conversationOf(state, '#lobby'));
     expect(histories).toEqual([]);
+  });
+});
+
+describe('a gap', () => {
+  async function withGap() {
+    const made = await running();
+    await made.receive(message(1), message(500));
+    const lobby = conversationOf(made.state, '#lobby');
+    const gap = { kind: 'gap', after: 1, before: 500 } as const;
+    lobby.items.splice(1, 0, gap);
+    return { ...made, lobby, gap };
+  }
+
+  it('is filled a page at a time, from the end at which one has come to it', async () => {
+    const { live, lobby, gap, histories, older, state } = await withGap();
+    older.messages = [message(2), message(3)];
+    await live.loadGap(lobby, gap, 'down');
+    expect(shown(state)).toEqual([1, 2, 3, 'gap', 500]);
+    older.messages = [message(499)];
+    await live.loadGap(lobby, lobby.items[3] as GapItem, 'up');
+    expect(shown(state)).toEqual([1, 2, 3, 'gap', 499, 500]);
+    expect(lobby.items[3]).toEqual({ kind: 'gap', after: 3, before: 499 });
+    expect(histories).toEqual([
+      { to: '#lobby', from: { after: 1 }, limit: 100 },
+      { to: '#lobby', from: { after: 399 }, limit: 100 },
+    ]);
+  });
+
+  it('of less than a page is asked for as it is, once at a time and only with a connection', async () => {
+    const { live, lobby, histories, older, first } = await withGap();
+    const small = { kind: 'gap', after: 489, before: 500 } as const;
+    const page = Promise.withResolvers<WireMessage[]>();
+    older.messages = page.promise;
+    const loading = live.loadGap(lobby, small, 'up');
+    await live.loadGap(lobby, small, 'down');
+    await live.loadEarlier(lobby);
+    page.resolve([]);
+    await loading;
+    expect([live.isConnected, histories]).toEqual([
+      true,
+      [{ to: '#lobby', from: { after: 489 }, limit: 10 }],
+    ]);
+    first.lose();
+    await settled();
+    await live.loadGap(lobby, small, 'up');
+    expect([live.isConnected, histories.length]).toEqual([false, 1]);
   });
 });
 
