@@ -258,7 +258,7 @@ describe('a chat on the whole screen', () => {
       await delay(20);
       if (/^> \/join operations/m.test(terminal.text)) break;
       terminal.type(keys.ctrl('u'));
-      await terminal.shows(/^>$/m);
+      await terminal.shows('> type a message, or /help');
     }
     terminal.type(keys.enter);
     await terminal.shows('[2:#operations]');
