@@ -94,7 +94,8 @@ async function keepUp(
   const loop = async (): Promise<void> => {
     const gap = 1_000 / steadyRates[kind];
     for (let dueAt = now() + Math.random() * gap; !isOver; dueAt += gap) {
-      if (dueAt > now()) await sleep(dueAt - now());
+      const wait = dueAt - now();
+      if (wait > 0) await sleep(Math.ceil(wait));
       one(dueAt).catch(fail);
     }
   };
