@@ -23,7 +23,21 @@ interface Bot {
 
 /** One request as it is drawn: what it is about, and what is made of its bytes. */
 interface Drawn {
-  readonly kind: 'echo' | 'me' | 'send' | 'login' | 'header' | 'path' | 'body' | 'wild' | 'random';
+  readonly kind:
+    | 'echo'
+    | 'me'
+    | 'send'
+    | 'login'
+    | 'header'
+    | 'path'
+    | 'body'
+    | 'page'
+    | 'form'
+    | 'wild'
+    | 'random';
+  /** Which page, and which kind of body it is sent. */
+  readonly page: string;
+  readonly form: keyof typeof forms;
   readonly text: string;
   readonly edits: readonly Edit[];
   readonly bytes: Uint8Array;
@@ -43,6 +57,23 @@ interface Sent {
   readonly due: Due;
 }
 
+const pages = ['/register', '/login', '/protected', '/dashboard', '/logout'];
+
+/** The kinds of a page's body. */
+const forms = {
+  urlencoded: (fields: Record<string, string>) => ({
+    type: 'application/x-www-form-urlencoded',
+    body: new URLSearchParams(fields).toString(),
+  }),
+  multipart: (fields: Record<string, string>) => ({
+    type: 'multipart/form-data; boundary=fuzz',
+    body: `${Object.entries(fields)
+      .map(([name, value]) => `--fuzz\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
+      .join('')}--fuzz--\r\n`,
+  }),
+  json: (fields: Record<string, string>) => ({ type: 'application/json', body: JSON.stringify(fields) }),
+};
+
 const edit: fc.Arbitrary<Edit> = fc.record({
   at: fc.nat(),
   how: fc.constantFrom('change', 'insert', 'remove', 'repeat', 'cut'),
@@ -50,11 +81,16 @@ const edit: fc.Arbitrary<Edit> = fc.record({
 });
 const pathUnit = fc.constantFrom(..."abcAPI019%/._~!$&'()*+,;=:@?-{}");
 const headerUnit = fc.constantFrom(...'abc019 \t:;,/?%"{}\\\u00e9\u00ff');
-const drawn: fc.Arbitrary<Drawn> = fc.record({
+const drawing: fc.Arbitrary<Drawn> = fc.record({
   kind: fc.oneof(
-    { arbitrary: fc.constantFrom('echo', 'me', 'send', 'login', 'header', 'path', 'body'), weight: 14 },
+    {
+      arbitrary: fc.constantFrom('echo', 'me', 'send', 'login', 'header', 'path', 'body', 'page', 'form'),
+      weight: 18,
+    },
     { arbitrary: fc.constantFrom('wild', 'random'), weight: 2 },
   ) as fc.Arbitrary<Drawn['kind']>,
+  page: fc.constantFrom(...pages),
+  form: fc.constantFrom('urlencoded', 'multipart', 'json') as fc.Arbitrary<Drawn['form']>,
   text: fc.oneof(
     fc.string({ unit: pathUnit, maxLength: 60 }),
     fc.string({ unit: headerUnit, maxLength: 60 }),
@@ -79,7 +115,8 @@ function echo({ token }: Bot, mark: string, headers: Record<string, string> = {}
   };
 }
 
-function sent(bot: Bot, mark: string, { kind, text, edits, bytes }: Drawn): Sent {
+function sent(bot: Bot, mark: string, drawn: Drawn): Sent {
+  const { kind, text, edits, bytes } = drawn;
   const { name, token } = bot;
   switch (kind) {
     case 'echo':
@@ -111,8 +148,23 @@ function sent(bot: Bot, mark: string, { kind, text, edits, bytes }: Drawn): Sent
       for (const { at, byte } of edits) whole[start + (at % (whole.length - start))] = byte;
       return { bytes: whole, due: 'one' };
     }
+    case 'page':
+      // The name is taken, the password wrong, and nobody is logged in.
+      return {
+        bytes: pageRequest(bot, mark, drawn),
+        due: ({ status }) => expect(status).toBe(drawn.page === '/register' ? 409 : 401),
+      };
+    case 'form': {
+      const whole = pageRequest(bot, mark, drawn);
+      const start = whole.indexOf('\r\n\r\n') + 4;
+      for (const { at, byte } of edits) whole[start + (at % (whole.length - start))] = byte;
+      return { bytes: whole, due: 'one' };
+    }
     case 'wild':
-      return { bytes: edited(message(token, mark), edits), due: 'whatever' };
+      return {
+        bytes: edited(edits.length % 2 === 0 ? message(token, mark) : pageRequest(bot, mark, drawn), edits),
+        due: 'whatever',
+      };
     case 'random':
       return { bytes: Buffer.from(bytes), due: 'whatever' };
   }
@@ -122,6 +174,11 @@ function message(token: string, mark: string): Buffer {
   return Buffer.from(
     request('POST', '/api/conversations/%23lobby/messages', { token, body: { text: mark } }),
   );
+}
+
+function pageRequest({ name }: Bot, mark: string, { page, form }: Drawn): Buffer {
+  const { type, body } = forms[form]({ username: name, password: `${password}${mark}` });
+  return Buffer.from(request('POST', page, { body, headers: { 'Content-Type': type } }));
 }
 
 function edited(bytes: Buffer, edits: readonly Edit[]): Buffer {
@@ -192,7 +249,7 @@ it(`HTTP answers ${fuzzInputs} requests of nonsense and sense each once and in o
   // Somebody else: an account has so many sessions, and the bots need theirs.
   await at.register('visitor', password);
   const session = fc.record({
-    drawn: fc.array(drawn, { minLength: requestsPerConnection - 1, maxLength: requestsPerConnection - 1 }),
+    drawn: fc.array(drawing, { minLength: requestsPerConnection - 1, maxLength: requestsPerConnection - 1 }),
     pieces,
   });
   const group = fc.tuple(...all.map(() => session));

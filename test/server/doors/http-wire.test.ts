@@ -415,6 +415,22 @@ describe('requests of one connection', () => {
   });
 });
 
+describe('requests that wait behind another', () => {
+  it('are never served once their client has gone', async () => {
+    const { http, calls, listener } = await opened();
+    http.write(get('/api/rooms') + get('/api/users') + health);
+    const call = await pending(calls, 0);
+    await many();
+    // One that only ends its side still wants its answers.
+    http.client.socket.resetAndDestroy();
+    await until(() => listener.connections === 0);
+    expect(call.peer.isGone).toBe(true);
+    call.answer({});
+    await many();
+    expect(calls.seen).toEqual(['room.list']);
+  });
+});
+
 describe('an answer before the whole request was sent', () => {
   it('reaches a client that sends ten megabytes more', async () => {
     const { http } = await opened();
