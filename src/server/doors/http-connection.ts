@@ -158,7 +158,8 @@ export class HttpConnection implements OpenDoor {
   }
 
   #startNext(): void {
-    if (this.#served) return;
+    // After an answer that said close, nothing is served that could not be answered (RFC 9112 section 9.6).
+    if (this.#served || this.#socket.writableEnded) return;
     const next = this.#waiting.shift();
     if (!next) return;
     this.#waitingSize -= next.size;

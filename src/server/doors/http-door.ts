@@ -130,8 +130,8 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
     checkHead(request);
   });
   app.addHook('preParsing', async (request, reply, payload) => {
-    // Only now: who was refused by its head alone need not send the rest.
-    if (request.headers.expect !== undefined) reply.raw.writeContinue();
+    // Only now: who was refused by its head alone need not send the rest. HTTP/1.0 has no such answer (RFC 9110 10.1.1).
+    if (request.headers.expect !== undefined && request.raw.httpVersion === '1.1') reply.raw.writeContinue();
     return payload;
   });
   readJsonAlone(app);

@@ -275,6 +275,16 @@ describe('a request that asks whether to go on', () => {
     expect([await http.next(), call.params]).toEqual([good(201, { room: '#a' }), { room: 'a' }]);
   });
 
+  it('is not told to in HTTP/1.0, which has no such answer', async () => {
+    const { http, calls } = await opened();
+    http.write(head(12).replace('HTTP/1.1', 'HTTP/1.0'));
+    await many();
+    expect(http.client.text).toBe('');
+    http.write('{"room":"a"}');
+    (await pending(calls, 0)).answer({ room: '#a' });
+    expect((await http.toTheEnd()).map(({ status }) => status)).toEqual([201]);
+  });
+
   it('is told no by its head alone, and closed: what comes next could be either', async () => {
     expect(await answersTo(head(12, ''))).toEqual([
       refusedWith(unauthenticated, 'log in first, and send Authorization: Bearer SESSION-TOKEN', {
@@ -455,6 +465,20 @@ describe('an answer before the whole request was sent', () => {
     expect(await http.toTheEnd()).toEqual([
       refusedWith(problems.tooLarge, 'the body is too long', { isLast: true }),
     ]);
+  });
+});
+
+describe('a request after an answer that closes', () => {
+  it('is not served, for it could not be answered', async () => {
+    const { http, calls } = await opened({ maxLineBytes: 10 });
+    http.write(
+      post('Content-Length: 20\r\n', '{"username":"alice"}') + get('/api/rooms') + get('/api/users'),
+    );
+    expect(await http.toTheEnd()).toEqual([
+      refusedWith(problems.tooLarge, 'the body is too long', { isLast: true }),
+    ]);
+    await many();
+    expect(calls.seen).toEqual([]);
   });
 });
 
