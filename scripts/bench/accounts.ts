@@ -49,34 +49,34 @@ export class Refused extends Error {
 }
 
 /** Makes accounts from random secrets: no password is stretched, since the server only ever sees what comes of it. */
-export async function privateAccounts(lab: Lab, count: number): Promise<BenchAccount[]> {
-  const made: BenchAccount[] = [];
-  for (let i = 0; i < count; i++) {
-    const wire = await Wire.open(lab.port);
-    const username = `private-${i}` as Username;
-    const authSecret = randomBytes(32);
-    const salt = randomBytes(saltBytes);
-    const { storedKey, serverKey } = verifierFrom(authSecret, salt, benchCost, platformDigests);
-    await call(wire, 'account.register', {
-      username,
-      verifier: {
-        suite: chatSuite,
-        salt: toBase64(salt),
-        cost: benchCost,
-        stored_key: toBase64(storedKey),
-        server_key: toBase64(serverKey),
-      },
-    });
-    const hashedPassword = formatHashedPassword(authSecret);
-    const opened = await call<{ user_id: string; session_token: string }>(wire, 'login.hashed-password', {
-      username,
-      hashed_password: hashedPassword,
-    });
-    const { user_id: userId, session_token: token } = opened;
-    wire.close();
-    made.push({ userId, username, authSecret, hashedPassword, token });
-  }
-  return made;
+export function privateAccounts(lab: Lab, count: number): Promise<BenchAccount[]> {
+  return Promise.all(
+    Array.from({ length: count }, (_, index) => privateAccount(lab, `private-${index}` as Username)),
+  );
+}
+
+async function privateAccount(lab: Lab, username: Username): Promise<BenchAccount> {
+  const wire = await Wire.open(lab.port);
+  const authSecret = randomBytes(32);
+  const salt = randomBytes(saltBytes);
+  const { storedKey, serverKey } = verifierFrom(authSecret, salt, benchCost, platformDigests);
+  await call(wire, 'account.register', {
+    username,
+    verifier: {
+      suite: chatSuite,
+      salt: toBase64(salt),
+      cost: benchCost,
+      stored_key: toBase64(storedKey),
+      server_key: toBase64(serverKey),
+    },
+  });
+  const hashedPassword = formatHashedPassword(authSecret);
+  const opened = await call<{ user_id: string; session_token: string }>(wire, 'login.hashed-password', {
+    username,
+    hashed_password: hashedPassword,
+  });
+  wire.close();
+  return { userId: opened.user_id, username, authSecret, hashedPassword, token: opened.session_token };
 }
 
 /** Makes accounts whose password the server is shown; it stretches each once. */
