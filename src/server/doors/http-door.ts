@@ -103,11 +103,8 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
     const { error, status } = spelled(thrown, onFailure);
     const document = problem(error, status);
-    const { raw } = request;
-    // Who asked whether to go on may take this for a no, and what comes next is then no body.
-    if (raw.headers.expect !== undefined && !raw.complete) reply.header('connection', 'close');
     return (
-      secured(reply, raw)
+      secured(reply, request.raw)
         .code(document.status)
         .headers(problemHeaders(error, document.status))
         // With one of its own, Fastify adds no charset, which this media type does not have (RFC 9457 section 6.1).
