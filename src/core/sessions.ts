@@ -118,10 +118,15 @@ export function createSessions(parts: SessionsParts): Sessions {
     return Math.max(session.lastUsedAt, open.get(session.id)?.lastUsedAt ?? 0);
   }
 
+  /** True for what the store has not heard of, and for what is kept only until it has. */
+  function isToBeTold(entry: Entry): boolean {
+    return entry.lastUsedAt > entry.toldUse || entry.peers.size === 0;
+  }
+
   function arm(entry: Entry): void {
     const end = endOf(entry.session, entry.lastUsedAt);
     clearTimeout(entry.timer);
-    entry.timerAt = entry.peers.size > 0 ? end : Math.min(end, entry.toldAt + tellEveryMs);
+    entry.timerAt = isToBeTold(entry) ? Math.min(end, entry.toldAt + tellEveryMs) : end;
     const delayMs = Math.min(Math.max(entry.timerAt - Date.now(), 0), longestTimerMs);
     entry.timer = setTimeout(() => look(entry), delayMs);
   }
@@ -133,7 +138,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       close(entry.session.id, 'expired');
       return;
     }
-    if (entry.peers.size === 0 && now >= entry.toldAt + tellEveryMs) {
+    if (isToBeTold(entry) && now >= entry.toldAt + tellEveryMs) {
       if (entry.lastUsedAt <= entry.toldUse) {
         // The store knows all that was known here.
         open.delete(entry.session.id);
@@ -157,6 +162,12 @@ export function createSessions(parts: SessionsParts): Sessions {
   function use(entry: Entry, now: number): void {
     entry.lastUsedAt = Math.max(entry.lastUsedAt, now);
     if (now - entry.toldAt >= tellEveryMs) tell(entry, now);
+    armSooner(entry);
+  }
+
+  /** Sets the timer again where something is due before it. */
+  function armSooner(entry: Entry): void {
+    if (isToBeTold(entry) && entry.timerAt > entry.toldAt + tellEveryMs) arm(entry);
   }
 
   function close(id: SessionId, reason: EndReason): void {
@@ -181,7 +192,7 @@ export function createSessions(parts: SessionsParts): Sessions {
     if (!entry) return;
     release(entry, peer);
     // It stays for the uses that the store has not heard of, and for the next request.
-    if (entry.peers.size === 0 && entry.timerAt > entry.toldAt + tellEveryMs) arm(entry);
+    armSooner(entry);
   }
 
   function entryOf({ session, readAt }: Pick<CachedSession, 'session' | 'readAt'>): Entry {
@@ -201,7 +212,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       toldAt: lastUsedAt,
       peers: new Set(),
       timer: undefined,
-      timerAt: 0,
+      timerAt: Number.POSITIVE_INFINITY,
     };
     open.set(session.id, entry);
     return entry;

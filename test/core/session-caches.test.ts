@@ -583,6 +583,22 @@ describe('the last use of a session', () => {
     expect(store.touched).toHaveLength(4);
   });
 
+  it('is written a minute later at the latest for a connection that stays and says no more', async () => {
+    const { t, store, token } = await open();
+    const line = peer();
+    vi.advanceTimersByTime(10 * second);
+    await t.call(line, 'login.resume', { session_token: token });
+    vi.advanceTimersByTime(5 * second);
+    await t.call(line, 'account.me', {});
+    vi.advanceTimersByTime(45 * second - 1);
+    expect(store.touched).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(store.touched).toEqual([15 * second]);
+    vi.advanceTimersByTime(day / 2);
+    expect(store.touched).toEqual([15 * second]);
+    expect(line.endings).toEqual([]);
+  });
+
   it('7.3.1: is known on another node within a minute, to the millisecond', async () => {
     const { here, there, token } = await openTwo();
     await whoAmI(there, token);
