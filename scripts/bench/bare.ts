@@ -14,8 +14,8 @@ import { Wire } from './wire.ts';
 /** Bare Node servers in a process of their own: what no door can pass. */
 export interface BareServer {
   readonly pid: number;
-  /** Of lines that come back as they are, and of HTTP. */
-  readonly ports: { readonly lines: number; readonly http: number };
+  /** Of lines that come back as they are. */
+  readonly linesPort: number;
   /** A lane that asks once a turn; `connections` connects for each. */
   readonly open: Readonly<Record<'lines' | 'connections' | 'http', (from: string) => Promise<Lane>>>;
   stop(): void;
@@ -30,7 +30,7 @@ export async function bareServer(): Promise<BareServer> {
   const text = 'x'.repeat(200);
   return {
     pid: child.pid ?? 0,
-    ports: { lines, http },
+    linesPort: lines,
     open: {
       async lines(from) {
         const wire = await Wire.open(lines, from);

@@ -41,6 +41,8 @@ async function insist(opening: Promise<Lane>, refusals: Map<string, number>): Pr
 
 /** People of `steady.ts`; `kill` before their server ends. */
 interface SteadyPeople {
+  /** Rejects when one of their calls has failed. */
+  readonly failed: Promise<never>;
   stop(): Promise<Sample[]>;
   kill(): void;
 }
@@ -51,12 +53,16 @@ async function steadyPeople(parts: SteadyParts): Promise<SteadyPeople> {
     serialization: 'advanced',
   });
   let isAwaited = false;
-  child.once('exit', (code) => {
-    if (!isAwaited) throw new Error(`the steady people ended with ${code}`);
+  const failed = new Promise<never>((_resolve, reject) => {
+    child.once('exit', (code) => {
+      if (!isAwaited) reject(new Error(`the steady people ended with ${code}`));
+    });
   });
+  failed.catch(() => {});
   child.send(parts);
-  await once(child, 'message');
+  await Promise.race([once(child, 'message'), failed]);
   return {
+    failed,
     async stop() {
       isAwaited = true;
       child.send('stop');
@@ -105,8 +111,8 @@ export async function loginStorm(lab: Lab): Promise<Figure[]> {
   const bare = await bareServer();
   let people: SteadyPeople | undefined;
   try {
-    const hashes = await hashesPerSecond(1_000);
-    people = await steadyPeople({ port: lab.port, barePort: bare.ports.lines, accounts });
+    const hashes = await hashesPerSecond(2_000);
+    people = await steadyPeople({ port: lab.port, barePort: bare.linesPort, accounts });
     const comer = (index: number): Promise<Lane> =>
       (bcryptDoors[index % bcryptDoors.length] as Door).open({
         port: lab.port,
@@ -120,11 +126,12 @@ export async function loginStorm(lab: Lab): Promise<Figure[]> {
     await sleep(quietMs);
     const before: Phase = { from: began, to: Date.now() };
     const refusals = new Map<string, number>();
-    await Promise.all(Array.from({ length: logins }, (_, index) => insist(comer(index), refusals)));
+    const all = Promise.all(Array.from({ length: logins }, (_, index) => insist(comer(index), refusals)));
+    await Promise.race([all, people.failed]);
     const during: Phase = { from: before.to, to: Date.now() };
     await sleep(quietMs);
     const after: Phase = { from: during.to, to: Date.now() };
-    const samples = await people.stop();
+    const samples = await Promise.race([people.stop(), people.failed]);
     const figures = (Object.keys(titles) as SteadyKind[]).map((kind): Figure => {
       const [quiet, busy, quietAgain] = [before, during, after].map((phase) => tail(samples, kind, phase));
       if (!quiet || !busy || !quietAgain) throw new Error('a phase is missing');
