@@ -136,6 +136,23 @@ describe('a token that is known in memory', () => {
     expect(store.asked).toBe(2);
   });
 
+  it('is believed for a time that begins when the store is asked, not when it answers', async () => {
+    const { here, store, token } = await openTwo();
+    const answer = gate();
+    store.before = () => answer.opened;
+    const first = whoAmI(here, token);
+    await here.quiet();
+    vi.advanceTimersByTime(4_000);
+    answer.open();
+    await first;
+    vi.advanceTimersByTime(999);
+    await whoAmI(here, token);
+    expect(store.asked).toBe(1);
+    vi.advanceTimersByTime(1);
+    await whoAmI(here, token);
+    expect(store.asked).toBe(2);
+  });
+
   it('7.2.4: is one that lives: what the store did not have is asked of it every time', async () => {
     const hidden = { hides: true };
     const { t, token } = await open({
@@ -437,6 +454,35 @@ describe('a session that has ended', () => {
     expect(late.session).toBeUndefined();
   });
 
+  it('7.4.1: is dead on its node though another one whose clock is 3 s ahead has put it into the shared cache', async () => {
+    let entry: CachedSession | undefined;
+    const network = new Network();
+    const { t, token } = await open({ bus: () => network.open(), caches: [filledWith(() => entry)] });
+    const one = request();
+    await t.chat.identify(one, token);
+    const readAt = Date.now() + 3_000;
+    entry = { session: one.session as Session, readAt, believedUntil: readAt + 5_000 };
+    await t.call(one, 'session.end', {});
+    for (let times = 0; times < 9; times++) {
+      expect(await refusal(whoAmI(t, token))).toEqual(badToken);
+      vi.advanceTimersByTime(1_000);
+    }
+  });
+
+  it('7.3.1: is put into no cache when it died of idleness', async () => {
+    const puts: CachedSession[] = [];
+    const spy: SessionCache = {
+      ...filledWith(() => undefined),
+      put: async (_hash, entry) => {
+        puts.push(entry);
+      },
+    };
+    const { t, token } = await open({ caches: [spy] });
+    vi.advanceTimersByTime(day);
+    expect(await refusal(whoAmI(t, token))).toEqual(badToken);
+    expect(puts).toEqual([]);
+  });
+
   it('7.4.1: is out of the shared cache for nodes that have just started', async () => {
     const { here, shared, token } = await openTwo();
     const one = request();
@@ -462,6 +508,22 @@ describe('a session that has changed', () => {
     }
     // Whoever is connected stays.
     expect([line.endings, (await here.call(line, 'account.me', {})).username]).toEqual([[], 'alice']);
+  });
+
+  it('7.2.4: after a refresh the old token is dead on that node also when no cache forgets and no notice arrives', async () => {
+    const { here, network, shared, token, refresh } = await openTwo();
+    const line = peer();
+    await here.call(line, 'login.resume', { session_token: token });
+    network.weather = 'lost';
+    shared.keepsAll = true;
+    vi.advanceTimersByTime(second);
+    const next = await here.call(peer(), 'session.refresh', { refresh_token: refresh });
+    for (let times = 0; times < 8; times++) {
+      expect(await refusal(whoAmI(here, token))).toEqual(badToken);
+      expect(await whoAmI(here, next.session_token)).toBe('alice');
+      vi.advanceTimersByTime(second);
+    }
+    expect(line.session?.absoluteExpiresAt).toBe(start + second + 7 * day);
   });
 
   it('7.2.4: a lookup of the old token that began before the refresh lets nobody in after it', async () => {
@@ -612,13 +674,23 @@ describe('the last use of a session', () => {
 
   it('7.3.1: is known on another node within half of a short idle time', async () => {
     const { here, there, token } = await openTwo({ sessionIdleMs: idleMs });
-    for (let times = 0; times < 12; times++) {
+    for (let times = 0; times < 11; times++) {
       vi.advanceTimersByTime(10 * second);
       await whoAmI(here, token);
       await here.quiet();
     }
     vi.advanceTimersByTime(idleMs / 2 - 1);
     expect(await whoAmI(there, token)).toBe('alice');
+  });
+
+  it('7.3.1: is not forgotten for an older one when the clock is set back', async () => {
+    const { t, token } = await open();
+    vi.setSystemTime(start + 30 * second);
+    await whoAmI(t, token);
+    vi.setSystemTime(start);
+    await whoAmI(t, token);
+    vi.setSystemTime(start + 30 * second + day - 1);
+    expect(await whoAmI(t, token)).toBe('alice');
   });
 
   it('is written when the server stops', async () => {
