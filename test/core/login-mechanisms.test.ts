@@ -431,6 +431,13 @@ describe('login.salt', () => {
     expect(await t.call(peer(), 'login.salt', { username: 'ines' })).toEqual(before);
     expect(await hashed(t, 'ines')).toBe(hashed_password);
   });
+
+  it('is the same before and after a registration with a password', async () => {
+    const t = await open();
+    const before = await t.call(peer(), 'login.salt', { username: 'ines' });
+    await t.call(peer(), 'account.register', { username: 'ines', password });
+    expect(await t.call(peer(), 'login.salt', { username: 'ines' })).toEqual(before);
+  });
 });
 
 describe('one account, every mechanism', () => {

@@ -85,6 +85,15 @@ async function costOf(t: TestChat): Promise<number | undefined> {
   return (await t.store.credential(alice))?.verifier.cost;
 }
 
+/** What `login.salt` tells of a name for which the store has no account. */
+async function saltWithout(t: TestChat, username: string): Promise<string> {
+  const empty = await openChat({
+    policy: { bcryptCost: 11 },
+    store: (store) => ({ ...store, credential: async () => undefined }),
+  });
+  return (await empty.call(peer(), 'login.salt', { username })).salt;
+}
+
 const raise = (t: TestChat, connection: FakePeer, verifier: Verifier) =>
   t.call(connection, 'account.raise-verifier', { verifier });
 const notAsked = {
@@ -93,11 +102,12 @@ const notAsked = {
 };
 
 describe('a login at an older cost than the server has', () => {
-  it('is asked for a new verifier, with a salt of its own, and the next login is at the new cost', async () => {
+  it('is asked for a new verifier, with the salt that the name has at that cost, and the next login is at the new cost', async () => {
     const t = await raisedServer();
     const first = await loggedIn(t, 'alice');
     expect(first.opened.raise).toEqual({ salt: expect.stringMatching(/^[\w+/]{22}==$/), cost: 11 });
     expect(first.opened.raise?.salt).not.toBe(toBase64(saltOf('alice')));
+    expect(first.opened.raise?.salt).toBe(await saltWithout(t, 'alice'));
     expect(await raise(t, first, await answerTo(first.opened))).toEqual({});
     const connection = peer();
     const { serverFirst, exchange, proof } = await challenged(t, connection, 'alice');
@@ -111,13 +121,13 @@ describe('a login at an older cost than the server has', () => {
     expect(await t.call(first, 'account.me', {})).toMatchObject({ username: 'alice' });
   });
 
-  it('is one all the same when it never answers, and the next one is asked again, for another salt', async () => {
+  it('is one all the same when it never answers, and the next one is asked again, for the same', async () => {
     const t = await raisedServer();
     const first = await loggedIn(t, 'alice');
     expect(await t.call(first, 'account.me', {})).toMatchObject({ username: 'alice' });
     const second = await loggedIn(t, 'alice');
-    expect(second.opened.raise?.cost).toBe(11);
-    expect(second.opened.raise?.salt).not.toBe(first.opened.raise?.salt);
+    expect(second.opened.raise).toEqual({ salt: expect.any(String), cost: 11 });
+    expect(second.opened.raise).toEqual(first.opened.raise);
     expect(await costOf(t)).toBe(10);
   });
 
@@ -294,6 +304,9 @@ describe('a login with a password that is shown, at an older cost', () => {
     const verifier = (await t.store.credential(alice))?.verifier;
     expect(verifier?.cost).toBe(11);
     expect(verifier?.salt).not.toEqual(saltOf('alice'));
+    // Nobody who asks can tell it from a name that was never taken.
+    const { salt, cost } = await t.call(peer(), 'login.salt', { username: 'alice' });
+    expect({ salt, cost }).toEqual({ salt: await saltWithout(t, 'alice'), cost: 11 });
     expect(await byPassword(t, peer())).toMatchObject({ username: 'alice' });
     expect(await loggedIn(t, 'alice')).toMatchObject({ session: { username: 'alice' } });
     expect(t.failures).toEqual([]);

@@ -36,6 +36,19 @@ export function verifierFrom(
 }
 
 /**
+ * The salt that a name has on this server at a cost, with an account or without: whoever asked for it before a registration or
+ * a raise of the cost learns nothing by asking again (security 1.8). 16 bytes.
+ */
+export function saltOfName(
+  serverSecret: Uint8Array,
+  username: Username,
+  cost: number,
+  digests: Digests = nobleDigests,
+): Uint8Array {
+  return digests.hmacSha256(serverSecret, utf8(`chat salt|${username}|${cost}`)).slice(0, saltBytes);
+}
+
+/**
  * The verifier of a name that has no account (security 1.8): the same for a name as long as the server keeps its secret,
  * so that asking twice, or after a restart, shows nothing. No password fits it.
  */
@@ -49,7 +62,7 @@ export function fakeVerifier(
     digests.hmacSha256(serverSecret, utf8(`chat fake ${what}|${username}`));
   return {
     suite: chatSuite,
-    salt: derived('salt').slice(0, saltBytes),
+    salt: saltOfName(serverSecret, username, cost, digests),
     cost,
     storedKey: derived('stored key'),
     serverKey: derived('server key'),

@@ -1,25 +1,25 @@
 import { toBase64 } from '../crypto/bytes.ts';
-import { saltBytes } from '../crypto/stretch.ts';
-import { verifierFrom } from '../crypto/verifier.ts';
+import { saltOfName, verifierFrom } from '../crypto/verifier.ts';
 import { ChatError } from '../errors.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import { addressKey } from '../model/address.ts';
 import type { Password } from '../model/password.ts';
 import type { CallContext } from '../operation.ts';
-import { randomBytes } from '../random.ts';
 
 /**
  * What a login that has just been proven against `verifier` asks of its client: a new one, when the server's cost has risen
- * since. A cost that was lowered changes nothing: clients go below no cost that they have seen.
+ * since. Its salt is the name's own at that cost, as `login.salt` tells it for a name without an account. A cost that was lowered changes nothing: clients go below no cost that they have seen.
  */
 export function askToRaise(
   { services, peer, now }: CallContext,
   verifier: Verifier,
 ): { salt: string; cost: number } | undefined {
-  const cost = services.policy.bcryptCost;
+  const { settings, policy, digests, raises } = services;
+  const cost = policy.bcryptCost;
   if (verifier.cost >= cost || !peer.session) return undefined;
-  const salt = randomBytes(saltBytes);
-  services.raises.ask(peer, { sessionId: peer.session.id, salt, cost, replaces: verifier.storedKey }, now);
+  const { id: sessionId, username } = peer.session;
+  const salt = saltOfName(settings.serverSecret, username, cost, digests);
+  raises.ask(peer, { sessionId, salt, cost, replaces: verifier.storedKey }, now);
   return { salt: toBase64(salt), cost };
 }
 
@@ -32,7 +32,7 @@ export function raiseShown(
   const { policy, store, settings, stretcher, digests, onFailure } = services;
   const cost = policy.bcryptCost;
   if (verifier.cost >= cost) return;
-  const salt = randomBytes(saltBytes);
+  const salt = saltOfName(settings.serverSecret, account.username, cost, digests);
   const raise = async (): Promise<void> => {
     const authSecret = await stretcher.stretch(
       { realm: settings.realm, username: account.username, password, salt, cost },

@@ -6,7 +6,7 @@ import { raiseMs } from '../policy.ts';
 export interface Raise {
   /** The session that the login opened: no other may answer. */
   readonly sessionId: SessionId;
-  /** 16 bytes, the server's choice, so that what is sent can have been made for nothing else. */
+  /** 16 bytes, the name's own at this cost: what is sent can have been made for no other name and no other cost. */
   readonly salt: Uint8Array;
   readonly cost: number;
   /** The old verifier's StoredKey: one that came into its place meanwhile is not overwritten. */

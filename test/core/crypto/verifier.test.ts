@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../../src/core/crypto/bytes.ts';
-import { fakeVerifier, scramKeys, verifierFrom, verifierOrFake } from '../../../src/core/crypto/verifier.ts';
+import {
+  fakeVerifier,
+  saltOfName,
+  scramKeys,
+  verifierFrom,
+  verifierOrFake,
+} from '../../../src/core/crypto/verifier.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
 import { golden, goldenVerifier } from './golden.ts';
 
@@ -33,9 +39,15 @@ describe('the verifier of a name without an account', () => {
     expect([fake.salt.length, fake.storedKey.length, fake.serverKey.length]).toEqual([16, 32, 32]);
   });
 
-  test('is the same for ever', () => {
+  test('is the same for ever at one cost', () => {
     expect(fakeVerifier(serverSecret, parseUsername('nobody'), 12)).toEqual(fake);
-    expect(fake.salt.toHex()).toBe('02c5d70be344ef831095dcc09c9f1e13');
+    expect(fake.salt.toHex()).toBe('ac157ddceabed53134c72576d3335a80');
+  });
+
+  test('has another salt at another cost, and the one that a registration takes', () => {
+    const name = parseUsername('nobody');
+    expect(fakeVerifier(serverSecret, name, 11).salt).not.toEqual(fake.salt);
+    expect(saltOfName(serverSecret, name, 12)).toEqual(fake.salt);
   });
 
   test.each([

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { saltBytes } from '../../crypto/stretch.ts';
-import { fakeVerifier, verifierFrom } from '../../crypto/verifier.ts';
+import { saltOfName, verifierFrom } from '../../crypto/verifier.ts';
 import { ChatError, loggedInAlready } from '../../errors.ts';
 import { openSession } from '../../login/open-session.ts';
 import { stretchFor } from '../../login/stretch-for.ts';
@@ -8,7 +7,7 @@ import type { Account, Verifier } from '../../model/account.ts';
 import type { UserId } from '../../model/ids.ts';
 import { type Username, usernamesFromEmail } from '../../model/username.ts';
 import { type CallContext, operation } from '../../operation.ts';
-import { randomBytes, uuidV7 } from '../../random.ts';
+import { uuidV7 } from '../../random.ts';
 import {
   deviceClaim,
   email,
@@ -126,13 +125,12 @@ async function credentialOf(
     }
     return { privacy: 'private', verifier: given.verifier };
   }
+  // What `login.salt` has told for this name, and tells from now on.
+  const salt = saltOfName(settings.serverSecret, name, cost, digests);
   if (given.hashed_password) {
-    // What `login.salt` has told for this name, and tells from now on.
-    const { salt } = fakeVerifier(settings.serverSecret, name, cost, digests);
     return { privacy: 'private', verifier: verifierFrom(given.hashed_password, salt, cost, digests) };
   }
   if (given.password === undefined) throw new Error('a registration has a secret');
-  const salt = randomBytes(saltBytes);
   const authSecret = await stretchFor(context, { username: name, password: given.password, salt, cost });
   return { privacy: 'open', verifier: verifierFrom(authSecret, salt, cost, digests) };
 }
