@@ -276,6 +276,18 @@ describe('an exchange', () => {
     await begin('2001:db8:0:2::1');
   });
 
+  it('over HTTP keeps nobody of its address from beginning one on a connection', async () => {
+    const t = await openChat();
+    const begin = (events?: null) =>
+      t.call(peer(events === null ? { events } : {}), 'login.begin', {
+        message: 'n,,n=nobody,r=fyko+d2lbbFgONRv9qkxdawL',
+      });
+    for (let one = 0; one < maxExchanges.perAddress; one++) await begin(null);
+    expect(await refusal(begin(null))).toMatchObject({ code: 'rate-limited' });
+    for (let one = 0; one < maxExchanges.perAddress; one++) await begin();
+    expect(await refusal(begin())).toMatchObject({ code: 'rate-limited' });
+  });
+
   it('does not outlive a clock that is set back by hours, nor keep its place', async () => {
     const t = await openChat();
     await register(t, 'alice');

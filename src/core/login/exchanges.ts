@@ -61,12 +61,22 @@ export function createExchanges(): Exchanges {
     }
   }
 
+  /** The oldest of an address that is bound to no connection gives way: those are begun for nothing most easily. */
+  function dropUnbound(key: string): void {
+    for (const [id, entry] of entries) {
+      if (entry.addressKey !== key || isBound(entry.peer)) continue;
+      drop(id, entry);
+      return;
+    }
+  }
+
   return {
     open(id, peer, exchange, now) {
       sweep(now);
       const key = addressKey(peer.address);
       const ofAddress = perAddress.get(key) ?? 0;
-      if (ofAddress >= maxExchanges.perAddress || entries.size >= maxExchanges.total) {
+      if (ofAddress >= maxExchanges.perAddress && isBound(peer)) dropUnbound(key);
+      if ((perAddress.get(key) ?? 0) >= maxExchanges.perAddress || entries.size >= maxExchanges.total) {
         throw new ChatError('rate-limited', 'too many logins are under way: finish or wait', {
           // A place comes free as soon as any of them finishes.
           retryAfterMs: 1_000,
@@ -74,7 +84,7 @@ export function createExchanges(): Exchanges {
       }
       // Whoever has gone already finishes nothing.
       if (peer.isGone) return;
-      perAddress.set(key, ofAddress + 1);
+      perAddress.set(key, (perAddress.get(key) ?? 0) + 1);
       const entry = { exchange, peer, addressKey: key, endsAt: now + exchangeMs };
       entries.set(id, entry);
       if (isBound(peer)) ofPeer(peer).set(id, entry);

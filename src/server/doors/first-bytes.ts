@@ -1,3 +1,5 @@
+import { METHODS } from 'node:http';
+
 /** Which door the first bytes of a connection knock at (spec: five-systems, introduction). */
 export type DoorKind = 'tls' | 'http' | 'line' | 'batch' | 'slash' | 'pipe' | 'text' | 'too-long';
 
@@ -23,13 +25,12 @@ const byFirstByte: ReadonlyMap<number, DoorKind> = new Map([
   [0x40, 'slash'], // @
 ]);
 
-/** RFC 9110 section 9.1 and RFC 5789; PRI begins HTTP/2 (RFC 9113 section 3.4). */
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'PRI'].map(
-  (method) => `${method} `,
-);
+/** All that Node's parser knows (RFC 9110 section 9.1, RFC 5789, WebDAV …); PRI begins HTTP/2 (RFC 9113 section 3.4). */
+const methods: readonly string[] = [...METHODS, 'PRI'].map((method) => `${method} `);
 const bareVerbs: readonly string[] = ['PING', 'USERS', 'LOGOUT', 'QUIT'];
 /** Longer than each method with its space, and than each bare verb with its CRLF. */
-const headLength = 10;
+const headLength =
+  1 + Math.max(...[...methods, ...bareVerbs.map((verb) => `${verb}\r\n`)].map((text) => text.length));
 
 /**
  * Builds the detector. Empty lines before the first one are skipped (RFC 9112 section 2.2). A pipe line is known by

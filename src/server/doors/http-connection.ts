@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { ChatError } from '../../core/errors.ts';
 import type { EndReason } from '../../core/events.ts';
 import { lingerAndClose } from '../linger.ts';
@@ -15,12 +16,20 @@ export interface Exchange {
 }
 
 /** What a connection may hold. */
-export type HttpConnectionLimits = Pick<DoorLimits, 'maxPipelined' | 'maxQueuedBytes' | 'maxLineBytes'>;
+export type HttpConnectionLimits = Pick<
+  DoorLimits,
+  'maxPipelined' | 'maxQueuedBytes' | 'maxLineBytes' | 'startedLineAfterLoginMs'
+>;
+
+/** With so much waiting nothing more is read: what was read already is one chunk at most. */
+const heldUp = { requests: 16, bytes: 262_144 } as const;
+/** What a request costs in memory besides its texts, and each of its header fields, in bytes: measured, rounded up. */
+const objectBytes = { request: 2_048, field: 100 } as const;
 
 /** A request that waits until all before it have been answered. */
 interface Waiting {
   readonly exchange: Exchange;
-  /** Of its body, in bytes, as far as the request says. */
+  /** Of its head in memory, and of its body as far as the request says, in bytes. */
   readonly size: number;
   readonly start: () => void;
 }
@@ -39,6 +48,11 @@ export class HttpConnection implements OpenDoor {
   #served: Exchange | undefined;
   readonly #waiting: Waiting[] = [];
   #waitingSize = 0;
+  /** Set while the socket is not read because too much waits. */
+  #isHeldUp = false;
+  #stallTimer: NodeJS.Timeout | undefined;
+  /** What the client had taken when the timer was set, in bytes. */
+  #takenAtTimer = 0;
   #latest: Exchange | undefined;
   #isClosing = false;
   /** True once something came that is no request: what waits for its own rest is not served any more. */
@@ -54,6 +68,7 @@ export class HttpConnection implements OpenDoor {
     // What Node does after the last answer, and would lose that answer by when the client is still sending.
     this.#socket.destroySoon = () => lingerAndClose(this.#socket);
     this.#socket.once('close', () => {
+      clearTimeout(this.#stallTimer);
       this.#waiting.length = 0;
       for (const exchange of [...this.#underWay]) this.#finish(exchange);
     });
@@ -79,10 +94,14 @@ export class HttpConnection implements OpenDoor {
       serve(refusal);
       return;
     }
-    const size = this.#bodySize(request);
+    const size = headSize(request) + this.#bodySize(request);
     this.#waiting.push({ exchange, size, start: serve });
     this.#waitingSize += size;
     this.#startNext();
+    if (this.#waiting.length > heldUp.requests || this.#waitingSize > heldUp.bytes) {
+      this.#isHeldUp = true;
+      this.#socket.pause();
+    }
   }
 
   /**
@@ -93,7 +112,7 @@ export class HttpConnection implements OpenDoor {
     await this.#until(() => this.#underWay.size === 0);
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
     if (this.#isClosing) {
-      this.#socket.write(httpRefusal(shuttingDown()));
+      this.#socket.write(httpRefusal(shuttingDown(), { isSecure: this.#socket instanceof TLSSocket }));
       lingerAndClose(this.#socket);
       return;
     }
@@ -165,7 +184,31 @@ export class HttpConnection implements OpenDoor {
     this.#waitingSize -= next.size;
     if (this.#isUnreadable && !next.exchange.request.complete) return;
     this.#served = next.exchange;
+    // What still comes of a body that is served now comes behind nothing that waits.
+    if (this.#isHeldUp && this.#waiting.length === 0) {
+      this.#isHeldUp = false;
+      this.#socket.resume();
+    }
+    if (!this.#stallTimer) this.#watchReader();
     next.start();
+  }
+
+  /** A client that takes nothing of its answers for as long as a request may take is gone, or wants to be kept for nothing. */
+  #watchReader(): void {
+    const { startedLineAfterLoginMs: ms } = this.#limits;
+    if (ms === 0) return;
+    this.#takenAtTimer = this.#taken();
+    this.#stallTimer = setTimeout(() => {
+      this.#stallTimer = undefined;
+      if (this.#socket.writableLength === 0) {
+        if (this.#served) this.#watchReader();
+      } else if (this.#taken() > this.#takenAtTimer) this.#watchReader();
+      else this.#socket.destroy();
+    }, ms);
+  }
+
+  #taken(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
   /** Resolves as soon as `isSo`, looking again at each end of a request. */
@@ -178,4 +221,10 @@ export class HttpConnection implements OpenDoor {
       look();
     });
   }
+}
+
+/** What a request's head holds in memory, in bytes; its texts are counted as if each character were one. */
+function headSize({ url = '', rawHeaders }: IncomingMessage): number {
+  const texts = rawHeaders.reduce((sum, text) => sum + text.length, url.length);
+  return objectBytes.request + texts + (rawHeaders.length / 2) * objectBytes.field;
 }

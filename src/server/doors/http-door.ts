@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import fastify, {
   type FastifyError,
@@ -59,6 +60,12 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   const arrivals = new WeakMap<IncomingMessage, { exchange: Exchange; refusal: ChatError | undefined }>();
   let server: Server | undefined;
 
+  function refuse(socket: Duplex, lastWords: Uint8Array): void {
+    const connection = connections.get(socket);
+    if (connection) connection.refuse(lastWords).catch(onFailure);
+    else dropStranger(socket);
+  }
+
   const app = fastify({
     serverFactory: (handler) => {
       server = httpServer({
@@ -75,12 +82,13 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
           });
         },
         onUnreadable: (socket, error, status) => {
-          connections.get(socket)?.refuse(httpRefusal(error, status)).catch(onFailure);
+          refuse(socket, httpRefusal(error, { status, isSecure: socket instanceof TLSSocket }));
         },
         onUpgrade: (request, socket, head) => {
           const connection = connections.get(socket);
+          if (!connection) return dropStranger(socket);
           connection
-            ?.handOver(() => openWebSocketDoor({ arrival: connection.arrival, request, head }, parts))
+            .handOver(() => openWebSocketDoor({ arrival: connection.arrival, request, head }, parts))
             .catch((error: unknown) => {
               onFailure(error);
               socket.destroy();
@@ -146,7 +154,10 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   });
   app.get(websocketPath, async (_request, reply) => {
     reply.headers({ Upgrade: 'websocket', Connection: 'Upgrade' });
-    throw new StatusError(426, new ChatError('unsupported', 'there is a WebSocket here: ask with Upgrade'));
+    throw new StatusError(
+      426,
+      new ChatError('unsupported', 'there is a WebSocket here: ask with Upgrade and no body'),
+    );
   });
   refuseOtherMethods(app);
   app.register(cookieDoor, { pages: parts.pages ?? formPages(), calls: parts.calls });
@@ -190,6 +201,12 @@ function parsed(bytes: Buffer): unknown {
   } catch {
     return new ChatError('invalid', 'the body is not JSON');
   }
+}
+
+/** Ends a stream that Node has put in the place of a socket of ours: nobody listens to it, and its errors are nobody's. */
+function dropStranger(stream: Duplex): void {
+  stream.on('error', () => {});
+  stream.destroy();
 }
 
 /** Serves one entry of the API. */
@@ -282,14 +299,24 @@ const givenOnce: readonly string[] = [
   'authorization',
   'content-type',
   'expect',
+  'origin',
+  'sec-fetch-site',
+  'x-csrf-token',
   ...httpRoutes.flatMap(({ headers }) => Object.keys(headers ?? {})),
 ];
+
+/** Header fields of one request at most: browsers and proxies send a quarter of it. */
+const maxHeaderFields = 100;
 
 /** What is wrong with a request whatever it asks for. */
 function checkHead({ raw, query, headers }: FastifyRequest): void {
   // Node reads 0.9 and 2.0 too, and would answer them in 1.1.
   if (raw.httpVersionMajor !== 1) throw new StatusError(505, new ChatError('invalid', versionText));
   const names = raw.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  if (names.length > maxHeaderFields) {
+    const text = `a request has at most ${maxHeaderFields} header fields`;
+    throw new StatusError(431, new ChatError('too-large', text));
+  }
   const twice = givenOnce.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
   if (twice !== undefined) throw new ChatError('invalid', `${twice}: give this header once`);
   // RFC 9112 section 3.2.

@@ -9,7 +9,10 @@ export const securityHeaders: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** Over TLS alone, where browsers heed it (ASVS 3.4.1; RFC 6797 section 7.2): a year. */
+/**
+ * Over TLS alone, where browsers heed it (ASVS 3.4.1; RFC 6797 section 7.2): a year, for this name. Its subdomains may be
+ * somebody else's.
+ */
 export const strictTransport: Readonly<Record<string, string>> = {
-  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+  'Strict-Transport-Security': 'max-age=31536000',
 };

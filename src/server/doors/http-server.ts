@@ -39,7 +39,7 @@ export function httpServer({ limits, onRequest, onUnreadable, onUpgrade }: HttpS
     },
     onRequest,
   );
-  // Bounded by their length; Node would drop those beyond a number, silently.
+  // Node would drop those beyond a number, silently: too many are refused where the head is looked at.
   server.maxHeadersCount = 0;
   // A client that has ended its side still gets its answers (`printf … | nc`); Node has no other name for this wish.
   Object.assign(server, { httpAllowHalfOpen: true });

@@ -4,7 +4,7 @@ import { problem, problemHeaders } from '../../core/codecs/problem.ts';
 import { slashCodec } from '../../core/codecs/slash.ts';
 import { ChatError, type ErrorCode } from '../../core/errors.ts';
 import type { DoorKind } from './first-bytes.ts';
-import { securityHeaders } from './http-headers.ts';
+import { securityHeaders, strictTransport } from './http-headers.ts';
 
 /** One last word to a connection that is not served, in the language of the door that it knocked at. */
 export function refusal(kind: DoorKind, error: ChatError): Uint8Array {
@@ -34,21 +34,26 @@ const spellings: Readonly<Record<DoorKind, (error: ChatError) => Uint8Array>> = 
   pipe: (error) => Buffer.from(`${pipeCodec.spell(error)}\n`),
 };
 
-/**
- * A whole answer over HTTP, for what is refused before there is a request to answer; the connection closes after it.
- * `more` headers belong to what is refused.
- */
-export function httpRefusal(
-  error: ChatError,
-  status = refusalStatuses[error.code],
-  more: Readonly<Record<string, string>> = {},
-): Uint8Array {
+/** What else an {@link httpRefusal} says. */
+export interface HttpRefusal {
+  /** Where the door knows a nearer one than that of the error's code. */
+  readonly status?: number | undefined;
+  /** Headers that belong to what is refused. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** True when it goes over TLS. */
+  readonly isSecure?: boolean;
+}
+
+/** A whole answer over HTTP, for what is refused before there is a request to answer; the connection closes after it. */
+export function httpRefusal(error: ChatError, refused: HttpRefusal = {}): Uint8Array {
+  const { status = refusalStatuses[error.code], headers: more, isSecure = false } = refused;
   const document = problem(error, status);
   const body = JSON.stringify(document);
   const headers = {
     ...problemHeaders(error, document.status),
     'Content-Length': String(Buffer.byteLength(body)),
     ...securityHeaders,
+    ...(isSecure ? strictTransport : {}),
     ...more,
     Connection: 'close',
   };

@@ -33,9 +33,10 @@ export function openWebSocketDoor(
 ): OpenDoor | undefined {
   const { socket } = arrival;
   const { allowedOrigins, limits } = parts;
-  const refused = refuseUpgrade(request, { isSecure: 'encrypted' in socket, allowedOrigins });
+  const isSecure = 'encrypted' in socket;
+  const refused = refuseUpgrade(request, { isSecure, allowedOrigins });
   if (refused) {
-    socket.write(httpRefusal(refused.error, refused.status, refused.headers));
+    socket.write(httpRefusal(refused.error, { ...refused, isSecure }));
     lingerAndClose(socket);
     return undefined;
   }

@@ -6,9 +6,14 @@ import { isAllowedOrigin } from './origin.ts';
 /** The one path that is upgraded (five-systems, section 2). */
 export const websocketPath = '/ws';
 
-/** True for a request that asks for a WebSocket where there is one; others are served as if they did not ask. */
+/**
+ * True for a request that asks for a WebSocket where there is one; others are served as if they did not ask. One with a body is
+ * none (RFC 9110 section 7.8 lets a server wait for the body first; whoever sends one means something else).
+ */
 export function asksForWebSocket({ method, httpVersion, url = '', headers }: IncomingMessage): boolean {
   if (method !== 'GET' || httpVersion !== '1.1') return false;
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0)
+    return false;
   return split(url)[0] === websocketPath && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
