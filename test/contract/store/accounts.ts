@@ -44,6 +44,15 @@ export function examineAccounts(on: Examined): void {
       expect(await on.store.credential(name('nobody'))).toBeUndefined();
     });
 
+    test('a name has no credential because of its neighbours', async () => {
+      const [bob, carol] = await people(on.store, 'bob', 'carol');
+      for (const other of ['alice', 'bo', 'bob2', 'carol.', 'zoe', '', '~']) {
+        expect(await on.store.credential(name(other))).toBeUndefined();
+      }
+      expect(await on.store.credential(bob.username)).toEqual({ account: bob, verifier });
+      expect(await on.store.credential(carol.username)).toEqual({ account: carol, verifier });
+    });
+
     test('a name is taken once, and a refused account leaves nothing behind', async () => {
       const first = person('alice');
       await on.store.createAccount({ account: first, verifier });

@@ -4,6 +4,7 @@ import {
   account,
   createAccount,
   credential,
+  type NearestCredential,
   replaceVerifier,
   settings,
   usernameByEmail,
@@ -31,11 +32,13 @@ import {
 /** The names of the port's calls. */
 export type StoreCall = Exclude<keyof Store, 'close'>;
 
+/** What a query answers: the port's answer, but for a credential, whose caller forgets it when it is not the name's own. */
+type Answer<Name extends StoreCall> = Name extends 'credential'
+  ? NearestCredential | undefined
+  : Awaited<ReturnType<Store[Name]>>;
+
 type Queries = {
-  readonly [Name in StoreCall]: (
-    input: Parameters<Store[Name]>[0],
-    memory: Memory,
-  ) => Query<Awaited<ReturnType<Store[Name]>>>;
+  readonly [Name in StoreCall]: (input: Parameters<Store[Name]>[0], memory: Memory) => Query<Answer<Name>>;
 };
 
 /** The port's calls as queries, written once for every database. */

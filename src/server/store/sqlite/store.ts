@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { ChatError } from '../../../core/errors.ts';
 import type { ConversationId } from '../../../core/model/ids.ts';
 import type { NewMessage, Store } from '../../../core/ports/store.ts';
+import { askedCredential, type NearestCredential } from '../queries/accounts.ts';
 import { queries, type StoreCall } from '../queries/index.ts';
 import { workerUrl } from './assets.ts';
 import { type CallMessage, callMessage, type ResultMessage, storedOutcome } from './calls.ts';
@@ -114,6 +115,9 @@ export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFat
   ) as unknown as Omit<Store, 'close'>;
   return {
     ...calls,
+    async credential(username) {
+      return askedCredential((await call('credential', username)) as NearestCredential | undefined);
+    },
     async close() {
       if (!end) {
         post();
