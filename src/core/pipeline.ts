@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { ChatError } from './errors.ts';
+import { issueText } from './issue-text.ts';
 import { addressKey } from './model/address.ts';
 import type { Session } from './model/session.ts';
 import type { CallContext, Cost, Operation } from './operation.ts';
@@ -62,7 +63,7 @@ function limit(services: Services, cost: Cost, peer: Peer, session: Session | un
 }
 
 function parse(operation: Operation, params: unknown): unknown {
-  const parsed = operation.input.safeParse(params);
+  const parsed = operation.input.safeParse(params, { error: issueText });
   if (parsed.success) return parsed.data;
   throw inputError(parsed.error);
 }

@@ -110,8 +110,37 @@ describe('a call', () => {
       const refused = await refusal(t.send(alice, name, input));
       expect([name, input, refused.code, refused.field]).toEqual([name, input, 'invalid', field]);
       if (field) expect(refused.message).toMatch(new RegExp(`^${field.replaceAll('\\', '\\\\')}: `));
+      // Not in the library's voice.
+      expect(refused.message).not.toMatch(/Invalid|Too (big|small)|received|undefined/);
     }
     expect(t.failures).toEqual([]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['login.password', { username: 'alice' }, 'password: give one'],
+    ['login.password', { username: 'alice', password: 7 }, 'password: a text is expected'],
+    ['login.password', { username: 'alice', password: null }, 'password: a text is expected'],
+    ['login.resume', { session_token: 'x', user_id: 'u'.repeat(65) }, 'user_id: at most 64 characters'],
+    ['login.resume', { session_token: 'x', device: { id: 'x' } }, 'device.id: a UUID is expected'],
+    ['login.resume', { session_token: 'x', device: 'x' }, 'device: a JSON object is expected'],
+    ['login.begin', { message: '' }, 'message: at least 1 character'],
+    [
+      'account.register',
+      { username: 'alice', password: '123456', open_session: 1 },
+      'open_session: true or false is expected',
+    ],
+    ['account.register', { username: 'alice', password: 'x', email: 'x' }, 'email: not an e-mail address'],
+    ['user.list', { limit: 1.5 }, 'limit: a whole number is expected'],
+    ['user.list', { limit: '1' }, 'limit: a number is expected'],
+    ['user.list', { limit: 0 }, 'limit: at least 1'],
+    ['user.list', { limit: 1_001 }, 'limit: at most 1000'],
+    ['ping', 'x', 'a JSON object is expected'],
+    ['ping', undefined, 'a JSON object is expected'],
+  ])('that does not fit is refused in plain words: %s %j', async (name, input, message) => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const connection = name.startsWith('user.') ? await loggedIn(t, 'alice') : peer();
+    expect((await refusal(t.send(connection, name, input))).message).toBe(message);
   });
 
   it('15.3.6: with __proto__ in its input changes nothing', async () => {

@@ -64,11 +64,11 @@ const login: FormRoute = {
 /** Opens a session, or with `session_token` goes on with one; that one has a device of its own, wherever it is. */
 async function openedBy(fields: FormFields, { call, deviceId, deviceLabel }: FormCaller) {
   const { otp, session_token: token, ...rest } = fields;
-  // A form may always have the field; there are no codes before there is a second factor.
+  // A form may always have its fields: an empty one is none. There are no codes before there is a second factor.
   if (otp !== undefined && otp !== '') {
     throw new ChatError('invalid', 'otp: no account has one-time codes here', { field: 'otp' });
   }
-  if (token !== undefined) {
+  if (token !== undefined && token !== '') {
     const device = deviceId === undefined ? {} : { device: { id: deviceId } };
     const input = { ...rest, session_token: token as string, ...device };
     const { user_id, username, expires_at } = await call('login.resume', input);

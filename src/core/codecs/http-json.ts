@@ -38,6 +38,8 @@ export const httpRoutes: readonly HttpRoute[] = [
     summary: 'Opens a session with a name or an e-mail address and the password of an open account.',
     operation: 'login.password',
     body: ['username', 'email', 'password', 'device'],
+    // There are no codes before there is a second factor.
+    empty: { otp: 'no account has one-time codes here' },
     status: 200,
   }),
   httpRoute({

@@ -25,8 +25,9 @@ const maxDepth = 64;
 export const jsonRpcNumbers = { notJson: -32_700, notRequest: -32_600 } as const;
 const { notJson, notRequest } = jsonRpcNumbers;
 
-/** Why a batch is refused, in every place that meets one. */
-export const batchText = 'batches are not served: send one request per line';
+/** Why a batch is refused, in every place that meets one; `unit` is what a request travels in there. */
+export const batchText = (unit: 'line' | 'message'): string =>
+  `batches are not served: send one request per ${unit}`;
 
 /** JSON-RPC's number for each code; clients go by `data.code`, which says more. */
 const rpcCodes: Readonly<Record<ErrorCode, number>> = {
@@ -46,7 +47,7 @@ const rpcCodes: Readonly<Record<ErrorCode, number>> = {
 };
 
 /** Reads one frame (JSON-RPC 2.0 sections 4 and 5); never throws: what does not fit is a `bad` frame with its error. */
-export function readFrame(text: string): Frame {
+export function readFrame(text: string, unit: 'line' | 'message' = 'line'): Frame {
   if (nestsDeeper(text, maxDepth)) return bad(notRequest, `nested deeper than ${maxDepth} levels`);
   let value: unknown;
   try {
@@ -54,7 +55,7 @@ export function readFrame(text: string): Frame {
   } catch {
     return bad(notJson, 'not JSON');
   }
-  if (Array.isArray(value)) return bad(notRequest, batchText);
+  if (Array.isArray(value)) return bad(notRequest, batchText(unit));
   if (typeof value !== 'object' || value === null) return bad(notRequest, 'a request is a JSON object');
   const object = value as Record<string, unknown>;
   const { jsonrpc, id, method, params } = object;

@@ -83,7 +83,7 @@ export function notServed(kind: UnservedKind): ChatError {
   }
 }
 
-const batchRefused = new ChatError('invalid', batchText);
+const batchRefused = new ChatError('invalid', batchText('line'));
 
 /** Why clear text is refused by a server that speaks TLS only. */
 export function clearTextRefused(): ChatError {

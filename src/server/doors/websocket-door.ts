@@ -46,7 +46,7 @@ export function openWebSocketDoor(
   const calls = new JsonRpcCalls(connection, parts.calls);
   connection.start({
     take(text) {
-      const frame = readFrame(text);
+      const frame = readFrame(text, 'message');
       const object = frame.kind === 'bad' ? frame.object : undefined;
       const first = object && readAuthenticate(object);
       if (!first) calls.take(frame);

@@ -328,7 +328,7 @@ describe('/login', () => {
     expect(problem(await other.ask('/protected', { headers: other.own() }))).toEqual(badCsrf);
     browser.csrfToken = String(answer.body.csrf_token);
     expect((await browser.ask('/protected', { headers: browser.own() })).status).toBe(200);
-    for (const bad of ['', 'x', `cs1_${'A'.repeat(43)}`]) {
+    for (const bad of ['x', `cs1_${'A'.repeat(43)}`]) {
       expect(problem(await new Browser(at).send('/login', { session_token: bad }))).toEqual(deadSession);
     }
     const notHis = await new Browser(at).send('/login', { session_token, username: 'alice' });
@@ -338,6 +338,7 @@ describe('/login', () => {
   test.each([
     [{}, 'password'],
     [{ username: 'alice' }, 'password'],
+    [{ username: 'alice', session_token: '' }, 'password'],
     [{ password }, 'username'],
     [{ username: 'alice', email: 'a@example.com', password }, 'username'],
     [{ username: 'alice', password: '12345' }, 'password'],
@@ -353,9 +354,10 @@ describe('/login', () => {
     expect(answer.headers['set-cookie']).toBeUndefined();
   });
 
-  test('takes an empty otp for none', async () => {
+  test.each(['otp', 'session_token'])('takes an empty %s for none', async (field) => {
     const { at } = await opened(['alice']);
-    expect((await new Browser(at).send('/login', { username: 'alice', password, otp: '' })).status).toBe(200);
+    const login = { username: 'alice', password, [field]: '' };
+    expect((await new Browser(at).send('/login', login)).status).toBe(200);
   });
 });
 

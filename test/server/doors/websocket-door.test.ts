@@ -472,7 +472,7 @@ describe('the WebSocket door refuses', () => {
     [
       'a batch',
       '[]',
-      failed(-32_600, 'batches are not served: send one request per line', { code: 'invalid' }),
+      failed(-32_600, 'batches are not served: send one request per message', { code: 'invalid' }),
     ],
     ['another version', '{"id":1}', failed(-32_600, 'jsonrpc must be "2.0"', { code: 'invalid' })],
     [
