@@ -24,7 +24,14 @@ export type HttpConnectionLimits = Pick<
 /** With so much waiting nothing more is read: what was read already is one chunk at most. */
 const heldUp = { requests: 16, bytes: 262_144 } as const;
 /** What a request costs in memory besides its texts, and each of its header fields, in bytes: measured, rounded up. */
-const objectBytes = { request: 2_048, field: 100 } as const;
+const objectBytes = { request: 8_192, field: 150 } as const;
+/** What may wait behind unfinished requests on all connections together, in bytes: many may hold a little each. */
+const maxHeldBytes = 67_108_864;
+
+/** What waits on all connections of one door. */
+export interface HeldRequests {
+  bytes: number;
+}
 
 /** A request that waits until all before it have been answered. */
 interface Waiting {
@@ -42,8 +49,9 @@ export class HttpConnection implements OpenDoor {
   readonly arrival: Arrival;
   readonly #socket: Socket;
   readonly #limits: HttpConnectionLimits;
-  /** Requests without an answer, in their order. */
-  readonly #underWay = new Set<Exchange>();
+  readonly #held: HeldRequests;
+  /** Requests without an answer, in their order, with what each of them holds, in bytes. */
+  readonly #underWay = new Map<Exchange, number>();
   /** The one that is being served, until its answer has been handed to the system. */
   #served: Exchange | undefined;
   readonly #waiting: Waiting[] = [];
@@ -61,16 +69,17 @@ export class HttpConnection implements OpenDoor {
   /** What serves this connection after HTTP. */
   #successor: OpenDoor | undefined;
 
-  constructor(arrival: Arrival, limits: HttpConnectionLimits) {
+  constructor(arrival: Arrival, limits: HttpConnectionLimits, held: HeldRequests) {
     this.arrival = arrival;
     this.#limits = limits;
+    this.#held = held;
     this.#socket = arrival.socket;
     // What Node does after the last answer, and would lose that answer by when the client is still sending.
     this.#socket.destroySoon = () => lingerAndClose(this.#socket);
     this.#socket.once('close', () => {
       clearTimeout(this.#stallTimer);
       this.#waiting.length = 0;
-      for (const exchange of [...this.#underWay]) this.#finish(exchange);
+      for (const exchange of [...this.#underWay.keys()]) this.#finish(exchange);
     });
   }
 
@@ -86,15 +95,21 @@ export class HttpConnection implements OpenDoor {
     }
     const refusal = this.#tooMany();
     this.#latest = exchange;
-    this.#underWay.add(exchange);
+    const size = headSize(request) + this.#bodySize(request);
+    this.#underWay.set(exchange, size);
+    this.#held.bytes += size;
     response.once('close', () => this.#finish(exchange));
+    // Whoever waits for its answers before it asks on is not met by this.
+    if (this.#held.bytes > maxHeldBytes && this.#underWay.size > 1) {
+      this.#socket.destroy();
+      return;
+    }
     if (refusal) {
       // At once, for nothing of it is kept; Node writes it in its turn, and reads no further when too many answers wait.
       request.resume();
       serve(refusal);
       return;
     }
-    const size = headSize(request) + this.#bodySize(request);
     this.#waiting.push({ exchange, size, start: serve });
     this.#waitingSize += size;
     this.#startNext();
@@ -123,7 +138,7 @@ export class HttpConnection implements OpenDoor {
     if (this.#successor) return this.#successor.quiesce();
     this.#isClosing = true;
     // The one that says so has to be the last: nothing comes after it.
-    const last = [...this.#underWay].at(-1);
+    const last = [...this.#underWay.keys()].at(-1);
     if (last) last.response.shouldKeepAlive = false;
     return this.#until(() => this.#underWay.size === 0);
   }
@@ -145,7 +160,7 @@ export class HttpConnection implements OpenDoor {
     const latest = this.#latest;
     const unread = latest && !latest.request.complete ? latest : undefined;
     const isUnreadAnswered = unread?.response.headersSent === true;
-    await this.#until(() => [...this.#underWay].every((one) => one === unread && !isUnreadAnswered));
+    await this.#until(() => [...this.#underWay.keys()].every((one) => one === unread && !isUnreadAnswered));
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
     if (!isUnreadAnswered) this.#socket.write(lastWords);
     lingerAndClose(this.#socket);
@@ -166,7 +181,10 @@ export class HttpConnection implements OpenDoor {
   }
 
   #finish(exchange: Exchange): void {
-    if (!this.#underWay.delete(exchange)) return;
+    const size = this.#underWay.get(exchange);
+    if (size === undefined) return;
+    this.#underWay.delete(exchange);
+    this.#held.bytes -= size;
     exchange.peer.leave();
     const waiters = this.#waiters;
     this.#waiters = [];

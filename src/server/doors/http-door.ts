@@ -18,7 +18,7 @@ import type { DoorName } from '../../core/model/session.ts';
 import { requireApiSession } from './api-session.ts';
 import { cookieDoor } from './cookie-door.ts';
 import type { Door, DoorParts } from './door.ts';
-import { type Exchange, HttpConnection } from './http-connection.ts';
+import { type Exchange, type HeldRequests, HttpConnection } from './http-connection.ts';
 import { securityHeaders, strictTransport } from './http-headers.ts';
 import { HttpPeer } from './http-peer.ts';
 import { httpServer, versionText } from './http-server.ts';
@@ -58,6 +58,7 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   const connections = new WeakMap<object, HttpConnection>();
   /** What is known of a request before Fastify sees it. */
   const arrivals = new WeakMap<IncomingMessage, { exchange: Exchange; refusal: ChatError | undefined }>();
+  const held: HeldRequests = { bytes: 0 };
   let server: Server | undefined;
 
   function refuse(socket: Duplex, lastWords: Uint8Array): void {
@@ -166,7 +167,7 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
   return {
     open(arrival) {
       const { socket, bytes } = arrival;
-      const connection = new HttpConnection(arrival, limits);
+      const connection = new HttpConnection(arrival, limits, held);
       connections.set(socket, connection);
       socket.unshift(bytes);
       server?.emit('connection', socket);

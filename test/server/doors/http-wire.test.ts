@@ -377,7 +377,7 @@ describe('requests of one connection', () => {
   });
 
   it('are refused when their bodies would be too much to keep', async () => {
-    const { http, calls } = await opened({ maxQueuedBytes: 6_000 });
+    const { http, calls } = await opened({ maxQueuedBytes: 12_000 });
     const body = { room: 'a', x: 'y'.repeat(600) };
     const posts = Array.from({ length: 4 }, () => request('POST', '/api/rooms', { token: 'x', body }));
     http.write(`${get('/api/rooms')}${posts.join('')}${health}`);
@@ -660,6 +660,26 @@ describe('a client that takes nothing of its answers', () => {
     }
     // What the systems of both ends take is some megabytes of the 14.
     expect(client.socket.writableLength).toBeGreaterThan(4_000_000);
+  });
+});
+
+describe('requests that wait on many connections', () => {
+  it('end the connections that bring too much in all; others are served', async () => {
+    const { port, listener } = await opened();
+    const clients = [];
+    for (let n = 0; n < 40; n++) {
+      const client = await connectClear(port);
+      client.write(get('/api/users') + health.repeat(300));
+      clients.push(client);
+      await many();
+    }
+    // 64 MiB for some 2.5 MB each, and the first connection of this test.
+    expect(listener.connections).toBeGreaterThan(20);
+    expect(listener.connections).toBeLessThan(35);
+    expect(clients.filter((client) => client.isClosed)).toHaveLength(41 - listener.connections);
+    const other = await httpClient(port);
+    other.write(health);
+    expect(await other.next()).toEqual(healthy);
   });
 });
 
