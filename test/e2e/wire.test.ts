@@ -22,9 +22,14 @@ afterAll(() => lab.close());
 
 /**
  * Plays a transcript of lines: `> ` is sent with a line end, `< ` must be the next line received, `<EOF` the end of the
- * connection with what was said about it, `= ` keeps a value by name. `>b ` and `<b ` are a second connection's.
+ * connection with what was said about it, `= ` keeps a value by name. `>b ` and `<b ` are a second connection's. `<TLS ` comes
+ * over TLS alone.
  */
-async function play(text: string, values: TranscriptValues, open: Open): Promise<void> {
+async function play(
+  text: string,
+  values: TranscriptValues,
+  { carrier, open }: { readonly carrier: string; readonly open: Open },
+): Promise<void> {
   const sides = new Map<string, Side>();
   const sideOf = (name: string): Side => {
     const side = sides.get(name) ?? open(server.port);
@@ -33,7 +38,8 @@ async function play(text: string, values: TranscriptValues, open: Open): Promise
   };
   try {
     for (const line of text.split('\n')) {
-      const [, mark = '', name = '', rest = ''] = /^([=<>])(\w*) ?(.*)$/.exec(line) ?? [];
+      if (line.startsWith('<TLS ') && carrier !== 'TLS') continue;
+      const [, mark = '', name = '', rest = ''] = /^([=<>])(?:TLS|(\w*)) ?(.*)$/.exec(line) ?? [];
       if (mark === '=') values.keep(rest);
       else if (mark === '>') sideOf(name).send(await values.filled(rest));
       else if (mark === '<' && name.endsWith('EOF')) {
@@ -61,20 +67,20 @@ const textOf = (name: string): string => readFileSync(join(directory, name), 'ut
 const isJsonRpc = (name: string): boolean =>
   /^> ?\{/m.exec(textOf(name))?.index === /^>/m.exec(textOf(name))?.index;
 
-describe.each(Object.entries(lineTransports))('over %s', (_, open) => {
+describe.each(Object.entries(lineTransports))('over %s', (carrier, open) => {
   it.each(transcripts.filter((name) => !isHttp(name) && !isWebSocket(name)))(
     '%s goes as written',
     async (name) => {
-      await play(textOf(name), new TranscriptValues(token), open);
+      await play(textOf(name), new TranscriptValues(token), { carrier, open });
     },
   );
 });
 
-describe.each(Object.entries(webSocketTransports))('over %s', (_, open) => {
+describe.each(Object.entries(webSocketTransports))('over %s', (carrier, open) => {
   it.each(transcripts.filter((name) => isWebSocket(name) || isJsonRpc(name)))(
     '%s goes as written',
     async (name) => {
-      await play(textOf(name), new TranscriptValues(token), open);
+      await play(textOf(name), new TranscriptValues(token), { carrier, open });
     },
   );
 });
