@@ -134,6 +134,10 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
     secured(reply, request.raw);
     if (arrival.refusal) throw arrival.refusal;
     checkHead(request);
+    // The server as a whole (RFC 9110 section 9.3.7).
+    if (request.method === 'OPTIONS' && request.raw.url === '*') {
+      return reply.code(204).header('Allow', methods.join(', ')).send();
+    }
   });
   app.addHook('preParsing', async (request, reply, payload) => {
     // Only now: who was refused by its head alone need not send the rest. HTTP/1.0 has no such answer (RFC 9110 10.1.1).

@@ -52,6 +52,8 @@ export function httpRefusal(error: ChatError, refused: HttpRefusal = {}): Uint8A
   const headers = {
     ...problemHeaders(error, document.status),
     'Content-Length': String(Buffer.byteLength(body)),
+    // Whoever has a clock says when (RFC 9110 section 6.6.1).
+    Date: new Date().toUTCString(),
     ...securityHeaders,
     ...(isSecure ? strictTransport : {}),
     ...more,

@@ -15,6 +15,7 @@ const placeholders: Readonly<Record<string, string>> = {
   token: 'cs1_[A-Za-z0-9_-]{43}',
   refresh: 'cr1_[A-Za-z0-9_-]{43}',
   number: '\\d+',
+  date: '\\w{3}, \\d\\d \\w{3} \\d{4} \\d\\d:\\d\\d:\\d\\d GMT',
   text: '[^"]*',
   field: '[^|]*',
   rest: '.*',

@@ -254,6 +254,12 @@ describe('a request whose head is', () => {
     expect(await one(withFields(3_000))).toEqual(tooMany);
   });
 
+  it('OPTIONS of the server as a whole is answered with what it takes', async () => {
+    expect(await one('OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n')).toEqual(
+      good(204, undefined, { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE' }),
+    );
+  });
+
   it('a wish for HTTP/2 is answered as if it had none', async () => {
     expect(
       await one(

@@ -17,7 +17,8 @@ async function lastWords(port: number, bytes: string): Promise<string> {
   client.write(Buffer.from(bytes, 'latin1'));
   await client.ended();
   client.socket.destroy();
-  return client.text;
+  // The one thing that is not the same each time.
+  return client.text.replace(/^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/m, 'Date: now');
 }
 
 async function lastWordsOverTls(port: number, bytes: string): Promise<Buffer> {
@@ -37,6 +38,7 @@ function http(status: number, title: string, detail: string, code: string, retry
     'Content-Type: application/problem+json',
     ...(retryAfterS === undefined ? [] : [`Retry-After: ${retryAfterS}`]),
     `Content-Length: ${body.length}`,
+    'Date: now',
     'Cache-Control: no-store',
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     'Cross-Origin-Opener-Policy: same-origin',
@@ -125,7 +127,7 @@ describe('one port', () => {
       await turn();
     }
     await client.ended();
-    expect(client.text.slice(0, 12)).toBe('HTTP/1.1 404');
+    expect(client.text.slice(0, 12)).toBe('HTTP/1.1 204');
   });
 
   it('decides an unfinished first line when the peer has ended', async () => {
