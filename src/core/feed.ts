@@ -1,14 +1,29 @@
-import type { EventCodec } from './events.ts';
-import { messageEvent, type Reading, readingOf } from './message-event.ts';
-import { type ConversationRef, isLobby } from './model/conversation-name.ts';
+import { inOrder, isLastPage, pagesOf } from './feed-pages.ts';
+import {
+  type Channel,
+  caughtUp,
+  encode,
+  type Follower,
+  groupOf,
+  isLive,
+  isReading,
+  passOn,
+  type Reader,
+  release,
+  type Start,
+  type Taste,
+  turnOf,
+  wants,
+} from './followers.ts';
+import { readingOf } from './message-event.ts';
 import type { ConversationId, UserId } from './model/ids.ts';
 import type { Audience, ConversationView, StoredMessage } from './model/message.ts';
 import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
-import { feedPage, feedPageRows, maxEnvelopeBytes, maxQueuedBytes } from './policy.ts';
+import { feedPage, feedPageRows, maxQueuedBytes } from './policy.ts';
 import type { Bus, Notice } from './ports/bus.ts';
 import type { Store } from './ports/store.ts';
-import { createReadMarks, type ReadMark } from './read-marks.ts';
+import { createReadMarks } from './read-marks.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -45,19 +60,6 @@ export interface Feed {
   stop(): void;
 }
 
-/** A conversation and the seq after which its stream begins. */
-export interface Start {
-  readonly conversation: ConversationView;
-  readonly after: number;
-}
-
-/** What a reader of everything wants. */
-export interface Taste {
-  readonly takes: 'all' | 'lobby-and-direct';
-  /** True when what the connection takes counts as read. */
-  readonly marksRead: boolean;
-}
-
 /** What a feed needs from its surroundings. */
 export interface FeedParts {
   readonly store: Pick<Store, 'messages' | 'markRead'>;
@@ -65,53 +67,6 @@ export interface FeedParts {
   readonly turn: Turn;
   /** Told of a reading that failed; the follower's connection has been ended by then. */
   readonly onFailure: (error: unknown) => void;
-}
-
-/** Followers that get the very same bytes: one codec, one name for the conversation. */
-interface Group {
-  readonly codec: EventCodec;
-  readonly reading: Reading;
-  readonly followers: Set<Follower>;
-}
-
-interface Channel {
-  readonly id: ConversationId;
-  /** The highest seq that a live batch has ended with; 0 before the first. */
-  lastSeq: number;
-  pending: StoredMessage[];
-  readonly groups: Group[];
-}
-
-interface Follower {
-  readonly peer: Peer;
-  readonly reader: Reader;
-  readonly channel: Channel;
-  readonly group: Group;
-  /** The last message given to this follower. */
-  seq: number;
-  readonly mark: ReadMark | undefined;
-  /** Who waits until `seq` has come so far. */
-  waiting: ReadonlyArray<{ readonly seq: number; readonly resolve: () => void }>;
-  state: 'live' | 'reading' | 'stopped';
-}
-
-interface Reader {
-  readonly peer: Peer;
-  readonly userId: UserId;
-  readonly username: Username;
-  readonly codec: EventCodec;
-  readonly followers: Map<ConversationId, Follower>;
-  /** What to do with a conversation that begins: nothing, remember it, or follow it. */
-  newOnes: 'ignored' | 'held' | 'followed';
-  taste: Taste;
-  held: Map<ConversationId, Start>;
-  /** What its user has left since `noteLeaving`. */
-  readonly left: Set<ConversationId>;
-  /** What this connection does not want to follow, though it follows what begins. */
-  readonly unwanted: Set<ConversationId>;
-  /** Pages that are being read for it, and what waits to read one, in order: each conversation has its turn. */
-  pages: number;
-  readonly waiting: Array<() => void>;
 }
 
 const everything: Taste = { takes: 'all', marksRead: false };
@@ -414,95 +369,4 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       marks.stop();
     },
   };
-}
-
-/** Resolves when a page may be read for a connection: few at a time, since each waits in memory until it is taken. */
-function turnOf(reader: Reader): Promise<void> | undefined {
-  if (reader.pages < feedPage.atOnce) {
-    reader.pages += 1;
-    return undefined;
-  }
-  return new Promise((resolve) => reader.waiting.push(resolve));
-}
-
-/** Gives the turn to who waited longest. */
-function passOn(reader: Reader): void {
-  const next = reader.waiting.shift();
-  if (next) next();
-  else reader.pages -= 1;
-}
-
-/** True for a page that was cut by neither bound: nothing was stored after it when it was read. */
-function isLastPage(rows: readonly StoredMessage[]): boolean {
-  if (rows.length === feedPageRows) return false;
-  const characters = rows.reduce((sum, row) => sum + charactersOf(row), 0);
-  return characters + maxEnvelopeBytes <= feedPage.characters;
-}
-
-function charactersOf({ body }: StoredMessage): number {
-  return ('text' in body ? body.text : body.envelope).length;
-}
-
-/** The same messages in the same order, in pages of what a reader is fed at once; nearly always one. */
-function pagesOf(batch: readonly StoredMessage[]): ReadonlyArray<readonly StoredMessage[]> {
-  const pages: StoredMessage[][] = [];
-  let characters = 0;
-  for (const message of batch) {
-    characters += charactersOf(message);
-    const page = pages.at(-1);
-    if (page && characters <= feedPage.characters) page.push(message);
-    else {
-      pages.push([message]);
-      characters = charactersOf(message);
-    }
-  }
-  return pages;
-}
-
-// Functions, so that the type checker does not believe that `state` stays what it was across an await.
-function isLive(follower: Follower): boolean {
-  return follower.state === 'live' && !follower.peer.isGone;
-}
-
-function isReading(follower: Follower): boolean {
-  return follower.state === 'reading' && !follower.peer.isGone;
-}
-
-function caughtUp(follower: Follower): Promise<void> {
-  const seq = follower.channel.lastSeq;
-  return new Promise((resolve) => {
-    follower.waiting = [...follower.waiting, { seq, resolve }];
-  });
-}
-
-function release(follower: Follower, seq: number): void {
-  for (const waiter of follower.waiting) if (waiter.seq <= seq) waiter.resolve();
-  follower.waiting = follower.waiting.filter((waiter) => waiter.seq > seq);
-}
-
-function wants({ takes }: Taste, ref: ConversationRef): boolean {
-  return takes === 'all' || ref.kind === 'direct' || isLobby(ref);
-}
-
-function groupOf(channel: Channel, codec: EventCodec, reading: Reading): Group {
-  const known = channel.groups.find((group) => group.codec === codec && group.reading.to === reading.to);
-  if (known) return known;
-  const group: Group = { codec, reading, followers: new Set() };
-  channel.groups.push(group);
-  return group;
-}
-
-function encode({ codec, reading }: Group, messages: readonly StoredMessage[]): Uint8Array {
-  return codec.encode(messages.map((message) => messageEvent(reading, message)));
-}
-
-/** Sorted by seq, each once; notices of one node come sorted already. */
-function inOrder(messages: StoredMessage[]): StoredMessage[] {
-  const isSorted = messages.every((message, index) => {
-    const before = messages[index - 1];
-    return !before || before.seq < message.seq;
-  });
-  if (isSorted) return messages;
-  const bySeq = new Map(messages.map((message) => [message.seq, message]));
-  return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }

@@ -234,7 +234,10 @@ describe('the cursor of tail --durable', () => {
 
   it('waits at the end for the last line to be accepted', async () => {
     const { host, saved } = await world();
-    const flush = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
+    // Some turns later, as a pipe's reader would be.
+    const flush = async () => {
+      for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+    };
     Object.assign(host.client, following(lobby));
     const argv = ['tail', '--durable', 'bot', '#lobby', '--count', '3'];
     expect(await run(argv, { ...host, stdout: { ...host.stdout, flush } })).toBe(0);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { badToken, ChatError } from '../../errors.ts';
-import type { Start } from '../../feed.ts';
+import type { Start } from '../../followers.ts';
 import { readingOf } from '../../message-event.ts';
 import { type MissedStretch, sendMissed } from '../../missed.ts';
 import { conversationName, isLobby } from '../../model/conversation-name.ts';
