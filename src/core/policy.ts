@@ -42,6 +42,16 @@ export const refreshGraceMs = 20_000;
 export const touchIntervalMs = 60_000;
 /** How often the read markers of connections that cannot say what was read are written: a killed server repeats so much. */
 export const readMarkIntervalMs = 30_000;
+/**
+ * Failed logins (security 4): so many are free, then each doubles the wait from the first to the most; counted for a day from the
+ * first, so that a slow guesser gets about a hundred tries a day.
+ */
+export const failureWaits = {
+  free: 5,
+  firstMs: 1_000,
+  mostMs: 15 * 60_000,
+  windowMs: 24 * 3_600_000,
+} as const;
 /** A login exchange lives this long (security 1.5). */
 export const exchangeMs = 60_000;
 /** … and this long while a second factor is asked. */

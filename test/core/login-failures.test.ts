@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ChatError } from '../../src/core/errors.ts';
+import { createLoginFailures, type LoginFailures, waitAfter } from '../../src/core/login/failures.ts';
+import { localCounter } from '../../src/server/counter/local.ts';
+import { FakePeer } from './support/fake-peer.ts';
+
+const at = (address: string): FakePeer => new FakePeer({ address });
+const home = '192.0.2.1';
+const elsewhere = '198.51.100.7';
+
+let failures: LoginFailures;
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_800_000_000_000 });
+  failures = createLoginFailures(localCounter(), true);
+});
+afterEach(() => void vi.useRealTimers());
+
+/** How long a login has to wait, 0 when it was let in; it fails then. */
+async function fail(name: string, address: string): Promise<number> {
+  return failures.admit(name, at(address)).then(
+    () => 0,
+    (error: ChatError) => {
+      expect([error.code, error.message]).toEqual([
+        'rate-limited',
+        'too many failed logins: wait before the next one',
+      ]);
+      return error.details.retryAfterMs ?? Number.NaN;
+    },
+  );
+}
+
+async function succeed(name: string, address: string): Promise<void> {
+  await (await failures.admit(name, at(address))).succeeded();
+}
+
+describe('waits after failed logins', () => {
+  it('are none for four, then double from a second to a quarter of an hour', () => {
+    expect([0, 4, 5, 6, 7, 14, 15, 16, 1_000].map(waitAfter)).toEqual([
+      0, 0, 1_000, 2_000, 4_000, 512_000, 900_000, 900_000, 900_000,
+    ]);
+  });
+
+  it('begin with the sixth try, and end to the millisecond', async () => {
+    for (let tries = 0; tries < 5; tries++) expect(await fail('alice', home)).toBe(0);
+    expect(await fail('alice', home)).toBe(1_000);
+    vi.advanceTimersByTime(999);
+    expect(await fail('alice', home)).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(await fail('alice', home)).toBe(0);
+    expect(await fail('alice', home)).toBe(2_000);
+  });
+
+  it('are the same for a name that nobody has: nothing here asks whether there is one', async () => {
+    const waits = { alice: [] as number[], nobody: [] as number[] };
+    for (const name of ['alice', 'nobody'] as const) {
+      failures = createLoginFailures(localCounter(), true);
+      for (let tries = 0; tries < 7; tries++) waits[name].push(await fail(name, home));
+    }
+    expect(waits.nobody).toEqual(waits.alice);
+  });
+
+  it('let in no more at once than one after the other', async () => {
+    const waits = await Promise.all(Array.from({ length: 200 }, () => fail('alice', home)));
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(5);
+  });
+
+  it('slow twenty wrong tries down (ASVS 6.3.1)', async () => {
+    let waitedMs = 0;
+    for (let tries = 0; tries < 20; ) {
+      const wait = await fail('alice', home);
+      if (wait === 0) tries += 1;
+      waitedMs += wait;
+      vi.advanceTimersByTime(wait);
+    }
+    // 1 + 2 + … + 512 s, and four times 15 min.
+    expect(waitedMs).toBe((2 ** 10 - 1 + 5 * 900) * 1_000);
+  });
+});
+
+describe('an address', () => {
+  it('waits for every name after five failures with different ones', async () => {
+    for (let tries = 0; tries < 5; tries++) await fail(`user${tries}`, home);
+    expect(await fail('somebody-else', home)).toBe(1_000);
+  });
+
+  it('does not get out of it by logging in to an account of its own in between', async () => {
+    for (let tries = 0; tries < 4; tries++) await fail(`user${tries}`, home);
+    await succeed('mallory', home);
+    expect(await fail('user5', home)).toBe(0);
+    expect(await fail('user6', home)).toBe(1_000);
+  });
+
+  it('is one with its neighbours in the same IPv6 /64, and not with those in the next', async () => {
+    for (let tries = 0; tries < 5; tries++) await fail(`user${tries}`, `2001:db8:0:1::${tries + 1}`);
+    expect(await fail('alice', '2001:db8:0:1:ffff::1')).toBe(1_000);
+    expect(await fail('alice', '2001:db8:0:2::1')).toBe(0);
+  });
+});
+
+describe('an account', () => {
+  it('waits from a second address too once a login failed there', async () => {
+    for (let tries = 0; tries < 5; tries++) await fail('alice', home);
+    expect(await fail('alice', elsewhere)).toBe(0);
+    expect(await fail('alice', elsewhere)).toBeGreaterThan(0);
+  });
+
+  it('is not locked out from an address that never failed, whatever is tried from elsewhere', async () => {
+    for (let tries = 0; tries < 50; tries++) {
+      vi.advanceTimersByTime(await fail('alice', elsewhere));
+    }
+    await fail('alice', elsewhere);
+    expect(await fail('alice', elsewhere)).toBeGreaterThan(0);
+    await expect(succeed('alice', home)).resolves.toBeUndefined();
+  });
+
+  it('begins anew after a login that was right', async () => {
+    for (let tries = 0; tries < 4; tries++) await fail('alice', home);
+    await succeed('alice', home);
+    for (let tries = 0; tries < 4; tries++) await fail('alice', elsewhere);
+    expect(await fail('alice', elsewhere)).toBe(0);
+  });
+
+  it('is not counted for a login that had to wait', async () => {
+    for (let tries = 0; tries < 5; tries++) await fail('alice', home);
+    for (let tries = 0; tries < 10; tries++) expect(await fail('alice', home)).toBe(1_000);
+    vi.advanceTimersByTime(1_000);
+    await succeed('alice', home);
+  });
+});
+
+it('nobody waits where waits are off', async () => {
+  failures = createLoginFailures(localCounter(), false);
+  for (let tries = 0; tries < 100; tries++) expect(await fail('alice', home)).toBe(0);
+});
