@@ -4,6 +4,7 @@ import { parseSessionToken, tokenDigest } from './crypto/tokens.ts';
 import { createFeed } from './feed.ts';
 import { createLimits } from './limits.ts';
 import { createExchanges } from './login/exchanges.ts';
+import { createLoginFailures } from './login/failures.ts';
 import { createRaises } from './login/raises.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
@@ -11,6 +12,7 @@ import type { Peer } from './peer.ts';
 import { serveCall, toChatError } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
+import type { Counter } from './ports/counter.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { SessionCache } from './ports/session-cache.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
@@ -25,6 +27,8 @@ export interface Ports {
   /** Where sessions are looked for before the store is asked, the nearest first. */
   readonly caches: readonly SessionCache[];
   readonly bus: Bus;
+  /** Counts what has failed. */
+  readonly counter: Counter;
   readonly audit: AuditTrail;
   readonly turn: Turn;
   /** Where passwords are stretched that a door has shown the server. */
@@ -109,6 +113,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     feed,
     exchanges: createExchanges(),
     raises: createRaises(),
+    failures: createLoginFailures(ports.counter, policy.freeFailedLogins),
   };
 
   return {

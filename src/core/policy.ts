@@ -21,6 +21,8 @@ export interface Policy {
   readonly registrationsPerHour: number;
   /** Login attempts from one address (IPv6: one /64) per minute: bounds the cost of proofs. */
   readonly loginsPerMinute: number;
+  /** Failed logins of an account or an address in a day before the next ones wait (see {@link failureWaits}). */
+  readonly freeFailedLogins: number;
 }
 
 export const defaultPolicy: Policy = {
@@ -32,6 +34,7 @@ export const defaultPolicy: Policy = {
   messagesPerSecond: 100,
   registrationsPerHour: 100,
   loginsPerMinute: 600,
+  freeFailedLogins: 5,
 };
 
 /** The range of bcrypt costs that either side accepts: below it guessing is cheap, above it a login takes seconds (security 1.7). */
@@ -43,15 +46,10 @@ export const touchIntervalMs = 60_000;
 /** How often the read markers of connections that cannot say what was read are written: a killed server repeats so much. */
 export const readMarkIntervalMs = 30_000;
 /**
- * Failed logins (security 4): so many are free, then each doubles the wait from the first to the most; counted for a day from the
- * first, so that a slow guesser gets about a hundred tries a day.
+ * Failed logins (security 4): beyond the free ones each doubles the wait, from the first to the most. Counted for a day from the
+ * first, so that a patient guesser gets about a hundred tries a day.
  */
-export const failureWaits = {
-  free: 5,
-  firstMs: 1_000,
-  mostMs: 15 * 60_000,
-  windowMs: 24 * 3_600_000,
-} as const;
+export const failureWaits = { firstMs: 1_000, mostMs: 15 * 60_000, windowMs: 24 * 3_600_000 } as const;
 /** A login exchange lives this long (security 1.5). */
 export const exchangeMs = 60_000;
 /** … and this long while a second factor is asked. */

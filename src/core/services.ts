@@ -3,6 +3,7 @@ import type { Digests } from './crypto/digests.ts';
 import type { Feed } from './feed.ts';
 import type { Limits } from './limits.ts';
 import type { Exchanges } from './login/exchanges.ts';
+import type { LoginFailures } from './login/failures.ts';
 import type { Raises } from './login/raises.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
@@ -27,4 +28,5 @@ export interface Services {
   readonly feed: Feed;
   readonly exchanges: Exchanges;
   readonly raises: Raises;
+  readonly failures: LoginFailures;
 }

@@ -131,6 +131,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     messagesPerSecond: number('messagesPerSecond'),
     registrationsPerHour: number('registrationsPerHour'),
     loginsPerMinute: number('loginsPerMinute'),
+    freeFailedLogins: number('freeFailedLogins'),
   });
   const limits: DoorLimits = Object.freeze({
     maxConnections: number('maxConnections'),

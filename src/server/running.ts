@@ -7,6 +7,7 @@ import { createTurn } from '../core/turn.ts';
 import { localBus } from './bus/local.ts';
 import type { Certificates } from './certificates/certificates.ts';
 import type { ServerConfig } from './config.ts';
+import { localCounter } from './counter/local.ts';
 import { platformDigests } from './digests.ts';
 import { type Listener, listen } from './doors/listener.ts';
 import type { Log } from './log.ts';
@@ -47,6 +48,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
       store,
       caches: [localSessionCache({ maxEntries: cachedSessions })],
       bus: localBus(onFailure),
+      counter: localCounter(),
       audit: ({ at: _at, ...entry }) => log.record('audit', entry),
       turn,
       stretcher: passwords,

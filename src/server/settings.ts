@@ -189,6 +189,15 @@ export const settings = {
     fallback: defaultPolicy.loginsPerMinute,
     help: 'login attempts from one address (IPv6: one /64)',
   },
+  freeFailedLogins: {
+    kind: 'integer',
+    flag: 'free-failed-logins',
+    variable: 'CHAT_FREE_FAILED_LOGINS',
+    min: 0,
+    max: million,
+    fallback: defaultPolicy.freeFailedLogins,
+    help: 'failed logins of an account or an address in a day before the next ones wait, 1 s to 15 min',
+  },
   maxConnections: {
     kind: 'integer',
     flag: 'max-connections',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ChatError } from '../../src/core/errors.ts';
+import { badCredentials, ChatError } from '../../src/core/errors.ts';
 import { createLoginFailures, type LoginFailures, waitAfter } from '../../src/core/login/failures.ts';
 import { localCounter } from '../../src/server/counter/local.ts';
 import { FakePeer } from './support/fake-peer.ts';
@@ -11,15 +11,17 @@ const elsewhere = '198.51.100.7';
 let failures: LoginFailures;
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_800_000_000_000 });
-  failures = createLoginFailures(localCounter(), true);
+  failures = createLoginFailures(localCounter(), 5);
 });
 afterEach(() => void vi.useRealTimers());
 
 /** How long a login has to wait, 0 when it was let in; it fails then. */
 async function fail(name: string, address: string): Promise<number> {
-  return failures.admit(name, at(address)).then(
+  const login = (): Promise<never> => Promise.reject(badCredentials());
+  return failures.guard(name, at(address), login).then(
     () => 0,
     (error: ChatError) => {
+      if (error.code === 'unauthenticated') return 0;
       expect([error.code, error.message]).toEqual([
         'rate-limited',
         'too many failed logins: wait before the next one',
@@ -30,12 +32,12 @@ async function fail(name: string, address: string): Promise<number> {
 }
 
 async function succeed(name: string, address: string): Promise<void> {
-  await (await failures.admit(name, at(address))).succeeded();
+  expect(await failures.guard(name, at(address), async () => 'in')).toBe('in');
 }
 
 describe('waits after failed logins', () => {
   it('are none for four, then double from a second to a quarter of an hour', () => {
-    expect([0, 4, 5, 6, 7, 14, 15, 16, 1_000].map(waitAfter)).toEqual([
+    expect([0, 4, 5, 6, 7, 14, 15, 16, 1_000].map((failures) => waitAfter(failures, 5))).toEqual([
       0, 0, 1_000, 2_000, 4_000, 512_000, 900_000, 900_000, 900_000,
     ]);
   });
@@ -53,7 +55,7 @@ describe('waits after failed logins', () => {
   it('are the same for a name that nobody has: nothing here asks whether there is one', async () => {
     const waits = { alice: [] as number[], nobody: [] as number[] };
     for (const name of ['alice', 'nobody'] as const) {
-      failures = createLoginFailures(localCounter(), true);
+      failures = createLoginFailures(localCounter(), 5);
       for (let tries = 0; tries < 7; tries++) waits[name].push(await fail(name, home));
     }
     expect(waits.nobody).toEqual(waits.alice);
@@ -128,7 +130,15 @@ describe('an account', () => {
   });
 });
 
+it('a login that failed for another reason than its secret counts for nothing', async () => {
+  const busy = new ChatError('unavailable', 'busy');
+  for (let tries = 0; tries < 100; tries++) {
+    await expect(failures.guard('alice', at(home), () => Promise.reject(busy))).rejects.toBe(busy);
+  }
+  for (let tries = 0; tries < 5; tries++) expect(await fail('alice', home)).toBe(0);
+});
+
 it('nobody waits where waits are off', async () => {
-  failures = createLoginFailures(localCounter(), false);
+  failures = createLoginFailures(localCounter(), 0);
   for (let tries = 0; tries < 100; tries++) expect(await fail('alice', home)).toBe(0);
 });

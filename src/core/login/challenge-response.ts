@@ -92,13 +92,15 @@ const finish = operation({
     const exchange = services.exchanges.take(id, peer, now);
     if (!exchange) throw new ChatError('unauthenticated', 'this login has ended: begin again');
     concerns(exchange.username);
-    const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
-    if (!proof.ok) throw loginRefusal(proof.reason);
     const { username, storedKey } = exchange;
-    const proven = { username, storedKey, refusal: badCredentials };
-    const { answer, verifier } = await openProven(context, proven, { device });
-    const raise = askToRaise(context, verifier);
-    return { ...answer, message: proof.value, ...(raise && { raise }) };
+    return services.failures.guard(username, peer, async () => {
+      const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
+      if (!proof.ok) throw loginRefusal(proof.reason);
+      const proven = { username, storedKey, refusal: badCredentials };
+      const { answer, verifier } = await openProven(context, proven, { device });
+      const raise = askToRaise(context, verifier);
+      return { ...answer, message: proof.value, ...(raise && { raise }) };
+    });
   },
 });
 

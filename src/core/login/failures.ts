@@ -4,33 +4,28 @@ import type { Peer } from '../peer.ts';
 import { failureWaits } from '../policy.ts';
 import type { Counter } from '../ports/counter.ts';
 
-/** A login that was let in to show its secret. */
-export interface LoginAttempt {
-  /** The secret was right: what was counted for it is taken back, and what failed before it is forgotten. */
-  succeeded(): Promise<void>;
-}
-
 /**
- * What failed logins cost, over all doors together (security 4; ASVS 6.3.1): after five of an account or of an address the next
+ * What failed logins cost, over all doors together (security 4; ASVS 6.3.1): after the free ones of an account or of an address the next
  * ones wait 1 s, 2 s, 4 s … 15 min. An account's wait concerns only addresses from which that account's login has failed before,
  * so that nobody can lock out its owner from elsewhere.
  */
 export interface LoginFailures {
   /**
-   * Lets a login of `name` show its secret; it counts as failed until it is said to have succeeded. Throws `rate-limited`, with
-   * nothing counted, while this peer's address has to wait. A name that nobody has waits like any other.
+   * Runs a login of `name`, which counts as failed from its start on until it succeeds or turns out to have failed for another
+   * reason than its secret. Throws `rate-limited`, with nothing run and nothing counted, while this peer has to wait. A name that
+   * nobody has waits like any other.
    */
-  admit(name: string, peer: Peer): Promise<LoginAttempt>;
+  guard<T>(name: string, peer: Peer, login: () => Promise<T>): Promise<T>;
 }
 
-/** Builds the failures of logins on a counter; `isOn` false lets everybody in. */
-export function createLoginFailures(counter: Counter, isOn: boolean): LoginFailures {
+/** Builds the failures of logins on a counter, `free` of which cost nothing; with 0 nobody ever waits. */
+export function createLoginFailures(counter: Counter, free: number): LoginFailures {
   const { windowMs } = failureWaits;
 
   /** Counts one more under `key`; false, and nothing counted, when it has to wait. */
   async function enter(key: string): Promise<boolean> {
     if ((await counter.closedFor(key)) > 0) return false;
-    const waitMs = waitAfter(await counter.add(key, windowMs));
+    const waitMs = waitAfter(await counter.add(key, windowMs), free);
     // Closed at once, not when it has failed: of those beside it none may slip in meanwhile.
     if (waitMs === 0 || (await counter.closeIfOpen(key, waitMs))) return true;
     await counter.takeBack(key, windowMs);
@@ -39,7 +34,7 @@ export function createLoginFailures(counter: Counter, isOn: boolean): LoginFailu
 
   /** Counts one more under `key`, whether or not others have to wait for it. */
   async function note(key: string): Promise<void> {
-    const waitMs = waitAfter(await counter.add(key, windowMs));
+    const waitMs = waitAfter(await counter.add(key, windowMs), free);
     if (waitMs > 0) await counter.close(key, waitMs);
   }
 
@@ -57,8 +52,8 @@ export function createLoginFailures(counter: Counter, isOn: boolean): LoginFailu
   }
 
   return {
-    async admit(name, peer) {
-      if (!isOn) return { succeeded: async () => {} };
+    async guard(name, peer, login) {
+      if (free === 0) return login();
       const from = addressKey(peer.address);
       const address = `address ${from}`;
       const account = `account ${name}`;
@@ -69,18 +64,24 @@ export function createLoginFailures(counter: Counter, isOn: boolean): LoginFailu
         await Promise.all([counter.takeBack(pair, windowMs), forgive(address)]);
         throw await mustWait(account);
       }
-      return {
-        async succeeded() {
-          await Promise.all([counter.forget(pair), counter.forget(account), forgive(address)]);
-        },
-      };
+      try {
+        const answer = await login();
+        await Promise.all([counter.forget(pair), counter.forget(account), forgive(address)]);
+        return answer;
+      } catch (error) {
+        const isWrong = error instanceof ChatError && error.code === 'unauthenticated';
+        if (!isWrong) {
+          await Promise.all([counter.takeBack(pair, windowMs), forgive(account), forgive(address)]);
+        }
+        throw error;
+      }
     },
   };
 }
 
-/** How long the next login waits after so many failed ones, in milliseconds. */
-export function waitAfter(failures: number): number {
-  const { free, firstMs, mostMs } = failureWaits;
+/** How long the next login waits after so many failed ones of which `free` cost nothing, in milliseconds. */
+export function waitAfter(failures: number, free: number): number {
+  const { firstMs, mostMs } = failureWaits;
   if (failures < free) return 0;
   return Math.min(mostMs, firstMs * 2 ** Math.min(failures - free, 30));
 }

@@ -53,12 +53,20 @@ const loginHashedPassword = operation({
     const { store, settings, policy, digests } = services;
     if (peer.session) throw loggedInAlready();
     concerns(name);
-    const found = await store.credential(name);
-    const verifier = verifierOrFake(found?.verifier, settings.serverSecret, name, policy.bcryptCost, digests);
-    if (!fitsVerifier(authSecret, verifier, digests)) throw badCredentials();
-    const { storedKey } = verifier;
-    const proven = { username: name, storedKey, refusal: badCredentials };
-    return (await openProven(context, proven, { device })).answer;
+    return services.failures.guard(name, peer, async () => {
+      const found = await store.credential(name);
+      const verifier = verifierOrFake(
+        found?.verifier,
+        settings.serverSecret,
+        name,
+        policy.bcryptCost,
+        digests,
+      );
+      if (!fitsVerifier(authSecret, verifier, digests)) throw badCredentials();
+      const { storedKey } = verifier;
+      const proven = { username: name, storedKey, refusal: badCredentials };
+      return (await openProven(context, proven, { device })).answer;
+    });
   },
 });
 

@@ -49,20 +49,28 @@ const loginPassword = operation({
     const owner = address === undefined ? named : await store.usernameByEmail(address);
     if (owner !== undefined) concerns(owner);
     const name = owner ?? nobody;
-    const row = await store.credential(name);
-    const found = owner === undefined ? undefined : row;
-    const verifier = verifierOrFake(found?.verifier, settings.serverSecret, name, policy.bcryptCost, digests);
-    const { salt, cost } = verifier;
-    const authSecret = await stretchFor(context, { username: name, password: secret, salt, cost });
-    const fits = fitsVerifier(authSecret, verifier, digests);
-    if (!fits || found?.account.privacy !== 'open') throw badPassword();
-    const given = { username: name, storedKey: verifier.storedKey, refusal: badPassword };
-    const proven = await openProven(context, given, {
-      device,
-      endsWithConnection: input.ends_with_connection,
+    return services.failures.guard(owner ?? address?.toLowerCase() ?? nobody, peer, async () => {
+      const row = await store.credential(name);
+      const found = owner === undefined ? undefined : row;
+      const verifier = verifierOrFake(
+        found?.verifier,
+        settings.serverSecret,
+        name,
+        policy.bcryptCost,
+        digests,
+      );
+      const { salt, cost } = verifier;
+      const authSecret = await stretchFor(context, { username: name, password: secret, salt, cost });
+      const fits = fitsVerifier(authSecret, verifier, digests);
+      if (!fits || found?.account.privacy !== 'open') throw badPassword();
+      const given = { username: name, storedKey: verifier.storedKey, refusal: badPassword };
+      const proven = await openProven(context, given, {
+        device,
+        endsWithConnection: input.ends_with_connection,
+      });
+      raiseShown(context, proven, secret);
+      return proven.answer;
     });
-    raiseShown(context, proven, secret);
-    return proven.answer;
   },
 });
 

@@ -20,6 +20,7 @@ import type { SessionCache } from '../../../src/core/ports/session-cache.ts';
 import type { ServerSettings, Store } from '../../../src/core/ports/store.ts';
 import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import { localBus } from '../../../src/server/bus/local.ts';
+import { localCounter } from '../../../src/server/counter/local.ts';
 import { localSessionCache } from '../../../src/server/session-cache/local.ts';
 import { FakePeer, type FakePeerParts, serverKey } from './fake-peer.ts';
 import { storeWithoutThread } from './store-without-thread.ts';
@@ -83,6 +84,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
       store,
       caches: parts.caches ?? [localSessionCache({ maxEntries: 1_000 })],
       bus,
+      counter: localCounter(),
       audit: (entry) => {
         audit.push(entry);
       },
