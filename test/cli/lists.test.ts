@@ -14,6 +14,36 @@ describe('chat whoami', () => {
   });
 });
 
+describe('chat account', () => {
+  const me = {
+    user_id: 'u',
+    username: 'alice',
+    email: null,
+    privacy: 'private',
+    admin: false,
+    created_at: '2026-11-21T06:00:00.000Z',
+  };
+
+  it('prints a line for each thing about the account, and one object with -o json', async () => {
+    const { run } = await loggedIn({ 'account.me': me });
+    expect(await run('account')).toEqual({
+      code: 0,
+      stdout: 'name\talice\ne-mail\t-\npassword\tprivate: no server sees it\nsince\t2026-11-21 06:00:00\n',
+      stderr: '',
+    });
+    expect(JSON.parse((await run('account', '-o', 'json')).stdout)).toEqual(me);
+  });
+
+  it('shows what a bad server made up escaped', async () => {
+    const { run } = await loggedIn({
+      'account.me': { ...me, email: 'a\u001b[2J@b.example', privacy: 'open' },
+    });
+    const { stdout } = await run('account');
+    expect(stdout).toContain('e-mail\ta\\x1b[2J@b.example\n');
+    expect(stdout).toContain('password\topen: works at every door\n');
+  });
+});
+
 describe('chat users', () => {
   const paged = () =>
     loggedIn({

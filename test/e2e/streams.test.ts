@@ -12,6 +12,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   login: ['login', 'alice', '-q', '-o', 'json'],
   logout: ['logout', '--context', 'nowhere', '-q', '-o', 'json'],
   whoami: ['whoami'],
+  account: ['account'],
   send: ['send', 'hello', '-o', 'json'],
   tail: ['tail', '--once'],
   outbox: ['outbox'],

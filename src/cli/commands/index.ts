@@ -81,6 +81,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./leave.ts')).leave,
   },
   {
+    name: 'account',
+    summary: 'show or change the account',
+    group: 'Account',
+    load: async () => (await import('./account.ts')).account,
+  },
+  {
     name: 'sessions',
     summary: 'list or revoke own sessions',
     group: 'Account',

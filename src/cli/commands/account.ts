@@ -1,0 +1,35 @@
+import type { OutputOf } from '../../core/operations/index.ts';
+import { command, noOperands } from '../command.ts';
+import { exitOk } from '../exit-codes.ts';
+import { lineTime } from '../message-text.ts';
+import { callTimeoutMs, withSession } from '../session.ts';
+import { tableLines } from '../table.ts';
+
+/** What a person is told of the account, a row each. */
+function rowsOf({ username, email, privacy, created_at }: OutputOf<'account.me'>): [string, string][] {
+  return [
+    ['name', username],
+    ['e-mail', email ?? '-'],
+    ['password', privacy === 'private' ? 'private: no server sees it' : 'open: works at every door'],
+    ['since', lineTime(created_at)],
+  ];
+}
+
+/** Shows the account that is logged in, and changes it. */
+export const account = command({
+  usage: ['account'],
+  description:
+    'Prints the account that is logged in: name, e-mail address, how its password is kept, and since when it is there (UTC). ' +
+    'Columns are separated by a tab in a script.',
+  options: {},
+  operands: noOperands,
+  examples: [['chat account -o json', 'the account and its session as one object']],
+  subcommands: [],
+  async run(_args, context) {
+    return await withSession(context, async ({ connection }) => {
+      const me = await connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
+      await context.output.result(me, tableLines(rowsOf(me), context.host.stdout));
+      return exitOk;
+    });
+  },
+});
