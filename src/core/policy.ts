@@ -93,3 +93,5 @@ export const passwordLimits = { minCodePoints: 6, maxBytes: 1_024 } as const;
 export const nonceBytes = 18;
 /** Random bytes in a token (security 3). */
 export const tokenBytes = 32;
+/** Random bytes in a code that works once: 128 bits, so that it cannot be guessed within any number of tries. */
+export const oneTimeCodeBytes = 16;
