@@ -36,7 +36,7 @@ export default {
       from: { path: entryPoints },
       to: {
         path: '^src/',
-        pathNot: [entryPoints, '\\.d\\.ts$', '^src/core/one-time-code\\.ts$'],
+        pathNot: [entryPoints, '\\.d\\.ts$', '^src/core/one-time-code\\.ts$', 'fresh-proof'],
         reachable: false,
       },
     },

@@ -2,6 +2,7 @@ import type { connect } from '../client/connection.ts';
 import type { follow, history } from '../client/follow.ts';
 import type { hashPassword } from '../client/hash-password.ts';
 import type { login, register, resume } from '../client/login.ts';
+import type { proveAgain } from '../client/prove-again.ts';
 import type { sendMany, sendReliably } from '../client/send.ts';
 
 /** What the commands use of `src/client`, as one object that a test can replace. */
@@ -10,6 +11,7 @@ export interface ClientLibrary {
   register(...parameters: Parameters<typeof register>): ReturnType<typeof register>;
   login(...parameters: Parameters<typeof login>): ReturnType<typeof login>;
   resume(...parameters: Parameters<typeof resume>): ReturnType<typeof resume>;
+  proveAgain(...parameters: Parameters<typeof proveAgain>): ReturnType<typeof proveAgain>;
   hashPassword(...parameters: Parameters<typeof hashPassword>): ReturnType<typeof hashPassword>;
   sendReliably(...parameters: Parameters<typeof sendReliably>): ReturnType<typeof sendReliably>;
   sendMany(...parameters: Parameters<typeof sendMany>): ReturnType<typeof sendMany>;
@@ -30,6 +32,9 @@ export const lazyClientLibrary: ClientLibrary = {
   },
   async resume(...parameters) {
     return (await import('../client/login.ts')).resume(...parameters);
+  },
+  async proveAgain(...parameters) {
+    return (await import('../client/prove-again.ts')).proveAgain(...parameters);
   },
   async hashPassword(...parameters) {
     return (await import('../client/hash-password.ts')).hashPassword(...parameters);

@@ -94,3 +94,13 @@ export function openKnownServers(host: Host): KnownServers {
     },
   };
 }
+
+/** What the server showed at this account's last login with a password; undefined before there was one. */
+export async function pinOf(
+  host: Host,
+  server: ServerAddress,
+  username: string,
+): Promise<LoginPin | undefined> {
+  const { logins } = await openKnownServers(host).load(server);
+  return Object.hasOwn(logins, username) ? logins[username] : undefined;
+}

@@ -4,7 +4,7 @@ import { ChatError } from '../core/errors.ts';
 import type { Username } from '../core/model/username.ts';
 import type { CommandContext } from './command.ts';
 import { canPrompt } from './host.ts';
-import { openKnownServers } from './known-servers.ts';
+import { openKnownServers, pinOf } from './known-servers.ts';
 import type { SavedLogin } from './profile.ts';
 import { callTimeoutMs, profileOf, savedLogin, withConnection } from './session.ts';
 import { ensureWritable } from './state-directory.ts';
@@ -53,8 +53,7 @@ async function proveAndOpen(
   deviceId: string | undefined,
 ) {
   const { username, password, device, otp } = request;
-  const known = await openKnownServers(context.host).load(context.settings.server);
-  const pin = Object.hasOwn(known.logins, username) ? known.logins[username] : undefined;
+  const pin = await pinOf(context.host, context.settings.server, username);
   const label = device ?? context.host.hostName;
   return await context.host.client.login(connection, {
     username,

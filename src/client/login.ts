@@ -1,5 +1,5 @@
 import { fromBase64, toBase64 } from '../core/crypto/bytes.ts';
-import type { LoginPin, StartedLogin } from '../core/crypto/scram-client.ts';
+import type { ChannelBinding, LoginPin, StartedLogin } from '../core/crypto/scram-client.ts';
 import type { OnProgress, StretchInput } from '../core/crypto/stretch.ts';
 import { ChatError } from '../core/errors.ts';
 import type { Verifier } from '../core/model/account.ts';
@@ -70,7 +70,7 @@ const raiseTimeoutMs = 10_000;
 const nameShape = /^[A-Za-z0-9.-]{1,64}$/;
 
 /** Loaded at the first login or registration: nothing else needs the password hash. */
-const loadCrypto = async () => {
+export const loadCrypto = async () => {
   const [scram, stretching, verifier] = await Promise.all([
     import('../core/crypto/scram-client.ts'),
     import('../core/crypto/stretch.ts'),
@@ -138,11 +138,7 @@ async function loginOnce(
   const username = parseUsername(options.username);
   const password = parsePassword(options.password);
   const { beginLogin, stretch } = await loadCrypto();
-  const { channelBinding } = connection;
-  const started = beginLogin({
-    username,
-    binding: channelBinding ? { kind: 'tls-exporter', bytes: channelBinding } : { kind: 'none' },
-  });
+  const started = beginLogin({ username, binding: bindingOf(connection) });
   const { exchange, challenged } = await challenge(connection, started, options.pin);
   const { salt, cost, realm } = challenged;
   const finished = challenged.finish(
@@ -193,7 +189,11 @@ export async function resume(connection: Connection, sessionToken: string): Prom
   return believed(connection, answer, (value) => readResumed(objectIn(value, 'a session')));
 }
 
-async function challenge(connection: Connection, started: StartedLogin, pin: LoginPin | undefined) {
+/**
+ * Gets the server's challenge for `started` and judges it before the password is touched (security 1.4): `untrusted` for a server
+ * that is not the one of the connection or of the pin.
+ */
+export async function challenge(connection: Connection, started: StartedLogin, pin: LoginPin | undefined) {
   const answer = await connection.call('login.begin', { message: started.message });
   const begun = believed(connection, answer, readChallenge);
   checkServerKey(connection, begun.serverKey);
@@ -203,6 +203,11 @@ async function challenge(connection: Connection, started: StartedLogin, pin: Log
     pin,
   });
   return { exchange: begun.exchange, challenged };
+}
+
+/** What a login on this connection is bound to. */
+export function bindingOf({ channelBinding }: Connection): ChannelBinding {
+  return channelBinding ? { kind: 'tls-exporter', bytes: channelBinding } : { kind: 'none' };
 }
 
 /** The client's last word in document 3's exchange: its first call, which shows that it took the session. */

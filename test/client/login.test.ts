@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Connection } from '../../src/client/connection.ts';
 import { type LoginPin, login, register, resume } from '../../src/client/login.ts';
+import { proveAgain } from '../../src/client/prove-again.ts';
 import { fromBase64, toBase64 } from '../../src/core/crypto/bytes.ts';
 import { parseClientFirst } from '../../src/core/crypto/scram-messages.ts';
 import {
@@ -179,6 +180,40 @@ describe('logging in', () => {
   ])('with %s that does not fit is refused before a byte is sent', async (_, options) => {
     const { connection, calls } = await startLogin();
     expect((await refusal(login(connection, options))).code).toBe('invalid');
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('proving the password again', () => {
+  it.each([false, true])(
+    'makes a proof that the server takes, and sends nothing of it (TLS: %s)',
+    async (tls) => {
+      const { connection, calls } = await startLogin({ tls });
+      const proof = await proveAgain(connection, alice);
+      expect(proof).toEqual({ exchange: 'x1', message: expect.stringMatching(/^c=.+,r=.+,p=.+$/) });
+      expect(names(calls)).toEqual(['login.begin']);
+      expect(await connection.call('login.finish', proof)).toMatchObject({ username: 'alice' });
+    },
+  );
+
+  it('makes one with a wrong password too: the server judges it', async () => {
+    const { connection } = await startLogin();
+    const proof = await proveAgain(connection, { ...alice, password: 'wrong horse' });
+    expect((await refusal(connection.call('login.finish', proof))).code).toBe('unauthenticated');
+  });
+
+  it('is refused for a server that shows less than the pin', async () => {
+    const { connection } = await startLogin();
+    const weaker = proveAgain(connection, { ...alice, pin: { ...plainPin, cost: 12 } });
+    expect((await refusal(weaker)).code).toBe('untrusted');
+  });
+
+  it.each([
+    ['a name', { ...alice, username: 'not a name' }],
+    ['a password', { ...alice, password: 'short' }],
+  ])('with %s that does not fit is refused before a byte is sent', async (_, options) => {
+    const { connection, calls } = await startLogin();
+    expect((await refusal(proveAgain(connection, options))).code).toBe('invalid');
     expect(calls).toEqual([]);
   });
 });

@@ -58,7 +58,8 @@ export async function openProven(
   return { account, verifier, answer: await openSession(context, account, wishes) };
 }
 
-function changedMeanwhile(): ChatError {
+/** A proof against a verifier that is not the account's any more. */
+export function changedMeanwhile(): ChatError {
   return new ChatError('conflict', 'the verifier has been changed since this login began: begin again');
 }
 

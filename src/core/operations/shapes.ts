@@ -119,6 +119,18 @@ export const verifier = z
   .transform(({ suite, salt, cost, stored_key: storedKey, server_key: serverKey }): Verifier => {
     return { suite, salt, cost, storedKey, serverKey };
   });
+/**
+ * What shows once more that the caller knows the account's secret (ASVS 7.5.1): a proof over a challenge of `login.begin` on
+ * the same connection, the password where the server may see it, or what a client has made of it.
+ */
+export const freshProof = z.union(
+  [
+    z.strictObject({ exchange: z.string().max(64), message: scramMessage }),
+    z.strictObject({ password }),
+    z.strictObject({ hashed_password: hashedPassword }),
+  ],
+  { error: 'give one of exchange and message, password or hashed_password' },
+);
 /** The position after which a page begins, by name. */
 export const afterName = z.string().max(64).default('');
 

@@ -127,6 +127,9 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
       const { session_token: _token, refresh_token: _refresh, ...resumed } = openedSession(username);
       return resumed;
     },
+    async proveAgain(_connection, { username, password }) {
+      return { exchange: `exchange of ${username}`, message: `proof of ${password}` };
+    },
     async hashPassword(_connection, { username, password }) {
       return { username, hashed_password: `v1.hash of ${password}`, realm: 'realm', salt: 'salt', cost: 12 };
     },
