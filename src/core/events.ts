@@ -9,6 +9,7 @@ export type EndReason =
   | 'expired'
   | 'replaced'
   | 'refresh-reused'
+  | 'credentials-changed'
   | 'shutting-down'
   | 'unavailable';
 

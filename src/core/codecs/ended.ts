@@ -7,6 +7,10 @@ const ends: Readonly<Record<EndReason, readonly [ChatError['code'], string]>> = 
   expired: ['unauthenticated', 'the session has ended: it has expired'],
   replaced: ['unauthenticated', 'the session has ended: another login took its place'],
   'refresh-reused': ['unauthenticated', 'the session has ended: one of its refresh tokens was used twice'],
+  'credentials-changed': [
+    'unauthenticated',
+    'the session has ended: the password or second factor of its account was changed',
+  ],
   'shutting-down': ['unavailable', 'the server is shutting down'],
   unavailable: ['unavailable', 'the server cannot serve now'],
 };

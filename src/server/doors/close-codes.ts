@@ -25,6 +25,7 @@ const endCodes: Readonly<Record<EndReason, number>> = {
   expired: closeCodes.sessionEnded,
   replaced: closeCodes.sessionEnded,
   'refresh-reused': closeCodes.sessionEnded,
+  'credentials-changed': closeCodes.sessionEnded,
   'shutting-down': closeCodes.goingAway,
   unavailable: closeCodes.tryAgainLater,
 };

@@ -239,6 +239,10 @@ describe('an event of the pipe protocol', () => {
       'refresh-reused',
       'ERROR|unauthenticated|the session has ended: one of its refresh tokens was used twice\n',
     ],
+    [
+      'credentials-changed',
+      'ERROR|unauthenticated|the session has ended: the password or second factor of its account was changed\n',
+    ],
     ['shutting-down', 'ERROR|unavailable|the server is shutting down\n'],
     ['unavailable', 'ERROR|unavailable|the server cannot serve now\n'],
   ])('of an end by %s is %s', (reason, line) => {

@@ -674,6 +674,11 @@ describe('the WebSocket door closes', () => {
     ['expired', 4401, 'the session has ended: it has expired'],
     ['replaced', 4401, 'the session has ended: another login took its place'],
     ['refresh-reused', 4401, 'the session has ended: one of its refresh tokens was used twice'],
+    [
+      'credentials-changed',
+      4401,
+      'the session has ended: the password or second factor of its account was changed',
+    ],
     ['unavailable', 1013, 'the server cannot serve now'],
     ['shutting-down', 1001, 'the server is shutting down'],
   ] as const)('when it was ended as %s, with %i', async (reason, code, text) => {

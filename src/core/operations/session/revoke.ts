@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ChatError } from '../../errors.ts';
-import type { SessionId } from '../../model/ids.ts';
+import { endSessionsOf } from '../../login/end-sessions.ts';
 import { operation } from '../../operation.ts';
 import { sessionId } from '../shapes.ts';
 
@@ -24,18 +24,15 @@ export const revoke = operation({
   ),
   output: z.object({ revoked: z.array(z.string()) }),
   async handle(input, { services, session, peer }) {
-    const { store, sessions } = services;
     const { userId } = session;
-    let ids: SessionId[];
     if ('id' in input) {
-      if (!(await store.endSession({ id: input.id, userId }))) {
+      if (!(await services.store.endSession({ id: input.id, userId }))) {
         throw new ChatError('not-found', 'there is no such session', { field: 'id' });
       }
-      ids = [input.id];
-    } else {
-      ids = await store.endSessions('others' in input ? { userId, except: session.id } : { userId });
+      services.sessions.ended([input.id], 'revoked', peer);
+      return { revoked: [input.id] };
     }
-    sessions.ended(ids, 'revoked', peer);
-    return { revoked: ids };
+    const which = 'others' in input ? { userId, except: session.id } : { userId };
+    return { revoked: [...(await endSessionsOf(services, which, 'revoked', peer))] };
   },
 });

@@ -26,7 +26,13 @@ export async function chatAtPort({
   ...options
 }: Parameters<typeof listening>[0] & { policy?: Partial<Policy> } = {}): Promise<ChatAtPort> {
   const t = await openChat({
-    policy: { messagesPerSecond: 0, registrationsPerHour: 0, loginsPerMinute: 0, ...policy },
+    policy: {
+      messagesPerSecond: 0,
+      registrationsPerHour: 0,
+      loginsPerMinute: 0,
+      freeFailedLogins: 0,
+      ...policy,
+    },
     stretcher: quickStretcher,
   });
   const open = await listening({ ...options, calls: t.chat, turn: t.turn });
