@@ -3,6 +3,7 @@ import type { Account } from '../../src/core/model/account.ts';
 import type { ConversationRef } from '../../src/core/model/conversation-name.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { examineAccounts } from './store/accounts.ts';
+import { examineCodes } from './store/codes.ts';
 import { examineConversations } from './store/conversations.ts';
 import { examineMessages } from './store/messages.ts';
 import { examineRefresh } from './store/refresh.ts';
@@ -52,6 +53,7 @@ export function describeStore(name: string, make: () => StoreUnderExam | Promise
       },
     };
     examineAccounts(examined);
+    examineCodes(examined);
     examineSessions(examined);
     examineRefresh(examined);
     examineRooms(examined);

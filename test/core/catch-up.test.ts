@@ -389,7 +389,15 @@ describe('a catch-up over many conversations', () => {
       const id = uuidV7() as never;
       const username = parseUsername(name);
       await t.store.createAccount({
-        account: { id, username, email: null, privacy: 'open', isAdmin: false, createdAt: start },
+        account: {
+          id,
+          username,
+          email: null,
+          emailVerifiedAt: null,
+          privacy: 'open',
+          isAdmin: false,
+          createdAt: start,
+        },
         verifier,
       });
     }

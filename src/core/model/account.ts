@@ -6,6 +6,8 @@ export interface Account {
   readonly id: UserId;
   readonly username: Username;
   readonly email: string | null;
+  /** When the address was confirmed, UTC milliseconds; null while anybody may have given it. */
+  readonly emailVerifiedAt: number | null;
   readonly privacy: 'private' | 'open';
   readonly isAdmin: boolean;
   readonly createdAt: number;

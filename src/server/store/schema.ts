@@ -1,3 +1,5 @@
+import type { CodeKind } from '../../core/model/code.ts';
+
 /** A number that stands for true or false in both databases. */
 type Flag = 0 | 1;
 
@@ -7,6 +9,8 @@ interface UserRow {
   email: string | null;
   /** The address in lower case, unique. */
   email_key: string | null;
+  /** Null while nobody has confirmed it. */
+  email_verified_at: number | null;
   privacy: 'private' | 'open';
   is_admin: Flag;
   created_at: number;
@@ -83,6 +87,16 @@ interface MessageRow {
   idempotency_key: string | null;
 }
 
+interface CodeRow {
+  /** SHA-256 of a one-time code. */
+  hash: Uint8Array;
+  kind: CodeKind;
+  user_id: string;
+  /** The address it was sent to. */
+  email: string | null;
+  expires_at: number;
+}
+
 interface SettingRow {
   name: string;
   value: string | Uint8Array;
@@ -98,5 +112,6 @@ export interface Schema {
   conversations: ConversationRow;
   members: MemberRow;
   messages: MessageRow;
+  codes: CodeRow;
   settings: SettingRow;
 }

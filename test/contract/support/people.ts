@@ -27,6 +27,7 @@ export function person(name: string, other: Partial<Account> = {}): Account {
     id: uuidV7() as UserId,
     username: name as Username,
     email: null,
+    emailVerifiedAt: null,
     privacy: 'private',
     isAdmin: false,
     createdAt: 1,

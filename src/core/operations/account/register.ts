@@ -102,6 +102,7 @@ async function create(context: CallContext, name: Username, given: Registration)
     id: uuidV7() as UserId,
     username: name,
     email: given.email ?? null,
+    emailVerifiedAt: null,
     privacy,
     isAdmin: false,
     createdAt: now,

@@ -11,9 +11,21 @@ const setting = statement((db, p: { name: string }) =>
 const insertSetting = statement((db, p: { name: string; value: string | Uint8Array }) =>
   db.insertInto('settings').values({ name: p.name, value: p.value }),
 );
-const accountColumns = ['users.id', 'username', 'email', 'privacy', 'is_admin', 'created_at'] as const;
+/** What {@link accountOf} makes an account of. */
+export const accountColumns = [
+  'users.id',
+  'username',
+  'email',
+  'email_verified_at',
+  'privacy',
+  'is_admin',
+  'created_at',
+] as const;
 const byName = statement((db, p: { username: string }) =>
   db.selectFrom('users').select(accountColumns).where('username', '=', p.username),
+);
+const byId = statement((db, p: { id: string }) =>
+  db.selectFrom('users').select(accountColumns).where('id', '=', p.id),
 );
 const byEmail = statement((db, p: { emailKey: string }) =>
   db.selectFrom('users').select(['id', 'username']).where('email_key', '=', p.emailKey),
@@ -47,6 +59,7 @@ const insertUser = statement(
       username: string;
       email: string | null;
       emailKey: string | null;
+      emailVerifiedAt: number | null;
       privacy: Account['privacy'];
       isAdmin: 0 | 1;
       now: number;
@@ -57,6 +70,7 @@ const insertUser = statement(
       username: p.username,
       email: p.email,
       email_key: p.emailKey,
+      email_verified_at: p.emailVerifiedAt,
       privacy: p.privacy,
       is_admin: p.isAdmin,
       created_at: p.now,
@@ -84,6 +98,12 @@ const updateCredential = statement((db, p: Verifier & { userId: string; replaces
     })
     .where('user_id', '=', p.userId)
     .where('stored_key', '=', p.replaces),
+);
+const setPrivacy = statement((db, p: { userId: string; privacy: Account['privacy'] }) =>
+  db.updateTable('users').set({ privacy: p.privacy }).where('id', '=', p.userId),
+);
+const deleteCredential = statement((db, p: { userId: string }) =>
+  db.deleteFrom('credentials').where('user_id', '=', p.userId),
 );
 const enterRoom = statement((db, p: { userId: string; room: string; now: number }) =>
   db
@@ -130,6 +150,7 @@ export function* createAccount({
     username: account.username,
     email: account.email,
     emailKey,
+    emailVerifiedAt: account.emailVerifiedAt,
     privacy: account.privacy,
     isAdmin: account.isAdmin ? 1 : 0,
     now: account.createdAt,
@@ -143,6 +164,24 @@ export function* createAccount({
 export function* account(username: Username): Query<Account | undefined> {
   const row = yield* first(byName, { username });
   return row && accountOf(row);
+}
+
+/** The account of an id. */
+export function* accountById(id: string): Query<Account | undefined> {
+  const row = yield* first(byId, { id });
+  return row && accountOf(row);
+}
+
+/** Puts a verifier in the place of whichever the account has, and says who has seen its password. */
+export function* putCredential(change: {
+  userId: UserId;
+  verifier: Verifier;
+  privacy: Account['privacy'];
+}): Query<void> {
+  const { userId, verifier, privacy } = change;
+  yield* rows(deleteCredential, { userId });
+  yield* rows(insertCredential, { ...verifier, userId });
+  yield* rows(setPrivacy, { userId, privacy });
 }
 
 /** Store.usernameByEmail */
@@ -198,14 +237,17 @@ export function* usernames(page: { after: string; limit: number }): Query<Userna
   return (yield* rows(names, page)).map((row) => row.username as Username);
 }
 
-function emailKeyOf(email: string): string {
+/** By which an e-mail address is found, whatever its case. */
+export function emailKeyOf(email: string): string {
   return email.toLowerCase();
 }
 
-function accountOf(row: {
+/** An account from its row. */
+export function accountOf(row: {
   id: string;
   username: string;
   email: string | null;
+  email_verified_at: number | null;
   privacy: Account['privacy'];
   is_admin: 0 | 1;
   created_at: number;
@@ -214,6 +256,7 @@ function accountOf(row: {
     id: row.id as UserId,
     username: row.username as Username,
     email: row.email,
+    emailVerifiedAt: row.email_verified_at,
     privacy: row.privacy,
     isAdmin: row.is_admin === 1,
     createdAt: row.created_at,

@@ -10,6 +10,7 @@ import {
   usernameByEmail,
   usernames,
 } from './accounts.ts';
+import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
@@ -50,6 +51,12 @@ export const queries: Queries = {
   credential,
   replaceVerifier,
   usernames,
+  putCode,
+  accountOfResetCode,
+  resetPassword,
+  setEmail,
+  verifyEmail,
+  sweepCodes,
   openSession,
   sessionByToken,
   sessions,
@@ -81,6 +88,7 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'usernameByEmail',
   'credential',
   'usernames',
+  'accountOfResetCode',
   'sessionByToken',
   'sessions',
   'existingSessions',

@@ -1,0 +1,121 @@
+import type { Account, Verifier } from '../../../core/model/account.ts';
+import type { Code, CodeKind } from '../../../core/model/code.ts';
+import type { SessionId, UserId } from '../../../core/model/ids.ts';
+import { changes, first, type Query, rows, statement } from '../statement.ts';
+import { accountById, emailKeyOf, putCredential } from './accounts.ts';
+import { endSessions } from './sessions.ts';
+
+/** The kinds that set a new password. */
+const resetKinds: readonly CodeKind[] = ['reset-by-mail', 'reset-by-admin'];
+
+const insertCode = statement(
+  (db, p: { hash: Uint8Array; kind: CodeKind; userId: string; email: string | null; expiresAt: number }) =>
+    db.insertInto('codes').values({
+      hash: p.hash,
+      kind: p.kind,
+      user_id: p.userId,
+      email: p.email,
+      expires_at: p.expiresAt,
+    }),
+);
+const byHash = statement((db, p: { hash: Uint8Array }) =>
+  db
+    .selectFrom('codes')
+    .select(['hash', 'kind', 'user_id', 'email', 'expires_at'])
+    .where('hash', '=', p.hash),
+);
+const deleteCode = statement((db, p: { hash: Uint8Array }) =>
+  db.deleteFrom('codes').where('hash', '=', p.hash),
+);
+const deleteOfKind = statement((db, p: { userId: string; kind: CodeKind }) =>
+  db.deleteFrom('codes').where('user_id', '=', p.userId).where('kind', '=', p.kind),
+);
+const expired = statement((db, p: { now: number; limit: number }) =>
+  db.selectFrom('codes').select('hash').where('expires_at', '<=', p.now).limit(p.limit),
+);
+const verified = statement((db, p: { userId: string; email: string; now: number }) =>
+  db
+    .updateTable('users')
+    .set({ email_verified_at: p.now })
+    .where('id', '=', p.userId)
+    .where('email', '=', p.email),
+);
+const emailOwner = statement((db, p: { emailKey: string }) =>
+  db.selectFrom('users').select('id').where('email_key', '=', p.emailKey),
+);
+const replaceEmail = statement((db, p: { userId: string; email: string; emailKey: string }) =>
+  db
+    .updateTable('users')
+    .set({ email: p.email, email_key: p.emailKey, email_verified_at: null })
+    .where('id', '=', p.userId),
+);
+
+/** What one sweep takes at most. */
+const sweptAtOnce = 1_000;
+
+/** Store.putCode */
+export function* putCode(code: Code): Query<boolean> {
+  if (!(yield* accountById(code.userId))) return false;
+  yield* rows(deleteOfKind, { userId: code.userId, kind: code.kind });
+  yield* rows(insertCode, code);
+  return true;
+}
+
+/** Store.accountOfResetCode */
+export function* accountOfResetCode(query: { hash: Uint8Array; now: number }): Query<Account | undefined> {
+  return yield* resetCodeOwner(query);
+}
+
+/** Store.resetPassword */
+export function* resetPassword(reset: {
+  hash: Uint8Array;
+  now: number;
+  verifier: Verifier;
+  privacy: Account['privacy'];
+}): Query<{ account: Account; ended: SessionId[] } | undefined> {
+  const { hash, now, verifier, privacy } = reset;
+  const account = yield* resetCodeOwner({ hash, now });
+  if (!account) return undefined;
+  const { id: userId } = account;
+  for (const kind of resetKinds) yield* rows(deleteOfKind, { userId, kind });
+  yield* putCredential({ userId, verifier, privacy });
+  return { account: { ...account, privacy }, ended: yield* endSessions({ userId }) };
+}
+
+/** Store.verifyEmail */
+export function* verifyEmail(take: {
+  hash: Uint8Array;
+  userId: UserId;
+  now: number;
+}): Query<string | undefined> {
+  const { hash, userId, now } = take;
+  const code = yield* first(byHash, { hash });
+  if (code?.kind !== 'verify-email' || code.user_id !== userId) return undefined;
+  if (now >= code.expires_at || code.email === null) return undefined;
+  yield* rows(deleteCode, { hash });
+  return (yield* changes(verified, { userId, email: code.email, now })) === 1 ? code.email : undefined;
+}
+
+/** Store.setEmail */
+export function* setEmail(change: { userId: UserId; email: string }): Query<'set' | 'taken' | 'no-account'> {
+  const { userId, email } = change;
+  const emailKey = emailKeyOf(email);
+  const owner = yield* first(emailOwner, { emailKey });
+  if (owner && owner.id !== userId) return 'taken';
+  // What was sent to the old address must not work any more.
+  for (const kind of ['verify-email', 'reset-by-mail'] as const) yield* rows(deleteOfKind, { userId, kind });
+  return (yield* changes(replaceEmail, { userId, email, emailKey })) === 1 ? 'set' : 'no-account';
+}
+
+/** Store.sweepCodes */
+export function* sweepCodes({ now }: { now: number }): Query<number> {
+  const dead = yield* rows(expired, { now, limit: sweptAtOnce });
+  for (const { hash } of dead) yield* rows(deleteCode, { hash });
+  return dead.length;
+}
+
+function* resetCodeOwner({ hash, now }: { hash: Uint8Array; now: number }): Query<Account | undefined> {
+  const code = yield* first(byHash, { hash });
+  if (!code || !resetKinds.includes(code.kind) || now >= code.expires_at) return undefined;
+  return yield* accountById(code.user_id);
+}
