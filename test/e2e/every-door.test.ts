@@ -15,7 +15,14 @@ let people = 0;
 
 beforeAll(async () => {
   lab = openLab();
-  server = await lab.serve(['--logins-per-minute', '0', '--registrations-per-hour', '0']);
+  server = await lab.serve([
+    '--logins-per-minute',
+    '0',
+    '--registrations-per-hour',
+    '0',
+    '--free-failed-logins',
+    '0',
+  ]);
 }, 60_000);
 afterAll(() => lab.close());
 

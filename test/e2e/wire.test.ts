@@ -12,7 +12,7 @@ let token: string;
 
 beforeAll(async () => {
   lab = openLab();
-  server = await lab.serve();
+  server = await lab.serve(['--free-failed-logins', '0']);
   const env = { CHAT_SERVER: `127.0.0.1:${server.port}` };
   for (const name of ['alice', 'bob'])
     expect((await lab.run(name, ['register', name], { env })).code).toBe(0);
