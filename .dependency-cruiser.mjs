@@ -4,7 +4,8 @@
  */
 
 /** Small and pure packages, the same in Node and elsewhere: all that core may stand on. */
-const purePackages = '^node_modules/(zod|bcryptjs|uuid|ipaddr\\.js|@noble/[^/]+|@hpke/core)/';
+const purePackages =
+  '^node_modules/(zod|bcryptjs|uuid|ipaddr\\.js|@noble/[^/]+|@hpke/core|@zxcvbn-ts/[^/]+)/';
 
 /** What the server alone runs. The rest of core (model, crypto, errors, policy, random) serves both ends. */
 const serverSideOfCore =

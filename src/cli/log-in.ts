@@ -33,6 +33,11 @@ export function showStretching({ output }: CommandContext): (fraction: number) =
   };
 }
 
+/** Passes on what is to be said of a new password that the server takes all the same. */
+export function warnOf({ output }: CommandContext): (text: string) => void {
+  return (text) => void output.note(`warning: ${text}`);
+}
+
 /** Ends the session of the account that was logged in here before; a server that does not mind is no reason to stop. */
 async function endReplaced(context: CommandContext, replaced: SavedLogin): Promise<void> {
   try {

@@ -11,6 +11,7 @@ import { randomBytes } from '../core/random.ts';
 import { believed } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { BadFrame, type Fields, instantIn, listIn, objectIn, textIn } from './frames.ts';
+import { readPasswordPolicy } from './password-policy.ts';
 
 export type { LoginPin } from '../core/crypto/scram-client.ts';
 
@@ -19,6 +20,8 @@ export interface RegisterOptions {
   readonly username: string;
   readonly password: string;
   readonly email?: string | undefined;
+  /** Told of a password that the server takes, but should better not be used. */
+  readonly onWarning?: ((text: string) => void) | undefined;
   /** Told how much of the password's stretching is done, 0 to 1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
 }
@@ -81,13 +84,13 @@ export const loadCrypto = async () => {
 
 /**
  * Creates an account whose password the server never sees (security 1.3). Throws `invalid` for a name or password
- * that does not fit, `untrusted` for a server that asks for a weak verifier, `conflict` when the name is taken.
+ * that does not fit or that the server's rules refuse, `untrusted` for a server that asks for a weak verifier, `conflict` when the name is taken.
  */
 export async function register(connection: Connection, options: RegisterOptions): Promise<RegisteredAccount> {
   const username = parseUsername(options.username);
   const password = parsePassword(options.password);
   const begun = await connection.call('account.begin-register', {});
-  const { realm, cost, suite, serverKey } = believed(connection, begun, readRegistration);
+  const { realm, cost, suite, serverKey, rules } = believed(connection, begun, readRegistration);
   checkServerKey(connection, serverKey);
   const { stretch, verifierFrom, chatSuite, isRealm, saltBytes } = await loadCrypto();
   if (suite !== chatSuite || !isRealm(realm))
@@ -97,6 +100,10 @@ export async function register(connection: Connection, options: RegisterOptions)
       `it asks for cost ${cost}, which is not within ${bcryptCostRange.min} to ${bcryptCostRange.max}`,
     );
   }
+  // Nobody else can judge it: the server does not see it.
+  const { checkNewPassword } = await import('../core/new-password.ts');
+  const warning = await checkNewPassword(rules, { username, password });
+  if (warning !== undefined) options.onWarning?.(warning);
   const salt = randomBytes(saltBytes);
   const secret = await stretch({ realm, username, password, salt, cost }, options.onProgress);
   const verifier = verifierFrom(secret, salt, cost);
@@ -234,6 +241,7 @@ function readRegistration(value: unknown) {
     cost: fields.cost,
     suite: textIn(fields, 'suite'),
     serverKey: bytesIn(fields, 'server_key'),
+    rules: readPasswordPolicy(fields),
   };
 }
 

@@ -7,6 +7,10 @@
 export interface Policy {
   /** bcrypt's cost for every verifier of this server, real, fake or server-made: 10..14 (security 1.8). */
   readonly bcryptCost: number;
+  /** Code points of a password that is being set, at least; never fewer than `passwordLimits` has. */
+  readonly minPasswordCodePoints: number;
+  /** What is done with a common password that is being set: where only this machine can guess, a warning is enough. */
+  readonly commonPasswords: 'warn' | 'refuse';
   /** A session dies when unused for so long (security 3). */
   readonly sessionIdleMs: number;
   /** A session token dies at this age however busy it is. */
@@ -27,6 +31,8 @@ export interface Policy {
 
 export const defaultPolicy: Policy = {
   bcryptCost: 12,
+  minPasswordCodePoints: 6,
+  commonPasswords: 'refuse',
   sessionIdleMs: 24 * 3_600_000,
   sessionAbsoluteMs: 7 * 24 * 3_600_000,
   refreshMs: 30 * 24 * 3_600_000,
@@ -89,6 +95,8 @@ export const maxLabelLength = 128;
 export const ping = { intervalMs: 30_000, missed: 2 } as const;
 /** A password, in code points at least and bytes of UTF-8 at most (security 1.1). */
 export const passwordLimits = { minCodePoints: 6, maxBytes: 1_024 } as const;
+/** What a server may ask for at least: a password of so many code points, of four bytes each, still fits. */
+export const minPasswordRange = { min: passwordLimits.minCodePoints, max: 256 } as const;
 /** Random bytes in a nonce of either side: 18 or more (security 1.5). */
 export const nonceBytes = 18;
 /** Random bytes in a token (security 3). */

@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import { dirname, posix, resolve, win32 } from 'node:path';
 import { ChatError } from '../core/errors.ts';
+import { isLoopback } from '../core/model/address.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { DoorLimits } from './doors/door.ts';
 import { parseOrigin } from './doors/origin.ts';
@@ -124,6 +125,8 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
   const policy: Policy = Object.freeze({
     ...defaultPolicy,
     bcryptCost: number('bcryptCost'),
+    minPasswordCodePoints: number('minPasswordLength'),
+    commonPasswords: isLoopback(host) ? 'warn' : 'refuse',
     sessionIdleMs: ms('sessionIdle'),
     sessionAbsoluteMs: ms('sessionAbsolute'),
     refreshMs: ms('refresh'),

@@ -1,4 +1,10 @@
-import { bcryptCostRange, defaultPolicy, maxLineBytes, maxQueuedBytes } from '../core/policy.ts';
+import {
+  bcryptCostRange,
+  defaultPolicy,
+  maxLineBytes,
+  maxQueuedBytes,
+  minPasswordRange,
+} from '../core/policy.ts';
 
 interface SettingBase {
   /** The flag without its dashes; the table's key says what it is in the program. */
@@ -125,6 +131,14 @@ export const settings = {
     ...bcryptCostRange,
     fallback: defaultPolicy.bcryptCost,
     help: "the password function's cost, one for the whole server",
+  },
+  minPasswordLength: {
+    kind: 'integer',
+    flag: 'min-password-length',
+    variable: 'CHAT_MIN_PASSWORD_LENGTH',
+    ...minPasswordRange,
+    fallback: defaultPolicy.minPasswordCodePoints,
+    help: 'characters (Unicode code points) of a new password, at least',
   },
   sessionIdle: {
     kind: 'seconds',

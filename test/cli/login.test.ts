@@ -16,7 +16,7 @@ function recording(overrides: Partial<ClientLibrary> = {}) {
   const server = fakeServer();
   const client = { ...fakeClient(server), ...overrides };
   const logins: Omit<LoginOptions, 'onProgress'>[] = [];
-  const registrations: Omit<RegisterOptions, 'onProgress'>[] = [];
+  const registrations: Omit<RegisterOptions, 'onProgress' | 'onWarning'>[] = [];
   const recorded: ClientLibrary = {
     ...client,
     async login(connection, { onProgress, ...options }) {
@@ -24,8 +24,9 @@ function recording(overrides: Partial<ClientLibrary> = {}) {
       onProgress?.(0.5);
       return await client.login(connection, options);
     },
-    async register(connection, { onProgress, ...options }) {
+    async register(connection, { onProgress, onWarning, ...options }) {
       registrations.push(options);
+      if (options.password === 'trustno1') onWarning?.('it is a common one');
       onProgress?.(0.25);
       return await client.register(connection, options);
     },
@@ -216,6 +217,17 @@ describe('chat register', () => {
     const outcome = await runOn(different, 'register', 'alice', '--no-color');
     expect(outcome).toMatchObject({ code: 2, stderr: 'chat: the two passwords differ; nothing was done\n' });
     expect([registrations.length, server.opened]).toEqual([1, opened]);
+  });
+
+  it('passes on a warning about the password, and goes on', async () => {
+    const { client } = recording({ login: async () => ({ session: openedSession('alice'), pin: testPin }) });
+    const env = { CHAT_PASSWORD: 'trustno1' };
+    expect(await chat(['register', 'alice'], { client, env })).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: `${pinned}warning: it is a common one\nregistered and logged in as alice\n`,
+    });
+    expect((await chat(['register', 'alice', '-q'], { client, env })).stderr).toBe('');
   });
 
   it('does not ask again for a password that no account can have', async () => {

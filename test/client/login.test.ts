@@ -485,6 +485,43 @@ describe('registering', () => {
     expect(names(calls)).toEqual(['account.begin-register']);
   });
 
+  it.each<[string, string, object]>([
+    ['a common one where those are refused', 'Trustno1', { min_code_points: 6, common: 'refuse' }],
+    ['one too short for this server', 'correct hor', { min_code_points: 12, common: 'warn' }],
+    ['the name itself', 'alice.smith', { min_code_points: 6, common: 'warn' }],
+  ])('refuses %s before anything of it is sent', async (_, password, password_policy) => {
+    const { connection, calls } = await startRegister({ begun: { password_policy } });
+    const refused = await refusal(register(connection, { username: 'alice.smith', password }));
+    expect([refused.code, refused.details.field]).toEqual(['invalid', 'password']);
+    expect(names(calls)).toEqual(['account.begin-register']);
+  });
+
+  it.each<[string, object]>([
+    ['warns', { password_policy: { min_code_points: 6, common: 'warn' } }],
+    ['says nothing', {}],
+  ])('with a common password goes on at a server that %s, and tells', async (_, rules) => {
+    const { connection, calls } = await startRegister({ begun: rules });
+    const warnings: string[] = [];
+    await register(connection, { ...alice, password: 'trustno1', onWarning: (text) => warnings.push(text) });
+    expect(warnings).toEqual([
+      'this password is among the most common ones, which are guessed first: choose another',
+    ]);
+    expect(names(calls)).toEqual(['account.begin-register', 'account.register']);
+  });
+
+  it.each<[string, unknown]>([
+    ['no object', 6],
+    ['a length below the least', { min_code_points: 5, common: 'warn' }],
+    ['a length that nothing has', { min_code_points: 257, common: 'warn' }],
+    ['half a length', { min_code_points: 6.5, common: 'warn' }],
+    ['no length', { common: 'warn' }],
+    ['an unknown rule', { min_code_points: 6, common: 'maybe' }],
+  ])('takes a password policy with %s for a broken answer', async (_, password_policy) => {
+    const { connection, calls } = await startRegister({ begun: { password_policy } });
+    expect((await refusal(register(connection, alice))).code).toBe('unavailable');
+    expect(names(calls)).toEqual(['account.begin-register']);
+  });
+
   it('at a server whose login key is not its TLS key is untrusted', async () => {
     const { connection } = await startRegister({ tls: true });
     expect((await refusal(register(connection, alice))).code).toBe('untrusted');

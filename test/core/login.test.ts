@@ -525,6 +525,7 @@ describe('account.register', () => {
       cost: 10,
       suite: 'CHAT-SCRAM-BCRYPT-1',
       server_key: Buffer.from(serverKey).toString('base64'),
+      password_policy: { min_code_points: 6, common: 'refuse' },
     });
   });
 });

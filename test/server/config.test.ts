@@ -30,6 +30,8 @@ const defaults: ServerConfig = {
   logFormat: 'text',
   policy: {
     bcryptCost: 12,
+    minPasswordCodePoints: 6,
+    commonPasswords: 'warn',
     sessionIdleMs: 86_400_000,
     sessionAbsoluteMs: 604_800_000,
     refreshMs: 2_592_000_000,
@@ -103,6 +105,7 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
     ],
     logFormat: ['json', { logFormat: 'json' }, ['xml', '']],
     bcryptCost: ['14', policy({ bcryptCost: 14 }), ['9', '15', '0', 'x', '1e1', '10.5', '-10']],
+    minPasswordLength: ['256', policy({ minPasswordCodePoints: 256 }), ['5', '257', '0', '']],
     sessionIdle: ['60', policy({ sessionIdleMs: 60_000 }), ['0', '315360001']],
     sessionAbsolute: ['61', policy({ sessionAbsoluteMs: 61_000 }), ['0', '1.5']],
     refresh: ['62', policy({ refreshMs: 62_000 }), ['0', '']],
@@ -281,6 +284,20 @@ describe('the configuration', () => {
       'FILE:7: tls-only and --insecure-clear-text contradict each other',
     );
     expect(readConfig({ ...sources, env: { CHAT_TLS_ONLY: '0' } }).clearText).toBe('everywhere');
+  });
+
+  it.each([
+    ['127.0.0.1', 'warn'],
+    ['127.8.7.6', 'warn'],
+    ['LocalHost', 'warn'],
+    ['[::1]', 'warn'],
+    ['[::ffff:127.0.0.1]', 'warn'],
+    ['0.0.0.0', 'refuse'],
+    ['[::]', 'refuse'],
+    ['128.0.0.1', 'refuse'],
+    ['localhost.example', 'refuse'],
+  ])('at %s has a common password: %s', (host, rule) => {
+    expect(readConfig(withFlag('listen', `${host}:0`)).policy.commonPasswords).toBe(rule);
   });
 
   it('says what is allowed', () => {

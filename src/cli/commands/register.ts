@@ -2,7 +2,7 @@ import { ChatError } from '../../core/errors.ts';
 import { parseUsername } from '../../core/model/username.ts';
 import { command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
-import { checkStateBeforeLogin, logIn, showStretching } from '../log-in.ts';
+import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
 
@@ -42,6 +42,7 @@ export const register = command({
           username,
           password,
           onProgress: showStretching(context),
+          onWarning: warnOf(context),
           ...(options.email === undefined ? {} : { email: options.email }),
         });
       });

@@ -6,7 +6,7 @@ import type { Origin } from '../configuration.ts';
 import { type Contexts, defaultContext, updateContexts } from '../contexts.ts';
 import { BrokenPipe } from '../host.ts';
 import { openKnownServers } from '../known-servers.ts';
-import { checkStateBeforeLogin, logIn, showStretching } from '../log-in.ts';
+import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
 import { reportError } from '../output.ts';
 import { readPassword } from '../secret.ts';
 import { profileOf, withConnection } from '../session.ts';
@@ -201,7 +201,12 @@ async function prove(context: CommandContext, isNew: boolean): Promise<void> {
   const password = await readPassword(context, noFlags, isNew);
   await withConnection(context, async (connection) => {
     if (isNew) {
-      await host.client.register(connection, { username, password, onProgress: showStretching(context) });
+      await host.client.register(connection, {
+        username,
+        password,
+        onProgress: showStretching(context),
+        onWarning: warnOf(context),
+      });
       context.output.progress(undefined);
     }
     await logIn(context, connection, { username, password, device: undefined, otp: undefined });

@@ -10,6 +10,7 @@ import { parseConversationName, parseRoomName } from '../model/conversation-name
 import type { MessageId, SessionId } from '../model/ids.ts';
 import { parsePassword } from '../model/password.ts';
 import { parseUsername } from '../model/username.ts';
+import type { NewPasswordRules } from '../new-password.ts';
 import { feedPageRows, maxEnvelopeBytes, maxLabelLength, maxPageRows, maxTextBytes } from '../policy.ts';
 
 /** Runs a model's parser inside a schema, so that its text becomes the issue's text. */
@@ -43,6 +44,12 @@ const utf8Length = (text: string): number => {
 export const username = parsedBy(parseUsername);
 /** A password in its canonical spelling; refused without ever being shown (security 1.1). */
 export const password = parsedBy(parsePassword);
+/** What a server asks of a new password, for the clients that keep it to themselves. */
+export const passwordPolicy = z.object({ min_code_points: z.number(), common: z.enum(['warn', 'refuse']) });
+/** Spells it. */
+export function passwordPolicyAnswer(policy: NewPasswordRules): z.input<typeof passwordPolicy> {
+  return { min_code_points: policy.minPasswordCodePoints, common: policy.commonPasswords };
+}
 /** The AuthSecret in `v1.` and 32 bytes of base64url (five-systems, section 1). */
 export const hashedPassword = z.string().transform((input, context): Uint8Array => {
   const secret = parseHashedPassword(input);

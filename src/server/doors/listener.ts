@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { ChatError } from '../../core/errors.ts';
 import type { EndReason } from '../../core/events.ts';
+import { isLoopback } from '../../core/model/address.ts';
 import type { Channel } from '../../core/peer.ts';
 import type { ServerIdentity } from '../certificates/certificates.ts';
 import { lingerAndClose } from '../linger.ts';
@@ -212,8 +213,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('error', onAcceptFailed);
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has an address and a port');
-  const isLoopback = isLoopbackAddress(bound.address);
-  servesClearText = options.clearText === 'everywhere' || (options.clearText === 'loopback' && isLoopback);
+  servesClearText =
+    options.clearText === 'everywhere' || (options.clearText === 'loopback' && isLoopback(bound.address));
 
   function allClosed(): Promise<void> {
     if (sockets.size === 0) return Promise.resolve();
@@ -304,10 +305,6 @@ function lastWords(socket: Socket, bytes: Uint8Array): void {
 /** One spelling per address; IPv4 mapped into IPv6 is IPv4. */
 function canonical(address: string): string {
   return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
-}
-
-function isLoopbackAddress(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback';
 }
 
 function ignore(): void {}

@@ -2,8 +2,12 @@ import { z } from 'zod';
 import { toBase64 } from '../../crypto/bytes.ts';
 import { chatSuite } from '../../crypto/verifier.ts';
 import { operation } from '../../operation.ts';
+import { passwordPolicy, passwordPolicyAnswer } from '../shapes.ts';
 
-/** What a client needs before it can make a verifier: the server's realm, suite and cost, and its identity key. */
+/**
+ * What a client needs before it can make a verifier: the server's realm, suite and cost, its identity key, and what it asks of a
+ * password, which the client has to judge since nobody else sees it.
+ */
 export const beginRegister = operation({
   name: 'account.begin-register',
   access: 'anyone',
@@ -11,13 +15,20 @@ export const beginRegister = operation({
   audited: false,
   overlaps: false,
   input: z.strictObject({}),
-  output: z.object({ realm: z.string(), cost: z.number(), suite: z.string(), server_key: z.string() }),
+  output: z.object({
+    realm: z.string(),
+    cost: z.number(),
+    suite: z.string(),
+    server_key: z.string(),
+    password_policy: passwordPolicy,
+  }),
   async handle(_input, { services, peer }) {
     return {
       realm: services.settings.realm,
       cost: services.policy.bcryptCost,
       suite: chatSuite,
       server_key: toBase64(peer.channel.serverKey),
+      password_policy: passwordPolicyAnswer(services.policy),
     };
   },
 });

@@ -6,6 +6,7 @@ import { stretchFor } from '../../login/stretch-for.ts';
 import type { Account, Verifier } from '../../model/account.ts';
 import type { UserId } from '../../model/ids.ts';
 import { type Username, usernamesFromEmail } from '../../model/username.ts';
+import { checkNewPassword } from '../../new-password.ts';
 import { type CallContext, operation } from '../../operation.ts';
 import { uuidV7 } from '../../random.ts';
 import {
@@ -48,7 +49,8 @@ type Registration = z.output<typeof input>;
 /**
  * Creates an account; with `open_session` it logs in too, the secret having just been shown. From a verifier or a hashed password, which are made on the client, it is private: the
  * server never sees the password (security 1.3). From a password it is open: that works at every door (security 1.10). An
- * e-mail address alone makes the name of its local part. Answers `conflict` when the name or the address is taken.
+ * e-mail address alone makes the name of its local part. Answers `conflict` when the name or the address is taken,
+ * and a warning with a common password where those are not refused.
  */
 export const register = operation({
   name: 'account.register',
@@ -62,6 +64,7 @@ export const register = operation({
     username: z.string(),
     created_at: instant,
     session: openedSession.optional(),
+    warning: z.string().optional(),
   }),
   async handle(given, context) {
     const { now, concerns, peer } = context;
@@ -72,7 +75,12 @@ export const register = operation({
       const made = await create(context, name, given);
       if (made.kind === 'created') {
         concerns(name);
-        const answer = { user_id: made.account.id, username: name, created_at: new Date(now).toISOString() };
+        const answer = {
+          user_id: made.account.id,
+          username: name,
+          created_at: new Date(now).toISOString(),
+          ...(made.warning !== undefined && { warning: made.warning }),
+        };
         if (!given.open_session) return answer;
         const session = await openSession(context, made.account, { device: given.device });
         return { ...answer, session };
@@ -84,12 +92,14 @@ export const register = operation({
 });
 
 type Made =
-  | { readonly kind: 'created'; readonly account: Account }
+  | { readonly kind: 'created'; readonly account: Account; readonly warning: string | undefined }
   | { readonly kind: 'taken'; readonly field: 'username' | 'email' };
 
 async function create(context: CallContext, name: Username, given: Registration): Promise<Made> {
   const { services, now } = context;
-  const { store } = services;
+  const { store, policy } = services;
+  const warning =
+    given.password && (await checkNewPassword(policy, { username: name, password: given.password }));
   // Looked up before a password is stretched for nothing; who comes first is decided by the store.
   if (given.password !== undefined) {
     if (await store.account(name)) return { kind: 'taken', field: 'username' };
@@ -108,7 +118,7 @@ async function create(context: CallContext, name: Username, given: Registration)
     createdAt: now,
   };
   const outcome = await store.createAccount({ account, verifier });
-  return outcome.kind === 'created' ? { kind: 'created', account } : outcome;
+  return outcome.kind === 'created' ? { kind: 'created', account, warning } : outcome;
 }
 
 async function credentialOf(
