@@ -26,6 +26,7 @@ export async function serveCall(
   let caller = peer.session?.username ?? namedUser(params);
   try {
     const session = admit(services, operation, peer, now);
+    if (operation.access === 'admin') await requireAdministrator(services, session);
     limit(services, operation.cost, peer, session, now);
     const input = parse(operation, params);
     const context: CallContext = {
@@ -49,11 +50,13 @@ export async function serveCall(
 
 function admit(services: Services, operation: Operation, peer: Peer, now: number): Session | undefined {
   if (operation.access === 'anyone') return peer.session;
-  const session = services.sessions.admit(peer, now);
-  if (operation.access === 'admin' && !session.isAdmin) {
-    throw new ChatError('forbidden', 'only an administrator may do this');
-  }
-  return session;
+  return services.sessions.admit(peer, now);
+}
+
+/** The store is asked each time, so that who is made an administrator, or is one no more, is so at once on every node. */
+async function requireAdministrator({ store }: Services, session: Session | undefined): Promise<void> {
+  const account = session && (await store.account(session.username));
+  if (!account?.isAdmin) throw new ChatError('forbidden', 'only an administrator may do this');
 }
 
 function limit(services: Services, cost: Cost, peer: Peer, session: Session | undefined, now: number): void {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import manifest from '../../package.json' with { type: 'json' };
 import { createChat } from '../core/chat.ts';
+import { offerClaim } from '../core/offer-claim.ts';
 import type { Store } from '../core/ports/store.ts';
 import { randomBytes } from '../core/random.ts';
 import { createTurn } from '../core/turn.ts';
@@ -28,6 +29,8 @@ export interface ServerParts {
 /** A server that listens. */
 export interface OpenServer {
   readonly listener: Listener;
+  /** Makes an account the first administrator; undefined when there is one. */
+  readonly claimCode: string | undefined;
   /** Stops accepting, lets calls under way be answered, closes every connection and stops the clocks. */
   drain(): Promise<void>;
   /** Drops everything at once. */
@@ -42,6 +45,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     realm: Buffer.from(randomBytes(16)).toString('hex'),
     serverSecret: randomBytes(32),
   });
+  const claimCode = await offerClaim(store, platformDigests);
   const passwords = passwordPool({ workers: passwordWorkers(availableParallelism()) });
   const chat = createChat(
     {
@@ -76,6 +80,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
   });
   return {
     listener,
+    claimCode,
     async drain() {
       await listener.drain('shutting-down', config.drainMs);
       chat.stop();

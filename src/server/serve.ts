@@ -15,6 +15,8 @@ export interface ServeOutput {
   ready(line: string): void;
   /** One line of the log; `isTalk` when nobody misses it who wants to hear of trouble and keep the audit trail alone. */
   log(line: string, isTalk: boolean): void;
+  /** Called once while nobody administers the server: a line that says how to, with the code for it. It is a secret, and none of the log's. */
+  claim(line: string): void;
 }
 
 /** What a test puts in the place of the process, of the disk and of the system's limits. */
@@ -120,6 +122,11 @@ export async function serve(
     }
     const tooFew = tooFewFiles(config.limits, filesLimit());
     if (tooFew !== undefined) log.warn(tooFew);
+    if (server.claimCode !== undefined) {
+      createLog(config.logFormat, out.claim).warn(
+        `nobody administers this server yet: whoever is to, logs in and types: chat admin claim ${server.claimCode}`,
+      );
+    }
     log.info('started', { address: place, clear_text: servesClearText, data: directory.path });
     out.ready(`${place} ${certificates.fingerprint} ${directory.path}`);
     return {

@@ -243,3 +243,68 @@ describe('chat token', () => {
     );
   });
 });
+
+describe('chat admin', () => {
+  const account = {
+    user_id: 'u',
+    username: 'alice',
+    email: null,
+    privacy: 'private',
+    admin: true,
+    created_at: '2026-11-21T09:30:00.000Z',
+    online: true,
+  };
+
+  it('users prints columns for scripts, and objects with -o json, over all pages', async () => {
+    const bob = { ...account, username: 'bob', email: 'bob@example.org', admin: false, online: false };
+    const world = await loggedIn({
+      'admin.users': ({ after }) =>
+        after === undefined ? { users: [account], next: 'alice' } : { users: [bob], next: null },
+    });
+    expect(await world.run('admin', 'users')).toEqual({
+      code: 0,
+      stdout:
+        'alice\tadministrator\t-\t2026-11-21 09:30:00\tonline\nbob\tuser\tbob@example.org\t2026-11-21 09:30:00\t-\n',
+      stderr: '',
+    });
+    const { stdout } = await world.run('admin', 'users', '-o', 'json');
+    expect(stdout).toBe(`${JSON.stringify(account)}\n${JSON.stringify(bob)}\n`);
+  });
+
+  it('claim hands the code over as it was typed', async () => {
+    const world = await loggedIn({ 'admin.claim': { username: 'alice' } });
+    expect(await world.run('admin', 'claim', 'k7qm 2f0v')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'alice is the administrator of this server\n',
+    });
+    expect(await world.run('admin', 'claim', 'x', '-q', '-o', 'json')).toEqual({
+      code: 0,
+      stdout: '{"username":"alice"}\n',
+      stderr: '',
+    });
+    expect(world.server.calls.map(({ params }) => params)).toEqual([{ code: 'k7qm 2f0v' }, { code: 'x' }]);
+  });
+
+  it('claim asks for the code at a terminal, and in a script says that it is missing', async () => {
+    const answers = { 'admin.claim': { username: 'alice' } };
+    const terminal = await loggedIn(answers, { terminal: true, typed: [' k7qm '] });
+    expect((await terminal.run('admin', 'claim')).code).toBe(0);
+    expect(terminal.server.calls.map(({ params }) => params)).toEqual([{ code: 'k7qm' }]);
+    const script = await loggedIn(answers);
+    expect(await script.run('admin', 'claim')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'chat: CODE is missing\n',
+    });
+  });
+
+  it('alone says where its subcommands stand', async () => {
+    const { run } = await loggedIn();
+    expect(await run('admin')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'chat: chat admin takes a subcommand: see chat admin --help\n',
+    });
+  });
+});

@@ -3,6 +3,7 @@ import type { Account } from '../../src/core/model/account.ts';
 import type { ConversationRef } from '../../src/core/model/conversation-name.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { examineAccounts } from './store/accounts.ts';
+import { examineAdministration } from './store/administration.ts';
 import { examineCodes } from './store/codes.ts';
 import { examineConversations } from './store/conversations.ts';
 import { examineMessages } from './store/messages.ts';
@@ -54,6 +55,7 @@ export function describeStore(name: string, make: () => StoreUnderExam | Promise
     };
     examineAccounts(examined);
     examineCodes(examined);
+    examineAdministration(examined);
     examineSessions(examined);
     examineRefresh(examined);
     examineRooms(examined);

@@ -27,6 +27,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   leave: ['leave', 'ops', '-q', '-o', 'json'],
   sessions: ['sessions'],
   'sessions revoke': ['sessions', 'revoke', '--others', '-q', '-o', 'json'],
+  'admin users': ['admin', 'users'],
   token: ['token'],
   context: ['context'],
   'context ls': ['context', 'ls'],
@@ -76,6 +77,9 @@ beforeAll(async () => {
   world = new World((close) => closers.push(close));
   server = await world.serve(['--logins-per-minute', '0', '--registrations-per-hour', '0']);
   alice = await world.person('alice', server).register();
+  await server.running.says(/chat admin claim /);
+  const [, code = ''] = /chat admin claim (\S+)/.exec(server.running.err) ?? [];
+  await alice.succeed(['admin', 'claim', code]);
   await alice.succeed(['send', 'the first line\nand more']);
   await alice.succeed(['send', 'the second message']);
 });
@@ -104,8 +108,8 @@ describe('a client command', () => {
       const { subcommands = [] } = await load();
       paths.push(name, ...subcommands.map((subcommand) => `${name} ${subcommand.name}`));
     }
-    // The server is none; and what a group of commands is called is no command.
-    const others = ['serve', 'room'];
+    // The server is none; what a group of commands is called is no command; and there is one first administrator.
+    const others = ['serve', 'room', 'admin', 'admin claim'];
     expect(paths.filter((path) => !others.includes(path) && !(path in commandLines))).toEqual([]);
   });
 

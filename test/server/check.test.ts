@@ -41,7 +41,7 @@ async function check(
 
 /** Runs a server until everything in its directory is made. */
 async function ranOnce(): Promise<void> {
-  const running = await serve(sources(), { ready: () => {}, log: () => {} });
+  const running = await serve(sources(), { ready: () => {}, log: () => {}, claim: () => {} });
   running.stop('SIGTERM');
   await running.closed;
 }
@@ -127,7 +127,7 @@ describe('the check of a server', () => {
   });
 
   it('says who is running there, and takes that for no failure, nor that the address is taken', async () => {
-    const running = await serve(sources(), { ready: () => {}, log: () => {} });
+    const running = await serve(sources(), { ready: () => {}, log: () => {}, claim: () => {} });
     try {
       const listen = `127.0.0.1:${running.port}`;
       const found = await check({ flags: { listen, data } });

@@ -23,6 +23,7 @@ interface Serving {
   /** What is also logged with `--quiet`. */
   readonly log: readonly string[];
   readonly talk: readonly string[];
+  readonly claims: readonly string[];
   readonly process: EventEmitter;
 }
 
@@ -34,17 +35,22 @@ async function serving(
   const ready: string[] = [];
   const log: string[] = [];
   const talk: string[] = [];
+  const claims: string[] = [];
   const process = new EventEmitter();
   const running = await serve(
     { flags: { listen: '127.0.0.1:0', ...flags }, env: {}, platform: 'linux', homeDirectory: '/nowhere' },
-    { ready: (line) => ready.push(line), log: (line, isTalk) => (isTalk ? talk : log).push(line) },
+    {
+      ready: (line) => ready.push(line),
+      log: (line, isTalk) => (isTalk ? talk : log).push(line),
+      claim: (line) => claims.push(line),
+    },
     { process: process as unknown as CrashSource, openStore, filesLimit: () => filesLimit },
   );
   onTestFinished(async () => {
     running.stop('SIGTERM');
     await running.closed;
   });
-  return { running, ready, log, talk, process };
+  return { running, ready, log, talk, claims, process };
 }
 
 async function realmOf(port: number): Promise<unknown> {
@@ -66,6 +72,46 @@ describe('serve', () => {
     const { running, ready } = await serving({ data });
     expect(ready).toEqual([`127.0.0.1:${running.port} ${running.fingerprint} ${data}`]);
     expect(await realmOf(running.port)).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('6.3.2: begins without any account, and with secrets that no other server has', async () => {
+    const stores: Store[] = [];
+    const watched: ServeSurroundings['openStore'] = async (options) => {
+      const store = await sqliteStore(options);
+      stores.push(store);
+      return store;
+    };
+    const two = [
+      await serving({ data: await scratch() }, watched),
+      await serving({ data: await scratch() }, watched),
+    ];
+    const fresh = { realm: 'asked for', serverSecret: new Uint8Array(32) };
+    const settings = await Promise.all(stores.map((store) => store.settings(fresh)));
+    expect(new Set(settings.map(({ realm }) => realm)).add(fresh.realm).size).toBe(3);
+    const secrets = [fresh, ...settings].map(({ serverSecret }) => Buffer.from(serverSecret).toString('hex'));
+    expect(new Set(secrets).size).toBe(3);
+    for (const store of stores) expect(await store.accounts({ after: '', limit: 10 })).toEqual([]);
+    const codes = two.map(({ claims }) => /chat admin claim (\S+)$/.exec(claims.join())?.[1]);
+    expect(new Set(codes).add(undefined).size).toBe(3);
+    expect(new Set(two.map(({ running }) => running.fingerprint)).size).toBe(2);
+  });
+
+  it('prints the code for the first administrator at each start, a new one each time, and not to the log', async () => {
+    const data = await scratch();
+    const first = await serving({ data, 'log-format': 'json' });
+    expect(first.claims).toHaveLength(1);
+    const { level, event } = JSON.parse(first.claims[0] ?? '');
+    expect([level, event]).toEqual([
+      'warn',
+      expect.stringMatching(/chat admin claim (?:[0-9A-Z]{4}-){6}[0-9A-Z]{4}$/),
+    ]);
+    const code = event.split(' ').at(-1);
+    first.running.stop('SIGTERM');
+    await first.running.closed;
+    const second = await serving({ data });
+    expect(second.claims).toHaveLength(1);
+    expect(second.claims[0]).not.toContain(code);
+    expect([...first.log, ...first.talk, ...second.log, ...second.talk].join()).not.toContain('admin claim');
   });
 
   it('ends in order at the first signal, and is the same server when it starts again', async () => {

@@ -9,6 +9,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => await (await import('./serve.ts')).loadServe(),
   },
   {
+    name: 'admin',
+    summary: 'administer a server',
+    group: 'Server',
+    load: async () => (await import('./admin.ts')).admin,
+  },
+  {
     name: 'register',
     summary: 'create an account and log in',
     group: 'Account',

@@ -89,6 +89,7 @@ async function serve(sources: ConfigSources, { host, output }: CommandContext): 
     running = await server.serve(sources, {
       ready: (line) => void host.stdout.write(`${line}\n`),
       log: (line, isTalk) => void (isTalk ? output.note(line) : output.log(line)),
+      claim: (line) => void output.log(line),
     });
     if (early !== undefined) running.stop(early);
     return await running.closed;

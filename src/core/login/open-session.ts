@@ -81,7 +81,6 @@ export async function openSession(
     id: uuidV7() as SessionId,
     userId: account.id,
     username: account.username,
-    isAdmin: account.isAdmin,
     deviceId: (device?.id ?? uuidV7()) as DeviceId,
     deviceLabel: device?.label ?? '',
     door: peer.door,

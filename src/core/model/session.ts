@@ -9,7 +9,6 @@ export interface Session {
   readonly id: SessionId;
   readonly userId: UserId;
   readonly username: Username;
-  readonly isAdmin: boolean;
   readonly deviceId: DeviceId;
   readonly deviceLabel: string;
   readonly door: DoorName;

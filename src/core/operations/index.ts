@@ -4,6 +4,8 @@ import { beginRegister } from './account/begin-register.ts';
 import { me } from './account/me.ts';
 import { raiseVerifier } from './account/raise-verifier.ts';
 import { register } from './account/register.ts';
+import { claim } from './admin/claim.ts';
+import { users as listAccounts } from './admin/users.ts';
 import { catchUp } from './conversation/catch-up.ts';
 import { follow } from './conversation/follow.ts';
 import { list as listConversations } from './conversation/list.ts';
@@ -53,6 +55,8 @@ export const operations = [
   listRooms,
   members,
   listUsers,
+  claim,
+  listAccounts,
   ping,
 ] as const;
 

@@ -26,6 +26,16 @@ export interface Store {
   /** Puts a verifier in the place of the one with StoredKey `replaces`; false, and nothing done, when that is not the account's any more. */
   replaceVerifier(change: { userId: UserId; replaces: Uint8Array; verifier: Verifier }): Promise<boolean>;
   usernames(page: { after: string; limit: number }): Promise<Username[]>;
+  /** Accounts in order of name. */
+  accounts(page: { after: string; limit: number }): Promise<Account[]>;
+
+  /** Keeps the digest of the code that makes the first administrator, in the place of an older one; false, and none is kept, when there is an administrator. */
+  offerClaim(offer: { codeHash: Uint8Array }): Promise<boolean>;
+  /** Makes an account the first administrator for the code that was offered last, which is used up then; `taken` when there is one already. */
+  claimAdministration(claim: {
+    codeHash: Uint8Array;
+    userId: UserId;
+  }): Promise<'claimed' | 'wrong' | 'taken'>;
 
   /** Keeps a code in the place of the account's older one of its kind; false when there is no such account. */
   putCode(code: Code): Promise<boolean>;

@@ -73,7 +73,6 @@ export function opening(
       id: uuidV7() as SessionId,
       userId: user.id,
       username: user.username,
-      isAdmin: user.isAdmin,
       deviceId: uuidV7() as DeviceId,
       deviceLabel: 'laptop',
       door: 'line',

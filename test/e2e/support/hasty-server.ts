@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
 });
 await serve(
   { flags, env: {}, platform: process.platform, homeDirectory: homedir() },
-  { ready: (line) => console.log(line), log: () => {} },
+  { ready: (line) => console.log(line), log: () => {}, claim: () => {} },
   {
     process,
     async openStore(options) {

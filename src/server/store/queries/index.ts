@@ -10,6 +10,7 @@ import {
   usernameByEmail,
   usernames,
 } from './accounts.ts';
+import { accounts, claimAdministration, offerClaim } from './administration.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
 import type { Memory } from './memory.ts';
@@ -57,6 +58,9 @@ export const queries: Queries = {
   setEmail,
   verifyEmail,
   sweepCodes,
+  accounts,
+  offerClaim,
+  claimAdministration,
   openSession,
   sessionByToken,
   sessions,
@@ -89,6 +93,7 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'credential',
   'usernames',
   'accountOfResetCode',
+  'accounts',
   'sessionByToken',
   'sessions',
   'existingSessions',

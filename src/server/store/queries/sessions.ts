@@ -8,7 +8,6 @@ const sessionColumns = [
   'sessions.id',
   'sessions.user_id',
   'username',
-  'is_admin',
   'device_id',
   'label',
   'door',
@@ -295,7 +294,6 @@ function sessionOf(row: {
   id: string;
   user_id: string;
   username: string;
-  is_admin: 0 | 1;
   device_id: string;
   label: string;
   door: string;
@@ -310,7 +308,6 @@ function sessionOf(row: {
     id: row.id as SessionId,
     userId: row.user_id as UserId,
     username: row.username as Username,
-    isAdmin: row.is_admin === 1,
     deviceId: row.device_id as DeviceId,
     deviceLabel: row.label,
     door: row.door as DoorName,

@@ -1,0 +1,28 @@
+import { command } from '../command.ts';
+import { usageError } from '../options.ts';
+
+/** What administrators do. */
+export const admin = command({
+  usage: ['admin claim [CODE]', 'admin users'],
+  description:
+    'Administers a server, over the network and as an account like any other. The first administrator is made with a code ' +
+    'that the server prints when it starts and has none.',
+  options: {},
+  operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '' },
+  examples: [['chat admin claim', 'asks for the code and makes this account the first administrator']],
+  subcommands: [
+    {
+      name: 'claim',
+      summary: 'become the first administrator',
+      load: async () => (await import('./admin/claim.ts')).claim,
+    },
+    {
+      name: 'users',
+      summary: 'list the accounts',
+      load: async () => (await import('./admin/users.ts')).users,
+    },
+  ],
+  async run() {
+    throw usageError('chat admin takes a subcommand: see chat admin --help');
+  },
+});
