@@ -36,6 +36,8 @@ export interface SessionWishes {
   readonly device?: DeviceClaim | undefined;
   /** For doors that hand out no token: nobody could come back to the session. */
   readonly endsWithConnection?: boolean;
+  /** The StoredKey that the account was proven against; what has been changed since lets nobody in. */
+  readonly provenKey?: Uint8Array;
 }
 
 /** What every login answers: the session with its tokens, which are shown this once. */
@@ -55,7 +57,11 @@ export async function openProven(
   const { account, verifier } = current;
   // Only who has proven the old one hears this: another login may have raised it to the server's cost.
   if (!equalDigests(verifier.storedKey, storedKey)) throw changedMeanwhile();
-  return { account, verifier, answer: await openSession(context, account, wishes) };
+  return {
+    account,
+    verifier,
+    answer: await openSession(context, account, { ...wishes, provenKey: storedKey }),
+  };
 }
 
 /** A proof against a verifier that is not the account's any more. */
@@ -71,7 +77,7 @@ export function changedMeanwhile(): ChatError {
 export async function openSession(
   { services, peer, now }: CallContext,
   account: Account,
-  { device, endsWithConnection = false }: SessionWishes,
+  { device, endsWithConnection = false, provenKey }: SessionWishes,
 ): Promise<OpenedSessionAnswer> {
   const { store, policy, sessions, digests } = services;
   if (peer.session) throw loggedInAlready();
@@ -95,6 +101,7 @@ export async function openSession(
     store.openSession({
       session: opening,
       isNewDevice,
+      provenKey,
       tokenHash: tokenDigest(tokens.sessionToken, digests),
       refreshHash: tokenDigest(tokens.refreshToken, digests),
       maxPerAccount: policy.maxSessionsPerAccount,
@@ -106,6 +113,7 @@ export async function openSession(
     opened = { ...session, deviceId: uuidV7() as DeviceId };
     outcome = await open(opened, true);
   }
+  if (outcome.kind === 'stale') throw changedMeanwhile();
   if (outcome.kind !== 'opened') throw badToken();
   sessions.ended(outcome.ended, 'replaced');
   sessions.attach(peer, opened);

@@ -25,6 +25,11 @@ export interface Store {
   credential(username: Username): Promise<{ account: Account; verifier: Verifier } | undefined>;
   /** Puts a verifier in the place of the one with StoredKey `replaces`; false, and nothing done, when that is not the account's any more. */
   replaceVerifier(change: { userId: UserId; replaces: Uint8Array; verifier: Verifier }): Promise<boolean>;
+  /**
+   * Changes the password: all of {@link CredentialChange} in one step. Answers the sessions that have ended; undefined, and nothing
+   * done, when the verifier with StoredKey `replaces` is not the account's any more.
+   */
+  changeCredential(change: CredentialChange): Promise<SessionId[] | undefined>;
   usernames(page: { after: string; limit: number }): Promise<Username[]>;
   /** Accounts in order of name. */
   accounts(page: { after: string; limit: number }): Promise<Account[]>;
@@ -126,20 +131,37 @@ export interface NewAccount {
   readonly verifier: Verifier;
 }
 
+/** A new verifier and what goes with it: who has seen the password, no other session, and no code that would set another one. */
+export interface CredentialChange {
+  readonly userId: UserId;
+  /** The StoredKey that the old password was proven against. */
+  readonly replaces: Uint8Array;
+  readonly verifier: Verifier;
+  readonly privacy: Account['privacy'];
+  /** The session that stays; all others of the account end. */
+  readonly except: SessionId;
+}
+
 /** A session to be opened with its first refresh token; only digests (SHA-256) of tokens reach the store. */
 export interface NewSession {
   readonly session: Session;
   /** True when `session.deviceId` was made for this login; false when the client named it. */
   readonly isNewDevice: boolean;
+  /** The StoredKey that the login was proven against: what has changed since lets nobody in. Left out where no verifier was used. */
+  readonly provenKey?: Uint8Array | undefined;
   readonly tokenHash: Uint8Array;
   readonly refreshHash: Uint8Array;
   readonly maxPerAccount: number;
 }
 
-/** What `openSession` did. `foreign-device` when the device belongs to another account: nothing was opened. */
+/**
+ * What `openSession` did. `foreign-device` when the device belongs to another account, `stale` when the verifier of `provenKey` is not
+ * the account's any more: nothing was opened.
+ */
 export type OpenedSession =
   | { readonly kind: 'opened'; readonly ended: readonly SessionId[] }
   | { readonly kind: 'foreign-device' }
+  | { readonly kind: 'stale' }
   | { readonly kind: 'no-account' };
 
 /** One rotation: the digests of the presented token and of its (deterministic) successors. */

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Account, Verifier } from '../../../src/core/model/account.ts';
+import type { NewSession } from '../../../src/core/ports/store.ts';
 import type { HostFileSystem } from '../../../src/server/store/sqlite/host-files.ts';
+import { digest, opening, person, verifier } from '../../contract/support/people.ts';
 import { type OpenedDatabase, opened, seqs, texts } from './support/database.ts';
 import { PowerCut, type SimulatedDisk, simulatedDisk } from './support/simulated-disk.ts';
 
@@ -88,6 +91,55 @@ describe('a power cut', () => {
   test('is seen to lose messages when the directory’s sync does nothing', async () => {
     const broken = await campaign(20, 3, (host) => ({ ...host, fsyncSync: () => {} }));
     expect(broken.length).toBeGreaterThan(0);
+  });
+
+  test('leaves the old password with all its sessions or the new one without, at every moment of the change', async () => {
+    const [own, other] = [1, 2].map((n) => opening(person('alice'), {}, { tokenHash: digest(n) }));
+    if (!own || !other) throw new Error('two were made');
+    const next = { ...verifier, storedKey: digest(4) };
+    /** Changes alice's password on `disk`; answers at which operation that begins. */
+    async function changeOn(disk: SimulatedDisk): Promise<number> {
+      let begins = Number.POSITIVE_INFINITY;
+      let database: OpenedDatabase | undefined;
+      try {
+        database = await opened(directory, { host: disk.host });
+        const { id: userId } = database.join('alice');
+        for (const { session, ...rest } of [own, other] as NewSession[]) {
+          database.batch(['openSession', { ...rest, session: { ...session, userId } }]);
+        }
+        begins = disk.operations();
+        const change = { userId, replaces: verifier.storedKey, verifier: next, privacy: 'open' };
+        database.batch(['changeCredential', { ...change, except: own?.session.id }]);
+        database.database.close();
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+      } finally {
+        database?.database.abandon();
+      }
+      return begins;
+    }
+    const whole = simulatedDisk();
+    const begins = await changeOn(whole);
+    const found = new Map<string, number>();
+    for (let cut = begins + 1; cut <= whole.operations() + 1; cut++) {
+      const disk = simulatedDisk();
+      disk.cutPowerAt(cut);
+      await changeOn(disk);
+      const database = await opened(directory, { host: disk.afterPowerCut(randomOf(cut)).host });
+      const answers = database.batch(
+        ['credential', 'alice'],
+        ['sessionByToken', own.tokenHash],
+        ['sessionByToken', other.tokenHash],
+      );
+      const [credential, ...sessions] = answers.map((one) => ('value' in one ? one.value : one));
+      const { account, verifier: kept } = credential as { account: Account; verifier: Verifier };
+      const password = kept.storedKey[0] === next.storedKey[0] ? 'new' : 'old';
+      const state = `${password}, ${account.privacy}, ${sessions.filter((one) => one !== undefined).length} sessions`;
+      found.set(state, (found.get(state) ?? 0) + 1);
+      expect(database.integrity()).toBe('ok');
+      database.database.close();
+    }
+    expect([...found.keys()].toSorted()).toEqual(['new, open, 1 sessions', 'old, private, 2 sessions']);
   });
 
   test('is what the simulated disk throws, and it forgets what was not synced', () => {

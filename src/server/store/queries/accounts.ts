@@ -99,7 +99,8 @@ const updateCredential = statement((db, p: Verifier & { userId: string; replaces
     .where('user_id', '=', p.userId)
     .where('stored_key', '=', p.replaces),
 );
-const setPrivacy = statement((db, p: { userId: string; privacy: Account['privacy'] }) =>
+/** Says who has seen the account's password. */
+export const setPrivacy = statement((db, p: { userId: string; privacy: Account['privacy'] }) =>
   db.updateTable('users').set({ privacy: p.privacy }).where('id', '=', p.userId),
 );
 const deleteCredential = statement((db, p: { userId: string }) =>

@@ -77,9 +77,14 @@ export function* resetPassword(reset: {
   const account = yield* resetCodeOwner({ hash, now });
   if (!account) return undefined;
   const { id: userId } = account;
-  for (const kind of resetKinds) yield* rows(deleteOfKind, { userId, kind });
+  yield* dropResetCodes(userId);
   yield* putCredential({ userId, verifier, privacy });
   return { account: { ...account, privacy }, ended: yield* endSessions({ userId }) };
+}
+
+/** Kills the codes that would set a new password: another one has been set. */
+export function* dropResetCodes(userId: UserId): Query<void> {
+  for (const kind of resetKinds) yield* rows(deleteOfKind, { userId, kind });
 }
 
 /** Store.verifyEmail */

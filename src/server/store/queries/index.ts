@@ -11,6 +11,7 @@ import {
   usernames,
 } from './accounts.ts';
 import { accounts, claimAdministration, offerClaim } from './administration.ts';
+import { changeCredential } from './change-credential.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
 import type { Memory } from './memory.ts';
@@ -51,6 +52,7 @@ export const queries: Queries = {
   usernameByEmail,
   credential,
   replaceVerifier,
+  changeCredential,
   usernames,
   putCode,
   accountOfResetCode,

@@ -148,6 +148,14 @@ const unused = statement((db, p: { madeUntil: number; limit: number }) =>
 );
 const deleteDevice = statement((db, p: { id: string }) => db.deleteFrom('devices').where('id', '=', p.id));
 
+const hasKey = statement((db, p: { userId: string; storedKey: Uint8Array }) =>
+  db
+    .selectFrom('credentials')
+    .select('user_id')
+    .where('user_id', '=', p.userId)
+    .where('stored_key', '=', p.storedKey),
+);
+
 /** What one sweep takes at most: the next one takes the rest, and nobody waits long for either. */
 const sweptAtOnce = 1_000;
 
@@ -155,6 +163,8 @@ const sweptAtOnce = 1_000;
 export function* openSession(input: NewSession): Query<OpenedSession> {
   const { session } = input;
   if (!(yield* first(userExists, { id: session.userId }))) return { kind: 'no-account' };
+  const { provenKey: storedKey } = input;
+  if (storedKey && !(yield* first(hasKey, { userId: session.userId, storedKey }))) return { kind: 'stale' };
   const owner = yield* first(deviceOwner, { id: session.deviceId });
   if (input.isNewDevice ? owner : owner?.user_id !== session.userId) return { kind: 'foreign-device' };
   const gone: SessionId[] = [];

@@ -1,0 +1,15 @@
+import type { SessionId } from '../../../core/model/ids.ts';
+import type { CredentialChange } from '../../../core/ports/store.ts';
+import { type Query, rows } from '../statement.ts';
+import { replaceVerifier, setPrivacy } from './accounts.ts';
+import { dropResetCodes } from './codes.ts';
+import { endSessions } from './sessions.ts';
+
+/** Store.changeCredential */
+export function* changeCredential(change: CredentialChange): Query<SessionId[] | undefined> {
+  const { userId, replaces, verifier, privacy, except } = change;
+  if (!(yield* replaceVerifier({ userId, replaces, verifier }))) return undefined;
+  yield* rows(setPrivacy, { userId, privacy });
+  yield* dropResetCodes(userId);
+  return yield* endSessions({ userId, except });
+}
