@@ -108,7 +108,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     policy,
     settings,
     sessions,
-    limits: createLimits(policy),
+    limits: createLimits(policy, ports.counter),
     presence,
     feed,
     exchanges: createExchanges(),

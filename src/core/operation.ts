@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { RareKind } from './limits.ts';
 import type { Session } from './model/session.ts';
 import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
@@ -7,8 +8,11 @@ import type { Services } from './services.ts';
 /** Who may call an operation. */
 export type Access = 'anyone' | 'session' | 'admin';
 
-/** Which limit a call counts against: `message` for what makes others' rooms and streams grow or change. `none` is bounded by what is in flight on its connection alone. */
-export type Cost = 'none' | 'message' | 'login' | 'registration';
+/**
+ * Which limit a call counts against (see `limits.ts`): `login` and `registration` by address, the others by account; `join` for
+ * rooms that are made, entered or left. `none` is bounded by what is in flight on its connection alone.
+ */
+export type Cost = 'none' | 'message' | RareKind;
 
 /** What a handler gets besides its input; `session` is there exactly when the operation's access asks for one. */
 export interface CallContext<A extends Access = Access> {

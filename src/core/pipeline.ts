@@ -27,7 +27,9 @@ export async function serveCall(
   try {
     const session = admit(services, operation, peer, now);
     if (operation.access === 'admin') await requireAdministrator(services, session);
-    limit(services, operation.cost, peer, session, now);
+    // A message is counted within this very turn, so that those of one connection stay in their order.
+    const counted = limit(services, operation.cost, peer, session, now);
+    if (counted) await counted;
     const input = parse(operation, params);
     const context: CallContext = {
       services,
@@ -59,10 +61,19 @@ async function requireAdministrator({ store }: Services, session: Session | unde
   if (!account?.isAdmin) throw new ChatError('forbidden', 'only an administrator may do this');
 }
 
-function limit(services: Services, cost: Cost, peer: Peer, session: Session | undefined, now: number): void {
-  if (cost === 'none') return;
-  const key = cost === 'message' && session ? session.userId : addressKey(peer.address);
-  services.limits.take(cost, key, now);
+function limit(
+  { limits }: Services,
+  cost: Cost,
+  peer: Peer,
+  session: Session | undefined,
+  now: number,
+): Promise<void> | undefined {
+  if (cost === 'none') return undefined;
+  const isOfAddress = cost === 'login' || cost === 'registration' || !session;
+  const key = isOfAddress ? addressKey(peer.address) : session.userId;
+  if (cost !== 'message') return limits.take(cost, key);
+  limits.takeMessage(key, now);
+  return undefined;
 }
 
 function parse(operation: Operation, params: unknown): unknown {

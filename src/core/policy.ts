@@ -21,6 +21,12 @@ export interface Policy {
   readonly maxSessionsPerAccount: number;
   /** Messages one user may send per second, with bursts of ten seconds' worth. */
   readonly messagesPerSecond: number;
+  /** Rooms one account may make, enter and leave per minute. */
+  readonly joinsPerMinute: number;
+  /** Searches of one account per minute: each reads more than any other call. */
+  readonly searchesPerMinute: number;
+  /** Exports of one account per hour: each reads all that it has. */
+  readonly exportsPerHour: number;
   /** Registrations from one address (IPv6: one /64) per hour. */
   readonly registrationsPerHour: number;
   /** Login attempts from one address (IPv6: one /64) per minute: bounds the cost of proofs. */
@@ -38,6 +44,9 @@ export const defaultPolicy: Policy = {
   refreshMs: 30 * 24 * 3_600_000,
   maxSessionsPerAccount: 50,
   messagesPerSecond: 100,
+  joinsPerMinute: 300,
+  searchesPerMinute: 60,
+  exportsPerHour: 10,
   registrationsPerHour: 100,
   loginsPerMinute: 600,
   freeFailedLogins: 5,

@@ -24,6 +24,33 @@ export function counterExam(open: () => Promise<Counter>): void {
       expect(await counter.add('a', windowMs)).toBe(1);
     });
 
+    it('takes as many of a window as it is told, and says to the millisecond how long the others wait', async () => {
+      const counter = await open();
+      const taken = await Promise.all(Array.from({ length: 100 }, () => counter.take('a', 3, windowMs)));
+      expect(taken.toSorted((one, other) => one - other)).toEqual([
+        ...Array.from({ length: 3 }, () => 0),
+        ...Array.from({ length: 97 }, () => windowMs),
+      ]);
+      vi.advanceTimersByTime(windowMs - 1);
+      expect([await counter.take('a', 3, windowMs), await counter.take('b', 3, windowMs)]).toEqual([1, 0]);
+      vi.advanceTimersByTime(1);
+      expect(await counter.take('a', 3, windowMs)).toBe(0);
+    });
+
+    it('takes none where none may pass', async () => {
+      expect(await (await open()).take('a', 0, windowMs)).toBe(windowMs);
+    });
+
+    it('waits no longer than it was told when the clock is set back', async () => {
+      const counter = await open();
+      await counter.close('a', 5_000);
+      await counter.take('b', 1, windowMs);
+      vi.setSystemTime(Date.now() - 3_600_000);
+      expect([await counter.closedFor('a'), await counter.take('b', 1, windowMs)]).toEqual([5_000, windowMs]);
+      vi.advanceTimersByTime(5_000);
+      expect(await counter.closedFor('a')).toBe(0);
+    });
+
     it('takes back what was added, and never goes below nothing', async () => {
       const counter = await open();
       await counter.add('a', windowMs);

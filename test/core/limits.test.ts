@@ -1,128 +1,110 @@
-import fc from 'fast-check';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { ChatError } from '../../src/core/errors.ts';
-import { createLimits, type LimitKind, type Limits } from '../../src/core/limits.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLimits, type Limits, type RareKind } from '../../src/core/limits.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
+import { localCounter } from '../../src/server/counter/local.ts';
+import { refusal } from './support/chat.ts';
 
 const start = Date.parse('2026-03-01T12:00:00.000Z');
 
-function limitsOf(policy: Partial<Policy> = {}): Limits {
-  return createLimits({ ...defaultPolicy, ...policy });
+beforeEach(() => void vi.useFakeTimers({ now: start }));
+afterEach(() => void vi.useRealTimers());
+
+function limitsOf(policy: Partial<Policy> = {}, counter = localCounter()): Limits {
+  return createLimits({ ...defaultPolicy, ...policy }, counter);
 }
 
-/** 0 when one was free, otherwise how long the caller was told to wait. */
-function waitFor(limits: Limits, kind: LimitKind, key: string, now: number): number | undefined {
-  try {
-    limits.take(kind, key, now);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof ChatError)) throw error;
-    expect(error.code).toBe('rate-limited');
-    return error.details.retryAfterMs;
+/** How many of a key pass now. */
+async function free(limits: Limits, kind: RareKind, key = 'a'): Promise<number> {
+  for (let count = 0; ; count++) {
+    if (
+      await limits.take(kind, key).then(
+        () => false,
+        () => true,
+      )
+    )
+      return count;
   }
 }
 
-/** How many are free at one moment. */
-function free(limits: Limits, kind: LimitKind, key: string, now: number): number {
-  let count = 0;
-  while (waitFor(limits, kind, key, now) === 0) count += 1;
-  return count;
-}
+const minute = 60_000;
+const hour = 3_600_000;
 
 describe('a limit', () => {
-  it.each<[LimitKind, number, number, string]>([
-    ['message', 1_000, 10, 'too many messages: wait before the next one'],
-    ['login', 600, 100, 'too many logins: wait before the next one'],
-    ['registration', 100, 36_000, 'too many registrations: wait before the next one'],
-  ])('on %ss lets a burst of %d pass, and then one each %d ms', (kind, burst, each, message) => {
+  it.each<[RareKind, number, number, string]>([
+    ['login', 600, minute, 'logins'],
+    ['registration', 100, hour, 'registrations'],
+    ['join', 300, minute, 'rooms made, entered or left'],
+    ['search', 60, minute, 'searches'],
+    ['export', 10, hour, 'exports'],
+  ])('on each %s is %d in a window of %d ms that the first begins', async (kind, most, windowMs, what) => {
     const limits = limitsOf();
-    // A dry bucket stays closed for 100 ms at least.
-    const wait = Math.max(100, each);
-    expect(free(limits, kind, 'a', start)).toBe(burst);
-    expect(() => limits.take(kind, 'a', start)).toThrow(
-      expect.objectContaining({ code: 'rate-limited', message, details: { retryAfterMs: wait } }),
-    );
-    expect(waitFor(limits, kind, 'a', start + wait - 1)).toBe(1);
-    expect(free(limits, kind, 'a', start + wait)).toBe(wait / each);
-    expect(waitFor(limits, kind, 'a', start + wait)).toBe(wait);
-    // Another key and another kind are untouched.
-    expect(waitFor(limits, kind, 'b', start)).toBe(0);
-    // Full again after the whole of the burst's time, and never fuller.
-    expect(free(limits, kind, 'a', start + wait + burst * each - 1)).toBe(burst - 1);
-    expect(free(limits, kind, 'a', start + 100 * burst * each)).toBe(burst);
+    await limits.take(kind, 'a');
+    vi.advanceTimersByTime(1_000);
+    expect(await free(limits, kind)).toBe(most - 1);
+    expect(await refusal(limits.take(kind, 'a'))).toEqual({
+      code: 'rate-limited',
+      message: `too many ${what}: wait before the next one`,
+      retryAfterMs: windowMs - 1_000,
+    });
+    vi.advanceTimersByTime(windowMs - 1_001);
+    expect(await refusal(limits.take(kind, 'a'))).toMatchObject({ retryAfterMs: 1 });
+    vi.advanceTimersByTime(1);
+    expect(await free(limits, kind)).toBe(most);
   });
 
-  it('says exactly how long to wait: one ms less is refused, and the time itself is not', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 5_000 }),
-        fc.array(fc.nat({ max: 40 }), { maxLength: 40 }),
-        (rate, pauses) => {
-          const policy = { messagesPerSecond: rate };
-          const limits = limitsOf(policy);
-          let now = start;
-          for (let one = 0; one < rate * 10; one++) limits.take('message', 'a', now);
-          for (const pause of pauses) {
-            now += pause;
-            const wait = waitFor(limits, 'message', 'a', now) ?? 0;
-            if (wait === 0) continue;
-            if (wait > 1) expect(waitFor(limits, 'message', 'a', now + wait - 1)).toBe(1);
-            expect(waitFor(limits, 'message', 'a', now + wait)).toBe(0);
-            now += wait;
-          }
-        },
-      ),
-    );
-  });
-
-  it('never lets more pass than the burst and the rate together, whatever the pauses', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 50 }),
-        fc.array(fc.nat({ max: 300 }), { maxLength: 200 }),
-        (rate, pauses) => {
-          const limits = limitsOf({ messagesPerSecond: rate });
-          let now = start;
-          let passed = free(limits, 'message', 'a', now);
-          for (const pause of pauses) {
-            now += pause;
-            passed += free(limits, 'message', 'a', now);
-          }
-          expect(passed).toBeLessThanOrEqual(Math.floor(rate * 10 + ((now - start) * rate) / 1_000));
-        },
-      ),
-    );
-  });
-
-  it('of 0 is switched off', () => {
-    const limits = limitsOf({ messagesPerSecond: 0, loginsPerMinute: 0, registrationsPerHour: 0 });
-    for (const kind of ['message', 'login', 'registration'] as const) {
-      for (let one = 0; one < 10_000; one++) limits.take(kind, 'a', start);
+  it('counts each key and each kind by itself', async () => {
+    const limits = limitsOf({ loginsPerMinute: 1, searchesPerMinute: 1 });
+    for (const kind of ['login', 'search'] as const) {
+      for (const key of ['a', 'b']) expect(await free(limits, kind, key)).toBe(1);
     }
   });
 
-  it('stands when the clock is set back', () => {
-    const limits = limitsOf({ messagesPerSecond: 1 });
-    expect(free(limits, 'message', 'a', start)).toBe(10);
-    expect(waitFor(limits, 'message', 'a', start - 3_600_000)).toBe(1_000);
-    expect(waitFor(limits, 'message', 'a', start + 1_000)).toBe(0);
+  it('lets as many pass of a thousand at once as one after the other', async () => {
+    const limits = limitsOf({ loginsPerMinute: 7 });
+    const taken = await Promise.allSettled(Array.from({ length: 1_000 }, () => limits.take('login', 'a')));
+    expect(taken.filter(({ status }) => status === 'fulfilled')).toHaveLength(7);
   });
 
-  it('costs a flood of addresses no more for each of them when they are many', () => {
-    const limits = limitsOf({ loginsPerMinute: 1 });
-    const looked = vi.spyOn(Map.prototype, Symbol.iterator);
-    onTestFinished(() => looked.mockRestore());
-    for (let other = 0; other < 100_000; other++) limits.take('login', `k${other}`, start);
-    // A look at all of them at 10,000, 20,000, 40,000 and 80,000, and not at each one from there on.
-    expect(looked).toHaveBeenCalledTimes(4);
+  it('is one for all nodes that share a counter', async () => {
+    const counter = localCounter();
+    const [one, other] = [limitsOf({}, counter), limitsOf({}, counter)];
+    for (let taken = 0; taken < 30; taken++) await one.take('search', 'a');
+    expect(await free(other, 'search')).toBe(30);
   });
 
-  it('is remembered while 10,000 others come and go', () => {
+  it('lasts no longer than its window when the clock is set back', async () => {
     const limits = limitsOf({ loginsPerMinute: 1 });
-    limits.take('login', 'a', start);
-    for (let other = 0; other < 25_000; other++)
-      limits.take('login', `k${other}`, start + Math.floor(other / 1_000));
-    expect(waitFor(limits, 'login', 'a', start + 59_900)).toBe(100);
-    expect(waitFor(limits, 'login', 'a', start + 60_000)).toBe(0);
+    await limits.take('login', 'a');
+    vi.setSystemTime(start - hour);
+    expect(await refusal(limits.take('login', 'a'))).toMatchObject({ retryAfterMs: minute });
+    vi.advanceTimersByTime(minute);
+    expect(await free(limits, 'login')).toBe(1);
+  });
+
+  it('of 0 is switched off', async () => {
+    const limits = limitsOf({
+      messagesPerSecond: 0,
+      loginsPerMinute: 0,
+      registrationsPerHour: 0,
+      joinsPerMinute: 0,
+      searchesPerMinute: 0,
+      exportsPerHour: 0,
+    });
+    for (const kind of ['login', 'registration', 'join', 'search', 'export'] as const) {
+      for (let one = 0; one < 1_000; one++) await limits.take(kind, 'a');
+    }
+    for (let one = 0; one < 10_000; one++) limits.takeMessage('a', start);
+  });
+
+  it('on messages is kept within the call: a burst of ten seconds, then the rate', () => {
+    const limits = limitsOf({ messagesPerSecond: 2 });
+    for (let one = 0; one < 20; one++) limits.takeMessage('a', start);
+    expect(() => limits.takeMessage('a', start)).toThrow(
+      expect.objectContaining({
+        code: 'rate-limited',
+        message: 'too many messages: wait before the next one',
+        details: { retryAfterMs: 500 },
+      }),
+    );
   });
 });

@@ -5,6 +5,11 @@
 export interface Counter {
   /** Adds one under `key`, whose window of `windowMs` begins with its first; answers how many there are now. */
   add(key: string, windowMs: number): Promise<number>;
+  /**
+   * Adds one under `key` as {@link add} does; answers 0 when it is among the first `most` of its window, otherwise how long that
+   * window still lasts, in milliseconds.
+   */
+  take(key: string, most: number, windowMs: number): Promise<number>;
   /** Takes one back that was added by mistake. */
   takeBack(key: string, windowMs: number): Promise<void>;
   /** Closes `key` for `ms` from now, whatever it was before; 0 opens it. */

@@ -8,7 +8,7 @@ import { announceJoin } from './announce-join.ts';
 export const create = operation({
   name: 'room.create',
   access: 'session',
-  cost: 'message',
+  cost: 'join',
   audited: true,
   overlaps: false,
   input: z.strictObject({ room: roomName }),

@@ -8,7 +8,7 @@ import { announceJoin } from './announce-join.ts';
 export const join = operation({
   name: 'room.join',
   access: 'session',
-  cost: 'message',
+  cost: 'join',
   audited: true,
   overlaps: false,
   input: z.strictObject({ room: roomName }),

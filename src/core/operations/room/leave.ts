@@ -7,7 +7,7 @@ import { roomName } from '../shapes.ts';
 export const leave = operation({
   name: 'room.leave',
   access: 'session',
-  cost: 'message',
+  cost: 'join',
   audited: true,
   overlaps: false,
   input: z.strictObject({ room: roomName }),

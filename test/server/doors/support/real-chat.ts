@@ -28,6 +28,7 @@ export async function chatAtPort({
   const t = await openChat({
     policy: {
       messagesPerSecond: 0,
+      joinsPerMinute: 0,
       registrationsPerHour: 0,
       loginsPerMinute: 0,
       freeFailedLogins: 0,
