@@ -1,4 +1,6 @@
 import type { AuditTrail } from './audit.ts';
+import { type AuditLink, auditChain } from './audit-chain.ts';
+import { createAuditWriter } from './audit-writer.ts';
 import { type Digests, nobleDigests } from './crypto/digests.ts';
 import { parseSessionToken, tokenDigest } from './crypto/tokens.ts';
 import { createFeed } from './feed.ts';
@@ -29,7 +31,10 @@ export interface Ports {
   readonly bus: Bus;
   /** Counts what has failed. */
   readonly counter: Counter;
+  /** Told of each entry of the audit trail at once, besides that it is stored. */
   readonly audit: AuditTrail;
+  /** Told now and then where the stored trail ends. */
+  readonly onAuditHead?: (head: AuditLink) => void;
   readonly turn: Turn;
   /** Where passwords are stretched that a door has shown the server. */
   readonly stretcher: PasswordStretcher;
@@ -57,6 +62,8 @@ export interface Chat {
   told(peer: Peer): Promise<void>;
   /** Ends every logged-in connection and stops the clocks. */
   stop(): void;
+  /** Stores what the audit trail has not stored yet, once nothing is called any more; never throws. */
+  closeTrail(): Promise<void>;
 }
 
 const registry: ReadonlyMap<string, Operation> = new Map(
@@ -65,7 +72,15 @@ const registry: ReadonlyMap<string, Operation> = new Map(
 
 /** Builds chat over its ports; `settings` are the ones that `store.settings` answered. */
 export function createChat(ports: Ports, policy: Policy, settings: ServerSettings): Chat {
-  const { store, caches, bus, audit, turn, stretcher, onFailure, digests = nobleDigests } = ports;
+  const { store, caches, bus, turn, stretcher, onFailure, digests = nobleDigests } = ports;
+  const chain = auditChain(settings, digests);
+  const trail = createAuditWriter({
+    store,
+    chain,
+    told: ports.audit,
+    onHead: ports.onAuditHead ?? (() => {}),
+    onFailure,
+  });
   const presence = createPresence(turn);
   const feed = createFeed({ store, bus, turn, onFailure });
   const sessions = createSessions({
@@ -85,6 +100,12 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       presence.unwatch(peer);
       if (peer.events) presence.left(session.username);
     },
+    onEnded(id, reason, of) {
+      const user = typeof of === 'object' ? of.username : of;
+      const where = typeof of === 'object' ? { door: of.door, address: of.address } : nowhere;
+      const details = { session: id, reason };
+      trail.append({ at: Date.now(), operation: 'session.ended', user, ...where, outcome: 'ok', details });
+    },
     onFailure,
   });
   let isStopped = false;
@@ -101,7 +122,9 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
   const services: Services = {
     store,
     bus,
-    audit,
+    audit: trail.append,
+    trail,
+    chain,
     onFailure,
     digests,
     stretcher,
@@ -137,8 +160,12 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       feed.stop();
       services.exchanges.stop();
     },
+    closeTrail: () => trail.close(),
   };
 }
+
+/** Of a session that nobody here has used lately. */
+const nowhere = { door: undefined, address: undefined };
 
 /** How often dead sessions, and devices without any, are swept out of the store: they are refused anyway, this only frees their rows. */
 const sweepIntervalMs = 3_600_000;

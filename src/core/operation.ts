@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { AuditNote } from './audit.ts';
 import type { RareKind } from './limits.ts';
 import type { Session } from './model/session.ts';
 import type { Username } from './model/username.ts';
@@ -23,6 +24,8 @@ export interface CallContext<A extends Access = Access> {
   readonly now: number;
   /** Says whom the call turned out to be about, for the audit trail: a caller without a session has no name before. */
   concerns(user: Username): void;
+  /** Says more for the audit trail; never a secret or a message's text. What is said again about the same takes its place. */
+  note(note: AuditNote): void;
 }
 
 /** One thing that can be asked of chat, as data: doors and codecs only spell it. */

@@ -1,10 +1,13 @@
 import type { z } from 'zod';
+import type { AuditDetails, AuditEntry, AuditNote } from './audit.ts';
 import { ChatError } from './errors.ts';
 import { issueText } from './issue-text.ts';
+import { mechanismOf } from './login/index.ts';
 import { addressKey } from './model/address.ts';
 import type { Session } from './model/session.ts';
 import type { CallContext, Cost, Operation } from './operation.ts';
 import type { Peer } from './peer.ts';
+import { maxAuditDetailLength } from './policy.ts';
 import { uuidV7 } from './random.ts';
 import type { Services } from './services.ts';
 
@@ -24,6 +27,7 @@ export async function serveCall(
   // An admission that fails never learns which operations exist beyond the documented ones: the list is public.
   if (!operation) throw new ChatError('unsupported', `there is no operation of this name: ${shown(name)}`);
   let caller = peer.session?.username ?? namedUser(params);
+  const notes: AuditNote[] = [{ details: subjects(peer, params) }];
   try {
     const session = admit(services, operation, peer, now);
     if (operation.access === 'admin') await requireAdministrator(services, session);
@@ -39,13 +43,16 @@ export async function serveCall(
       concerns: (user) => {
         caller = user;
       },
+      note: (note) => void notes.push(note),
     };
     const result = await operation.handle(input, context);
-    if (operation.audited) audit(services, operation, peer, caller, now, 'ok');
+    if (operation.audited)
+      services.audit(entry(operation, peer, now, { user: caller, notes, outcome: 'ok' }));
     return result;
   } catch (error) {
     const safe = toChatError(services, error);
-    if (operation.audited) audit(services, operation, peer, caller, now, safe.code);
+    if (operation.audited)
+      services.audit(entry(operation, peer, now, { user: caller, notes, outcome: safe.code }));
     throw safe;
   }
 }
@@ -107,15 +114,50 @@ export function toChatError(services: Pick<Services, 'onFailure'>, error: unknow
   });
 }
 
-function audit(
-  services: Services,
-  operation: Operation,
-  peer: Peer,
-  user: string | undefined,
+function entry(
+  { name }: Operation,
+  { door, address }: Peer,
   at: number,
-  outcome: 'ok' | ChatError['code'],
-): void {
-  services.audit({ at, operation: operation.name, user, door: peer.door, address: peer.address, outcome });
+  about: { user: string | undefined; notes: readonly AuditNote[]; outcome: AuditEntry['outcome'] },
+): AuditEntry {
+  const { user, notes, outcome } = about;
+  const factors = [mechanismOf(name), ...notes.map(({ factor }) => factor)].filter(
+    (one) => one !== undefined,
+  );
+  const details = Object.assign({}, ...notes.map((note) => note.details)) as AuditDetails;
+  return {
+    at,
+    operation: name,
+    user,
+    door,
+    address,
+    ...(factors.length > 0 && { factor: factors.join('+') }),
+    outcome,
+    ...(Object.keys(details).length > 0 && { details: shortened(details) }),
+  };
+}
+
+/** What a call is about besides its caller, as far as everybody may read it: whose session it came with, and what it named. */
+function subjects({ session }: Peer, params: unknown): AuditDetails {
+  const { room, id, username, others, all } = (params ?? {}) as Readonly<Record<string, unknown>>;
+  return {
+    ...(session && { session: session.id }),
+    ...(typeof room === 'string' && { room }),
+    ...(typeof id === 'string' && { id }),
+    ...(session && typeof username === 'string' && { account: username }),
+    ...(others === true && { others }),
+    ...(all === true && { all }),
+  };
+}
+
+/** Nothing that a stranger has written fills the trail, or can be more than text in it. */
+function shortened(details: AuditDetails): AuditDetails {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? shown(value, maxAuditDetailLength) : value,
+    ]),
+  );
 }
 
 /** The account a caller without a session speaks of, when it says so in plain; shortened, for the audit alone. */
@@ -128,8 +170,8 @@ function namedUser(params: unknown): string | undefined {
 const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** A stranger's text, safe in a line of ours. */
-function shown(text: string): string {
-  return JSON.stringify(text.slice(0, 64))
+function shown(text: string, length = 64): string {
+  return JSON.stringify(text.slice(0, length))
     .slice(1, -1)
     .replace(unsafe, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

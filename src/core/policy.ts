@@ -112,3 +112,17 @@ export const nonceBytes = 18;
 export const tokenBytes = 32;
 /** Random bytes in a code that works once: 128 bits, so that it cannot be guessed within any number of tries. */
 export const oneTimeCodeBytes = 16;
+/**
+ * The audit trail is written behind the answers: entries of so many milliseconds in one commit, tried again so long after one that
+ * failed, and at most so many kept for that. Its end is told to the log after so many rows, or so long after the last time.
+ */
+export const auditWrites = {
+  lingerMs: 20,
+  retryMs: 1_000,
+  atOnce: 1_000,
+  maxWaiting: 20_000,
+  headRows: 1_000,
+  headMs: 60_000,
+} as const;
+/** How much one detail of an audit entry may hold, in characters. */
+export const maxAuditDetailLength = 128;

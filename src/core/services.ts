@@ -1,4 +1,6 @@
 import type { AuditTrail } from './audit.ts';
+import type { AuditChain } from './audit-chain.ts';
+import type { AuditWriter } from './audit-writer.ts';
 import type { Digests } from './crypto/digests.ts';
 import type { Feed } from './feed.ts';
 import type { Limits } from './limits.ts';
@@ -17,6 +19,8 @@ export interface Services {
   readonly store: Store;
   readonly bus: Bus;
   readonly audit: AuditTrail;
+  readonly trail: Pick<AuditWriter, 'written'>;
+  readonly chain: AuditChain;
   readonly onFailure: (error: unknown, errorId?: string) => void;
   readonly digests: Digests;
   readonly stretcher: PasswordStretcher;

@@ -30,10 +30,18 @@ export interface Sessions {
   resume(peer: Peer, token: string, now: number, owner?: NamedOwner): Promise<Session>;
   /** Takes over what a refresh or a new CSRF token has changed in a session: no cache gives out what was before, here or elsewhere. */
   renew(session: Session): void;
-  /** Sessions that the store has ended die here at once and, by a notice, on every node; their connections are closed, but for `survivor`'s, which is logged out. */
-  ended(ids: readonly SessionId[], reason: EndReason, survivor?: Peer): void;
+  /** Sessions that the store has ended die here at once and, by a notice, on every node; their connections are closed, but for the survivor's, which is logged out. */
+  ended(ids: readonly SessionId[], reason: EndReason, about?: EndedSessions): void;
   /** Ends every connection and stops the clocks. */
   stop(): void;
+}
+
+/** What is known about sessions that have ended. */
+export interface EndedSessions {
+  /** The connection that ended them and stays. */
+  readonly survivor?: Peer;
+  /** Whose they were. */
+  readonly of?: Username;
 }
 
 /** Whose session a caller says that it is: by name, by id, or both. */
@@ -53,6 +61,8 @@ export interface SessionsParts {
   /** Called when a connection gets a session, and when it has none any more. */
   readonly onAttached: (peer: Peer, session: Session) => void;
   readonly onDetached: (peer: Peer, session: Session) => void;
+  /** Told once of each session that ended by something else than its own logout, with whose it was if that is known here. */
+  readonly onEnded: (id: SessionId, reason: EndReason, of: Session | Username | undefined) => void;
   /** Told of background work that failed. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -135,7 +145,7 @@ export function createSessions(parts: SessionsParts): Sessions {
   function look(entry: Entry): void {
     const now = Date.now();
     if (now >= endOf(entry.session, entry.lastUsedAt)) {
-      close(entry.session.id, 'expired');
+      expire(entry);
       return;
     }
     if (isToBeTold(entry) && now >= entry.toldAt + tellEveryMs) {
@@ -179,6 +189,11 @@ export function createSessions(parts: SessionsParts): Sessions {
       release(entry, peer);
       peer.end(reason);
     }
+  }
+
+  function expire({ session }: Entry): void {
+    parts.onEnded(session.id, 'expired', session);
+    close(session.id, 'expired');
   }
 
   function release(entry: Entry, peer: Peer): void {
@@ -254,7 +269,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       const entry = peer.session && open.get(peer.session.id);
       if (!entry) throw new ChatError('unauthenticated', 'log in first');
       if (now >= endOf(entry.session, entry.lastUsedAt)) {
-        close(entry.session.id, 'expired');
+        expire(entry);
         throw badToken();
       }
       use(entry, now);
@@ -282,8 +297,11 @@ export function createSessions(parts: SessionsParts): Sessions {
       }
       bus.publish({ type: 'session-changed', id: session.id });
     },
-    ended(ids, reason, survivor) {
+    ended(ids, reason, { survivor, of } = {}) {
       if (ids.length === 0) return;
+      if (reason !== 'logged-out') {
+        for (const id of ids) parts.onEnded(id, reason, open.get(id)?.session ?? of);
+      }
       if (survivor?.session && ids.includes(survivor.session.id)) detach(survivor);
       end(ids, reason, 'everywhere');
       bus.publish({ type: 'sessions-ended', ids, reason });

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import manifest from '../../package.json' with { type: 'json' };
+import { auditChain } from '../core/audit-chain.ts';
 import { createChat } from '../core/chat.ts';
 import { offerClaim } from '../core/offer-claim.ts';
 import type { Store } from '../core/ports/store.ts';
@@ -17,6 +18,9 @@ import { passwordPool, passwordWorkers } from './workers/password-pool.ts';
 
 /** Sessions kept in memory: about a kilobyte each. */
 const cachedSessions = 20_000;
+
+/** Of what the server does by itself. */
+const nobody = { user: undefined, door: undefined, address: undefined };
 
 /** What a server runs on; both are opened and closed by the caller. */
 export interface ServerParts {
@@ -46,6 +50,15 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     serverSecret: randomBytes(32),
   });
   const claimCode = await offerClaim(store, platformDigests);
+  /** The server's own life, which stands in the log in other words; a start that no end came before followed a crash. */
+  const keepOnRecord = (operation: string) =>
+    store.appendAudit({
+      entries: [
+        { at: Date.now(), operation, ...nobody, outcome: 'ok', details: { version: manifest.version } },
+      ],
+      chain: auditChain(settings, platformDigests),
+    });
+  await keepOnRecord('server.started');
   const passwords = passwordPool({ workers: passwordWorkers(availableParallelism()) });
   const chat = createChat(
     {
@@ -53,7 +66,8 @@ export async function openServer({ config, store, certificates, log }: ServerPar
       caches: [localSessionCache({ maxEntries: cachedSessions })],
       bus: localBus(onFailure),
       counter: localCounter(),
-      audit: ({ at: _at, ...entry }) => log.record('audit', entry),
+      audit: ({ at: _at, details, ...entry }) => log.record('audit', { ...entry, ...details, ...entry }),
+      onAuditHead: ({ seq, hash }) => log.record('audit-head', { seq, hash: hash.toHex() }),
       turn,
       stretcher: passwords,
       onFailure,
@@ -84,6 +98,8 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     async drain() {
       await listener.drain('shutting-down', config.drainMs);
       chat.stop();
+      await chat.closeTrail();
+      await keepOnRecord('server.stopped');
       await passwords.close();
     },
     destroy() {

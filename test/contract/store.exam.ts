@@ -4,6 +4,7 @@ import type { ConversationRef } from '../../src/core/model/conversation-name.ts'
 import type { Store } from '../../src/core/ports/store.ts';
 import { examineAccounts } from './store/accounts.ts';
 import { examineAdministration } from './store/administration.ts';
+import { examineAudit } from './store/audit.ts';
 import { examineCredentialChange } from './store/change-credential.ts';
 import { examineCodes } from './store/codes.ts';
 import { examineConversations } from './store/conversations.ts';
@@ -63,6 +64,7 @@ export function describeStore(name: string, make: () => StoreUnderExam | Promise
     examineRooms(examined);
     examineMessages(examined);
     examineConversations(examined);
+    examineAudit(examined);
     examineAcrossParts(examined);
   });
 }

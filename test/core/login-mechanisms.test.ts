@@ -704,6 +704,7 @@ describe('a login that ends with its connection', () => {
       door: 'slash',
       address: '192.0.2.7',
       outcome: 'ok',
+      details: { session: session_id },
     });
   });
 

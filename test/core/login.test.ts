@@ -398,6 +398,7 @@ describe('login.reject', () => {
       door: 'line',
       address: '192.0.2.7',
       outcome: 'ok',
+      details: { session: alice.opened.session_id },
     });
   });
 });

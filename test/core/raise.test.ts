@@ -175,9 +175,10 @@ describe('a login at an older cost than the server has', () => {
     await raise(t, connection, verifier);
     await refusal(raise(t, connection, verifier));
     const line = { at: start, operation: 'account.raise-verifier', user: 'alice', door: 'line' };
+    const details = { session: connection.opened.session_id };
     expect(t.audit).toEqual([
-      { ...line, address: '192.0.2.7', outcome: 'ok' },
-      { ...line, address: '192.0.2.7', outcome: 'forbidden' },
+      { ...line, address: '192.0.2.7', outcome: 'ok', details },
+      { ...line, address: '192.0.2.7', outcome: 'forbidden', details },
     ]);
   });
 });

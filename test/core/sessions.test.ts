@@ -210,14 +210,27 @@ describe('a refresh', () => {
         badToken,
       );
     }
-    expect(t.audit[0]).toEqual({
-      at: start + refreshGraceMs,
-      operation: 'session.refresh',
-      user: 'alice',
-      door: 'line',
-      address: '198.51.100.9',
-      outcome: 'unauthenticated',
-    });
+    const session = alice.opened.session_id;
+    expect(t.audit.slice(0, 2)).toEqual([
+      {
+        at: start + refreshGraceMs,
+        operation: 'session.ended',
+        user: 'alice',
+        door: 'line',
+        address: '192.0.2.7',
+        outcome: 'ok',
+        details: { session, reason: 'refresh-reused' },
+      },
+      {
+        at: start + refreshGraceMs,
+        operation: 'session.refresh',
+        user: 'alice',
+        door: 'line',
+        address: '198.51.100.9',
+        outcome: 'unauthenticated',
+        details: { session, reused: true },
+      },
+    ]);
   });
 
   it('within 20 s is a theft all the same when its successor was used already', async () => {

@@ -238,7 +238,7 @@ describe('serve', () => {
     running.stop('SIGTERM');
     await running.closed;
     const events = (lines: readonly string[]) => lines.map((line) => line.split(' ').slice(1, 3).join(' '));
-    expect(events(log)).toEqual(['info audit']);
+    expect(events(log)).toEqual(['info audit', 'info audit-head']);
     expect(events(talk)).toEqual(expect.arrayContaining(['info started', 'info stopped']));
   });
 

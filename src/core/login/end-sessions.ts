@@ -1,5 +1,6 @@
 import type { EndReason } from '../events.ts';
 import type { SessionId, UserId } from '../model/ids.ts';
+import type { Username } from '../model/username.ts';
 import type { CallContext } from '../operation.ts';
 import type { Peer } from '../peer.ts';
 import type { Services } from '../services.ts';
@@ -13,18 +14,26 @@ export async function endOtherSessions(
   { services, session }: Pick<CallContext<'session'>, 'services' | 'session'>,
   reason: EndReason,
 ): Promise<number> {
-  const ids = await endSessionsOf(services, { userId: session.userId, except: session.id }, reason);
+  const ids = await endSessionsOf(
+    services,
+    { userId: session.userId, except: session.id, username: session.username },
+    reason,
+  );
   return ids.length;
 }
 
-/** Ends all sessions of an account but `except`; answers which. The connection `survivor` is logged out, and not closed. */
+/** Ends all sessions of an account but `except`; answers which. The name is for the audit trail. The connection `survivor` is logged out, and not closed. */
 export async function endSessionsOf(
   { store, sessions }: Pick<Services, 'store' | 'sessions'>,
-  which: { readonly userId: UserId; readonly except?: SessionId },
+  {
+    userId,
+    except,
+    username,
+  }: { readonly userId: UserId; readonly except?: SessionId; readonly username?: Username },
   reason: EndReason,
   survivor?: Peer,
 ): Promise<readonly SessionId[]> {
-  const ids = await store.endSessions(which);
-  sessions.ended(ids, reason, survivor);
+  const ids = await store.endSessions({ userId, ...(except && { except }) });
+  sessions.ended(ids, reason, { ...(survivor && { survivor }), ...(username && { of: username }) });
   return ids;
 }

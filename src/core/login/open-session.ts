@@ -75,7 +75,7 @@ export function changedMeanwhile(): ChatError {
  * by a new one, and its session ends: somebody else has the machine now.
  */
 export async function openSession(
-  { services, peer, now }: CallContext,
+  { services, peer, now, note }: CallContext,
   account: Account,
   { device, endsWithConnection = false, provenKey }: SessionWishes,
 ): Promise<OpenedSessionAnswer> {
@@ -115,8 +115,9 @@ export async function openSession(
   }
   if (outcome.kind === 'stale') throw changedMeanwhile();
   if (outcome.kind !== 'opened') throw badToken();
-  sessions.ended(outcome.ended, 'replaced');
+  sessions.ended(outcome.ended, 'replaced', { of: account.username });
   sessions.attach(peer, opened);
+  note({ details: { session: opened.id } });
   if (endsWithConnection) peer.onGone(() => endGone(services, peer, opened));
   return sessionAnswer(opened, tokens, sessions.expiresAt(opened));
 }
@@ -138,7 +139,16 @@ function endGone(
     // It may have been revoked before.
     if (!hasEnded) return;
     sessions.ended([id], 'logged-out');
-    audit({ at: Date.now(), operation: 'session.end', user: username, door, address, outcome: 'ok' });
+    const details = { session: id };
+    audit({
+      at: Date.now(),
+      operation: 'session.end',
+      user: username,
+      door,
+      address,
+      outcome: 'ok',
+      details,
+    });
   }, onFailure);
 }
 

@@ -31,11 +31,12 @@ const resume = operation({
   }),
   async handle(
     { session_token: token, username: name, user_id: userId, device },
-    { services, peer, now, concerns },
+    { services, peer, now, concerns, note },
   ) {
     if (peer.session) throw loggedInAlready();
     const session = await services.sessions.resume(peer, token, now, { username: name, userId });
     concerns(session.username);
+    note({ details: { session: session.id } });
     if (device && device.id !== session.deviceId) await endOnDevice(services, device.id as DeviceId);
     return {
       user_id: session.userId,

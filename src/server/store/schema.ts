@@ -102,6 +102,30 @@ interface SettingRow {
   value: string | Uint8Array;
 }
 
+interface AuditRow {
+  seq: number;
+  at: number;
+  operation: string;
+  user: string | null;
+  door: string | null;
+  factor: string | null;
+  address: string | null;
+  outcome: string;
+  /** JSON as it was written, which the hash is over. */
+  details: string | null;
+  hash: Uint8Array;
+}
+
+/** One row: the two ends of the trail. Hashes and seal are null before the first row was written. */
+interface AuditEndsRow {
+  one: number;
+  start_seq: number;
+  start_hash: Uint8Array | null;
+  head_seq: number;
+  head_hash: Uint8Array | null;
+  seal: Uint8Array | null;
+}
+
 /** The tables (storage, "Schema"); times are UTC milliseconds, digests and keys are bytes. */
 export interface Schema {
   users: UserRow;
@@ -114,4 +138,6 @@ export interface Schema {
   messages: MessageRow;
   codes: CodeRow;
   settings: SettingRow;
+  audit: AuditRow;
+  audit_ends: AuditEndsRow;
 }

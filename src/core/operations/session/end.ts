@@ -12,7 +12,7 @@ export const end = operation({
   output: z.object({}),
   async handle(_input, { services, session, peer }) {
     await services.store.endSession({ id: session.id, userId: session.userId });
-    services.sessions.ended([session.id], 'logged-out', peer);
+    services.sessions.ended([session.id], 'logged-out', { survivor: peer });
     return {};
   },
 });

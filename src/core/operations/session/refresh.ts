@@ -18,7 +18,7 @@ export const refresh = operation({
   overlaps: false,
   input: z.strictObject({ refresh_token: z.string().max(256) }),
   output: openedSession,
-  async handle({ refresh_token: text }, { services, now, concerns }) {
+  async handle({ refresh_token: text }, { services, now, concerns, note }) {
     const { store, settings, digests, policy, sessions } = services;
     const token = parseRefreshToken(text);
     if (!token) throw badToken();
@@ -31,8 +31,12 @@ export const refresh = operation({
       graceMs: refreshGraceMs,
       absoluteMs: policy.sessionAbsoluteMs,
     });
-    if (outcome.kind !== 'unknown') concerns(outcome.session.username);
-    if (outcome.kind === 'reused') sessions.ended([outcome.session.id], 'refresh-reused');
+    if (outcome.kind !== 'unknown') {
+      const { id, username } = outcome.session;
+      concerns(username);
+      note({ details: { session: id, ...(outcome.kind === 'reused' && { reused: true }) } });
+      if (outcome.kind === 'reused') sessions.ended([id], 'refresh-reused', { of: username });
+    }
     if (outcome.kind !== 'rotated') throw badToken();
     sessions.renew(outcome.session);
     return sessionAnswer(outcome.session, next, sessions.expiresAt(outcome.session));

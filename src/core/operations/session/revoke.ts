@@ -29,10 +29,11 @@ export const revoke = operation({
       if (!(await services.store.endSession({ id: input.id, userId }))) {
         throw new ChatError('not-found', 'there is no such session', { field: 'id' });
       }
-      services.sessions.ended([input.id], 'revoked', peer);
+      services.sessions.ended([input.id], 'revoked', { survivor: peer, of: session.username });
       return { revoked: [input.id] };
     }
-    const which = 'others' in input ? { userId, except: session.id } : { userId };
+    const { username } = session;
+    const which = 'others' in input ? { userId, username, except: session.id } : { userId, username };
     return { revoked: [...(await endSessionsOf(services, which, 'revoked', peer))] };
   },
 });

@@ -11,6 +11,7 @@ import {
   usernames,
 } from './accounts.ts';
 import { accounts, claimAdministration, offerClaim } from './administration.ts';
+import { appendAudit, auditEnds, auditPage, cutAudit } from './audit.ts';
 import { changeCredential } from './change-credential.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
@@ -86,6 +87,10 @@ export const queries: Queries = {
   messages,
   startingSeq,
   markRead,
+  appendAudit,
+  auditPage,
+  auditEnds,
+  cutAudit,
 };
 
 /** Calls that never write: they are answered also when the disk is full. (`openConversation` may make one.) */
@@ -104,4 +109,6 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'conversations',
   'messages',
   'startingSeq',
+  'auditPage',
+  'auditEnds',
 ]);
