@@ -24,7 +24,7 @@ it('ends all of an account’s sessions but the one that asked, and says how man
   const { services, told } = servicesOf(t.store);
   const session = own.session as Session;
   expect(await endOtherSessions({ services, session }, 'credentials-changed')).toBe(2);
-  expect(told).toEqual([[expect.any(Array), 'credentials-changed', undefined]]);
+  expect(told).toEqual([[expect.any(Array), 'credentials-changed', { of: 'alice' }]]);
   const [[ids]] = told as [[string[]]];
   expect(ids.toSorted()).toEqual([one.opened.session_id, other.opened.session_id].toSorted());
   const resume = ({ opened }: typeof own) =>
