@@ -25,11 +25,22 @@ export const httpRoutes: readonly HttpRoute[] = [
     body: ['username', 'email', 'password', 'device'],
     fixed: { open_session: true },
     status: 201,
-    output: openedSession.omit({ session_token: true }).extend({ auth_token: z.string() }),
-    answer: ({ user_id, username, session }) => {
+    output: openedSession
+      .omit({ session_token: true })
+      .extend({ auth_token: z.string(), warning: z.string().optional() }),
+    answer: ({ user_id, username, session, warning }) => {
       if (!session) throw new Error('a session was asked for');
       const { session_token: auth_token, refresh_token, expires_at, session_id, device_id } = session;
-      return { user_id, username, auth_token, refresh_token, expires_at, session_id, device_id };
+      return {
+        user_id,
+        username,
+        auth_token,
+        refresh_token,
+        expires_at,
+        session_id,
+        device_id,
+        ...(warning !== undefined && { warning }),
+      };
     },
   }),
   httpRoute({
@@ -109,6 +120,22 @@ export const httpRoutes: readonly HttpRoute[] = [
     path: '/api/account',
     summary: 'Who the token belongs to.',
     operation: 'account.me',
+    status: 200,
+  }),
+  httpRoute({
+    method: 'GET',
+    path: '/api/account/password',
+    summary:
+      'What a new verifier or hashed password of the account is made with, and what is asked of a password.',
+    operation: 'account.begin-change-password',
+    status: 200,
+  }),
+  httpRoute({
+    method: 'POST',
+    path: '/api/account/password',
+    summary: 'Changes the password, given a proof of the old one, and ends all other sessions.',
+    operation: 'account.change-password',
+    body: ['proof', 'password', 'hashed_password', 'verifier', 'privacy'],
     status: 200,
   }),
   httpRoute({

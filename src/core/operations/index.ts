@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { loginOperations } from '../login/index.ts';
+import { beginChangePassword } from './account/begin-change-password.ts';
 import { beginRegister } from './account/begin-register.ts';
+import { changePassword } from './account/change-password.ts';
 import { me } from './account/me.ts';
 import { raiseVerifier } from './account/raise-verifier.ts';
 import { register } from './account/register.ts';
@@ -33,6 +35,8 @@ export const operations = [
   beginRegister,
   register,
   raiseVerifier,
+  beginChangePassword,
+  changePassword,
   me,
   ...loginOperations,
   reject,

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { equalDigests } from '../../crypto/bytes.ts';
+import { ChatError } from '../../errors.ts';
+import { proveAgain } from '../../login/fresh-proof.ts';
+import { nextVerifier } from '../../login/next-verifier.ts';
+import { changedMeanwhile } from '../../login/open-session.ts';
+import { checkNewPassword } from '../../new-password.ts';
+import { operation } from '../../operation.ts';
+import { freshProof, hashedPassword, password, verifier } from '../shapes.ts';
+
+const input = z
+  .strictObject({
+    proof: freshProof,
+    verifier: verifier.optional(),
+    hashed_password: hashedPassword.optional(),
+    password: password.optional(),
+    privacy: z.enum(['private', 'open']).optional(),
+  })
+  .superRefine((given, context) => {
+    const refuse = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    const secrets = [given.verifier, given.hashed_password, given.password].filter(
+      (secret) => secret !== undefined,
+    );
+    if (secrets.length !== 1) refuse('password', 'give one of password, hashed_password and verifier');
+    if (given.password !== undefined && given.privacy === 'private') {
+      refuse('privacy', 'a password that is shown here makes an open account: give a verifier');
+    }
+  });
+
+/**
+ * Changes the password of the caller's account: a fresh proof of the old one (ASVS 6.2.3), and the new one in any form that a
+ * registration takes. With a password the account is open; with the other forms it is private unless `privacy` says otherwise
+ * (security 1.10). All other sessions end (ASVS 7.4.3), and so does what was begun with the old password. Of two changes at once one
+ * is a `conflict`.
+ */
+export const changePassword = operation({
+  name: 'account.change-password',
+  access: 'session',
+  cost: 'login',
+  audited: true,
+  overlaps: false,
+  input,
+  output: z.object({
+    privacy: z.enum(['private', 'open']),
+    ended_sessions: z.number(),
+    warning: z.string().optional(),
+  }),
+  async handle({ proof, privacy: wished, ...given }, context) {
+    const { services, session } = context;
+    const { username, userId } = session;
+    const warning =
+      given.password && (await checkNewPassword(services.policy, { username, password: given.password }));
+    const { account, verifier: current } = await proveAgain(context, proof);
+    const next = await nextVerifier(context, { username, current, given });
+    const privacy = wished ?? (given.password === undefined ? 'private' : 'open');
+    if (privacy === 'private' && account.privacy === 'open') refuseShown(next.storedKey, current.storedKey);
+    const ended = await services.store.changeCredential({
+      userId,
+      replaces: current.storedKey,
+      verifier: next,
+      privacy,
+      except: session.id,
+    });
+    if (!ended) throw changedMeanwhile();
+    services.sessions.ended(ended, 'credentials-changed');
+    return { privacy, ended_sessions: ended.length, ...(warning !== undefined && { warning }) };
+  },
+});
+
+/** A private account's password has been shown to no server: the one that was is known here. */
+function refuseShown(next: Uint8Array, current: Uint8Array): void {
+  if (!equalDigests(next, current)) return;
+  throw new ChatError('invalid', 'password: the server has seen this one: a private account needs another', {
+    field: 'password',
+  });
+}
