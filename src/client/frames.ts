@@ -13,6 +13,8 @@ export interface WireMessage {
   readonly sent_at: string;
   readonly text?: string;
   readonly envelope?: string;
+  /** There when what was sent is gone; `text` then says so. */
+  readonly erased?: true;
 }
 
 /** What a server says unasked (protocol, "JSON-RPC 2.0 door"). */
@@ -62,7 +64,7 @@ export function readServerFrame(line: string): ServerFrame {
 /** Checks a message, in an event and in a page of history alike; throws {@link BadFrame}. */
 export function readMessage(value: unknown): WireMessage {
   const fields = objectIn(value, 'a message');
-  const { text, envelope } = fields;
+  const { text, envelope, erased } = fields;
   const message = {
     to: textIn(fields, 'to', conversationShape),
     seq: seqIn(fields, 1),
@@ -70,7 +72,9 @@ export function readMessage(value: unknown): WireMessage {
     sender: textIn(fields, 'sender', nameShape),
     sent_at: textIn(fields, 'sent_at', instantShape),
   };
-  if (typeof text === 'string' && envelope === undefined) return { ...message, text };
+  if (typeof text === 'string' && envelope === undefined) {
+    return erased === true ? { ...message, text, erased } : { ...message, text };
+  }
   if (typeof envelope === 'string' && text === undefined) return { ...message, envelope };
   throw new BadFrame('a message that has not exactly one of text and envelope');
 }

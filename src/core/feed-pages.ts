@@ -1,4 +1,4 @@
-import type { StoredMessage } from './model/message.ts';
+import { bodyLength, type StoredMessage } from './model/message.ts';
 import { feedPage, feedPageRows, maxEnvelopeBytes } from './policy.ts';
 
 /** True for a page that was cut by neither bound: nothing was stored after it when it was read. */
@@ -9,7 +9,7 @@ export function isLastPage(rows: readonly StoredMessage[]): boolean {
 }
 
 function charactersOf({ body }: StoredMessage): number {
-  return ('text' in body ? body.text : body.envelope).length;
+  return bodyLength(body);
 }
 
 /** The same messages in the same order, in pages of what a reader is fed at once; nearly always one. */

@@ -1,5 +1,6 @@
 import { ChatError } from '../errors.ts';
 import type { EndReason } from '../events.ts';
+import { erasedText, type MessageBody } from '../model/message.ts';
 
 const ends: Readonly<Record<EndReason, readonly [ChatError['code'], string]>> = {
   'logged-out': ['unauthenticated', 'the session has ended: it was logged out'],
@@ -22,4 +23,9 @@ export function endedError(reason: EndReason): ChatError {
 }
 
 /** What stands in place of an envelope where nothing can open one (five-systems, section 5). */
-export const encryptedNote = '[encrypted: read it with chat]';
+const encryptedNote = '[encrypted: read it with chat]';
+
+/** What doors of text show in place of a body that is no text. */
+export function bodyNote(body: Exclude<MessageBody, { readonly text: string }>): string {
+  return 'erased' in body ? erasedText : encryptedNote;
+}

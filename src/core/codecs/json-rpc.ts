@@ -1,6 +1,7 @@
 import { ChatError, type ErrorCode } from '../errors.ts';
 import type { ChatEvent, EventCodec } from '../events.ts';
 import { instantText } from '../model/instant.ts';
+import { erasedText, type MessageBody } from '../model/message.ts';
 
 /** JSON-RPC 2.0's id of a request; undefined for a notification. */
 export type RpcId = string | number | null | undefined;
@@ -120,11 +121,7 @@ function paramsText(event: ChatEvent): string {
   // Names, ids and times need no escapes: their alphabets have none. Only what people write does.
   switch (event.type) {
     case 'message':
-      return `{"to":"${event.to}","seq":${event.seq},"id":"${event.id}","sender":"${event.sender}","sent_at":"${instantText(event.sentAt)}",${
-        'text' in event.body
-          ? `"text":${JSON.stringify(event.body.text)}`
-          : `"envelope":${JSON.stringify(event.body.envelope)}`
-      }}`;
+      return `{"to":"${event.to}","seq":${event.seq},"id":"${event.id}","sender":"${event.sender}","sent_at":"${instantText(event.sentAt)}",${bodyText(event.body)}}`;
     case 'presence':
       return `{"user":"${event.user}","online":${event.online}}`;
     case 'session-ended':
@@ -134,6 +131,12 @@ function paramsText(event: ChatEvent): string {
     case 'caught-up':
       return `{"to":"${event.to}","seq":${event.seq}}`;
   }
+}
+
+function bodyText(body: MessageBody): string {
+  if ('text' in body) return `"text":${JSON.stringify(body.text)}`;
+  if ('envelope' in body) return `"envelope":${JSON.stringify(body.envelope)}`;
+  return `"text":"${erasedText}","erased":true`;
 }
 
 function bad(rpcCode: number, message: string): Extract<Frame, { kind: 'bad' }> {

@@ -2,7 +2,7 @@ import { hashedPasswordPrefix } from '../crypto/hashed-password.ts';
 import type { ChatError } from '../errors.ts';
 import type { ChatEvent, EventCodec } from '../events.ts';
 import { instantText } from '../model/instant.ts';
-import { encryptedNote, endedError } from './ended.ts';
+import { bodyNote, endedError } from './ended.ts';
 import { callRequest, type TextCodec, type TextRequest } from './text-request.ts';
 
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '|': '\\p' };
@@ -180,7 +180,7 @@ function eventLine(event: ChatEvent): string {
   switch (event.type) {
     case 'message': {
       const { to, seq, sentAt, sender, body } = event;
-      const text = 'text' in body ? body.text : encryptedNote;
+      const text = 'text' in body ? body.text : bodyNote(body);
       return `${writePipe(['MESSAGE', to, String(seq), instantText(sentAt), sender, text])}\n`;
     }
     case 'session-ended':

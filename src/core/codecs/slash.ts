@@ -3,7 +3,7 @@ import type { ChatError } from '../errors.ts';
 import { escapeForTerminal } from '../escape.ts';
 import type { ChatEvent, EventCodec } from '../events.ts';
 import { instantText } from '../model/instant.ts';
-import { encryptedNote, endedError } from './ended.ts';
+import { bodyNote, endedError } from './ended.ts';
 import {
   callRequest,
   type TextCall,
@@ -117,7 +117,7 @@ function eventLine(event: ChatEvent): string {
       const { sentAt, sender, recipient, body } = event;
       const time = instantText(sentAt).slice(0, 19).replace('T', ' ');
       const addressed = recipient === undefined ? '' : `@${recipient} `;
-      const text = 'text' in body ? escapeForTerminal(body.text) : encryptedNote;
+      const text = 'text' in body ? escapeForTerminal(body.text) : bodyNote(body);
       return `${time} ${sender}: ${addressed}${text}\n`;
     }
     case 'session-ended':

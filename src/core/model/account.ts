@@ -11,6 +11,8 @@ export interface Account {
   readonly privacy: 'private' | 'open';
   readonly isAdmin: boolean;
   readonly createdAt: number;
+  /** When it is to be erased, UTC milliseconds; its owner can still change that. */
+  readonly erasesAt?: number | undefined;
 }
 
 /** What the server keeps instead of a password (security 1.3): neither key alone is enough to log in. */

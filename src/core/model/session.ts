@@ -21,4 +21,6 @@ export interface Session {
   readonly familyExpiresAt: number;
   /** SHA-256 of the CSRF token that cookie requests must show; null before one was made. */
   readonly csrfHash: Uint8Array | null;
+  /** When its account is to be erased, UTC milliseconds: until then it is good for little else than to change that. */
+  readonly erasesAt?: number | undefined;
 }

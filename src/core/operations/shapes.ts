@@ -161,4 +161,6 @@ export const message = z.object({
   sent_at: instant,
   text: z.string().optional(),
   envelope: z.string().optional(),
+  /** There for a message whose text is gone; `text` then says so. */
+  erased: z.literal(true).optional(),
 });

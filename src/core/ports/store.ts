@@ -4,8 +4,8 @@ import type { Account, Verifier } from '../model/account.ts';
 import type { Code } from '../model/code.ts';
 import type { ConversationRef, RoomName } from '../model/conversation-name.ts';
 import type { ConversationId, DeviceId, MessageId, SessionId, UserId } from '../model/ids.ts';
-import type { Audience, ConversationView, MessageBody, StoredMessage } from '../model/message.ts';
-import type { Session } from '../model/session.ts';
+import type { Audience, ConversationView, MessageBody, SentBody, StoredMessage } from '../model/message.ts';
+import type { DoorName, Session } from '../model/session.ts';
 import type { Username } from '../model/username.ts';
 
 /**
@@ -127,6 +127,40 @@ export interface Store {
    * keeps the place of the last one that went; answers how many. That it was cut is a row of the trail itself, at `now`.
    */
   cutAudit(cut: { before: number; now: number; chain: AuditChain }): Promise<number>;
+  /**
+   * Puts an account down to be erased at `dueAt` and ends its sessions. `repeated` when it was put down before: the first time
+   * stands. `last-admin` when nobody else would administrate the server.
+   */
+  requestErasure(wish: { userId: UserId; dueAt: number }): Promise<ErasureRequest>;
+  /** Takes that back; false when there was nothing to take back, or when it has begun. */
+  cancelErasure(cancel: { userId: UserId }): Promise<boolean>;
+  /**
+   * Does the next bounded piece of an erasure that is due. What is left is a tombstone: the name, and the places of the messages.
+   * A server that was killed goes on where it was. What was erased is still to be found in the files until `scrub`.
+   */
+  eraseNext(step: { now: number }): Promise<ErasureStep>;
+  /**
+   * Takes the text of messages that were sent before `before`, a bounded number of them, from the conversations after `after`.
+   * Their places stay. `next` is where to go on; undefined when everything has been looked at. Then `scrub`.
+   */
+  expireMessages(expire: { before: number; after: ConversationId | undefined }): Promise<ExpiryStep>;
+  /**
+   * Takes what was erased out of the files, a bounded piece at a time: `from` is the last one's `next`, 0 at first. Without
+   * anything erased since the last one it does nothing.
+   */
+  scrub(piece: { from: number }): Promise<{ next: number | undefined }>;
+
+  /** Keeps that an account has accepted a text; the first time stands. */
+  addConsent(consent: Consent & { userId: UserId }): Promise<void>;
+  /** What an account has accepted, the oldest first. */
+  consents(query: { userId: UserId }): Promise<Consent[]>;
+  /** An account's devices by id, after `after` ('' at first). */
+  devices(query: { userId: UserId; after: string; limit: number }): Promise<Device[]>;
+  /**
+   * What an account has sent in any conversation: in rooms by their names, then in its direct ones. One call looks at a bounded
+   * number of messages, so that it may answer none and still a `next`.
+   */
+  sentMessages(query: { userId: UserId; after: SentPlace | undefined; limit: number }): Promise<SentPage>;
 
   /** Waits for what is under way and closes the files. */
   close(): Promise<void>;
@@ -164,6 +198,57 @@ export interface ServerSettings {
 export interface NewAccount {
   readonly account: Account;
   readonly verifier: Verifier;
+  /** What was accepted with it. */
+  readonly consent?: Consent | undefined;
+}
+
+/** That a text was accepted: its SHA-256 in hex, when (UTC milliseconds) and at which door. */
+export interface Consent {
+  readonly digest: string;
+  readonly at: number;
+  readonly door: DoorName;
+}
+
+/** A device of an account. */
+export interface Device {
+  readonly id: DeviceId;
+  readonly label: string;
+  readonly createdAt: number;
+}
+
+/** What became of the wish to erase an account; `ended` are the sessions that it had. */
+export type ErasureRequest =
+  | { readonly kind: 'asked' | 'repeated'; readonly dueAt: number; readonly ended: readonly SessionId[] }
+  | { readonly kind: 'last-admin' }
+  | { readonly kind: 'no-account' };
+
+/** What a piece of an erasure did: `ended` are sessions that the account had got since. */
+export type ErasureStep =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'begun'; readonly username: Username; readonly ended: readonly SessionId[] }
+  | { readonly kind: 'going-on' }
+  | { readonly kind: 'finished'; readonly username: Username };
+
+/** What a piece of expiry did. */
+export interface ExpiryStep {
+  readonly expired: number;
+  readonly next: ConversationId | undefined;
+}
+
+/** How far a reader of what somebody sent is: in this conversation up to this message. */
+export interface SentPlace {
+  readonly ref: ConversationRef;
+  readonly seq: number;
+}
+
+/** Some of what somebody sent, and where it goes on; without `next` that was all. */
+export interface SentPage {
+  readonly messages: readonly (SentPlace & {
+    readonly id: MessageId;
+    readonly sentAt: number;
+    readonly body: MessageBody;
+  })[];
+  readonly next: SentPlace | undefined;
 }
 
 /** A new verifier and what goes with it: who has seen the password, no other session, and no code that would set another one. */
@@ -235,7 +320,7 @@ export interface NewMessage {
   readonly to: ConversationRef;
   readonly key: string | undefined;
   readonly sentAt: number;
-  readonly body: MessageBody;
+  readonly body: SentBody;
 }
 
 /** Why a conversation cannot be used: no such room, no such user, or not a member of that room. */

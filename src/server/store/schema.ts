@@ -14,6 +14,10 @@ interface UserRow {
   privacy: 'private' | 'open';
   is_admin: Flag;
   created_at: number;
+  /** When the account is to be erased; null when nobody wants that. */
+  erases_at: number | null;
+  /** When the account became a tombstone, of which the name alone is left; null for an account. */
+  erased_at: number | null;
 }
 
 interface CredentialRow {
@@ -65,6 +69,8 @@ interface ConversationRow {
   /** The greatest `sent_at` of its messages; 0 before the first. */
   latest_at: number;
   created_at: number;
+  /** Messages up to this one have reached their age: they have no text any more. */
+  expired_seq: number;
 }
 
 interface MemberRow {
@@ -82,6 +88,7 @@ interface MessageRow {
   sent_at: number;
   /** The greatest `sent_at` up to this message. Clocks step back; this never does, so that a time is found by bisection. */
   latest_at: number;
+  /** Neither is there when the text is gone. */
   body: string | null;
   envelope: string | null;
   idempotency_key: string | null;
@@ -95,6 +102,20 @@ interface CodeRow {
   /** The address it was sent to. */
   email: string | null;
   expires_at: number;
+}
+
+interface ErasureRow {
+  user_id: string;
+  /** How far the messages are; null before the first. */
+  place: string | null;
+}
+
+interface ConsentRow {
+  user_id: string;
+  /** SHA-256 of the text that was accepted, in hex. */
+  digest: string;
+  accepted_at: number;
+  door: string;
 }
 
 interface SettingRow {
@@ -137,6 +158,8 @@ export interface Schema {
   members: MemberRow;
   messages: MessageRow;
   codes: CodeRow;
+  erasures: ErasureRow;
+  consents: ConsentRow;
   settings: SettingRow;
   audit: AuditRow;
   audit_ends: AuditEndsRow;

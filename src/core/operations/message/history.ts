@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { conversationName } from '../../model/conversation-name.ts';
 import { instantText } from '../../model/instant.ts';
+import { wireBody } from '../../model/message.ts';
 import { operation } from '../../operation.ts';
 import { maxPageCharacters } from '../../policy.ts';
 import { refused } from '../conversation/refused.ts';
@@ -46,7 +47,7 @@ export const history = operation({
         id: row.id,
         sender: row.sender,
         sent_at: instantText(row.sentAt),
-        ...row.body,
+        ...wireBody(row.body),
       })),
     };
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { MessageId } from '../../model/ids.ts';
 import { instantText } from '../../model/instant.ts';
-import type { MessageBody } from '../../model/message.ts';
+import type { SentBody } from '../../model/message.ts';
 import { operation } from '../../operation.ts';
 import { uuidV7 } from '../../random.ts';
 import { refused } from '../conversation/refused.ts';
@@ -30,7 +30,7 @@ export const send = operation({
     }),
   output: z.object({ id: z.string(), seq: z.number(), sent_at: instant }),
   async handle({ to, text: clear, envelope: sealed, key }, { services, session, now }) {
-    const body: MessageBody = clear === undefined ? { envelope: sealed ?? '' } : { text: clear };
+    const body: SentBody = clear === undefined ? { envelope: sealed ?? '' } : { text: clear };
     const outcome = await services.store.appendMessage({
       id: uuidV7() as MessageId,
       senderId: session.userId,

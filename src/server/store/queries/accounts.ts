@@ -4,6 +4,7 @@ import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { NewAccount, ServerSettings } from '../../../core/ports/store.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
+import { addConsent } from './consents.ts';
 
 const setting = statement((db, p: { name: string }) =>
   db.selectFrom('settings').select('value').where('name', '=', p.name),
@@ -20,7 +21,10 @@ export const accountColumns = [
   'privacy',
   'is_admin',
   'created_at',
+  'erased_at',
+  'erases_at',
 ] as const;
+/** A tombstone too: its name is taken. */
 const byName = statement((db, p: { username: string }) =>
   db.selectFrom('users').select(accountColumns).where('username', '=', p.username),
 );
@@ -41,6 +45,7 @@ const nearestName = statement((db, p: { username: string }) =>
     e
       .selectFrom('users')
       .select((of) => of.fn.max('username').as('name'))
+      .where('erased_at', 'is', null)
       .as('last'),
   ]),
 );
@@ -122,6 +127,7 @@ const names = statement((db, p: { after: string; limit: number }) =>
     .selectFrom('users')
     .select('username')
     .where('username', '>', p.after)
+    .where('erased_at', 'is', null)
     .orderBy('username')
     .limit(p.limit),
 );
@@ -142,6 +148,7 @@ export function* settings(fresh: ServerSettings): Query<ServerSettings> {
 export function* createAccount({
   account,
   verifier,
+  consent,
 }: NewAccount): Query<{ kind: 'created' } | { kind: 'taken'; field: 'username' | 'email' }> {
   const emailKey = account.email === null ? null : emailKeyOf(account.email);
   if (yield* first(byName, { username: account.username })) return { kind: 'taken', field: 'username' };
@@ -158,19 +165,20 @@ export function* createAccount({
   });
   yield* rows(insertCredential, { ...verifier, userId: account.id });
   yield* rows(enterRoom, { userId: account.id, room: lobby, now: account.createdAt });
+  if (consent) yield* addConsent({ ...consent, userId: account.id });
   return { kind: 'created' };
 }
 
 /** Store.account */
 export function* account(username: Username): Query<Account | undefined> {
   const row = yield* first(byName, { username });
-  return row && accountOf(row);
+  return row?.erased_at === null ? accountOf(row) : undefined;
 }
 
 /** The account of an id. */
 export function* accountById(id: string): Query<Account | undefined> {
   const row = yield* first(byId, { id });
-  return row && accountOf(row);
+  return row?.erased_at === null ? accountOf(row) : undefined;
 }
 
 /** Puts a verifier in the place of whichever the account has, and says who has seen its password. */
@@ -252,6 +260,7 @@ export function accountOf(row: {
   privacy: Account['privacy'];
   is_admin: 0 | 1;
   created_at: number;
+  erases_at: number | null;
 }): Account {
   return {
     id: row.id as UserId,
@@ -261,5 +270,6 @@ export function accountOf(row: {
     privacy: row.privacy,
     isAdmin: row.is_admin === 1,
     createdAt: row.created_at,
+    ...(row.erases_at === null ? {} : { erasesAt: row.erases_at }),
   };
 }

@@ -9,6 +9,7 @@ const page = statement((db, p: { after: string; limit: number }) =>
     .selectFrom('users')
     .select(accountColumns)
     .where('username', '>', p.after)
+    .where('erased_at', 'is', null)
     .orderBy('username')
     .limit(p.limit),
 );

@@ -47,7 +47,8 @@ const replaceEmail = statement((db, p: { userId: string; email: string; emailKey
   db
     .updateTable('users')
     .set({ email: p.email, email_key: p.emailKey, email_verified_at: null })
-    .where('id', '=', p.userId),
+    .where('id', '=', p.userId)
+    .where('erased_at', 'is', null),
 );
 
 /** What one sweep takes at most. */

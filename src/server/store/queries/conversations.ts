@@ -16,7 +16,10 @@ const roomOfMember = statement((db, p: { room: string; userId: string }) =>
     .where('room', '=', p.room),
 );
 const userByName = statement((db, p: { username: string }) =>
-  db.selectFrom('users').select('id').where('username', '=', p.username),
+  db.selectFrom('users').select(['id', 'erased_at']).where('username', '=', p.username),
+);
+const liveUser = statement((db, p: { id: string }) =>
+  db.selectFrom('users').select('id').where('id', '=', p.id).where('erased_at', 'is', null),
 );
 const directOf = statement((db, p: { low: string; high: string; userId: string }) =>
   db
@@ -96,12 +99,22 @@ export interface Usable extends Route {
   readonly readSeq: number;
 }
 
-/** Finds the conversation that `user` means by `ref`; a direct one is made when it is not there yet. */
+/** False for a tombstone, whose last calls may come after it. */
+export function* isLive(id: UserId): Query<boolean> {
+  return (yield* first(liveUser, { id })) !== undefined;
+}
+
+/**
+ * Finds the conversation that `user` means by `ref`; a direct one is made when it is not there yet. What a tombstone has sent can
+ * still be read; nobody writes to it, and it writes to nobody.
+ */
 export function* usable(
   user: { readonly id: UserId; readonly name: Username | undefined },
   ref: ConversationRef,
   now: number,
+  isToWrite = false,
 ): Query<Usable | ConversationRefusal> {
+  if (!(yield* isLive(user.id))) return { kind: ref.kind === 'room' ? 'not-member' : 'no-user' };
   if (ref.kind === 'room') {
     const row = yield* first(roomOfMember, { room: ref.room, userId: user.id });
     if (!row) return { kind: 'no-room' };
@@ -110,11 +123,12 @@ export function* usable(
     return { head: headOf(row), readSeq: row.read_seq, audience };
   }
   const peer = yield* first(userByName, { username: ref.peer });
-  if (!peer) return { kind: 'no-user' };
+  if (!peer || (isToWrite && peer.erased_at !== null)) return { kind: 'no-user' };
   const [low, high] = user.id < peer.id ? [user.id, peer.id] : [peer.id, user.id];
   const audience: Audience = { kind: 'direct', users: [user.name ?? ref.peer, ref.peer] };
   const known = yield* first(directOf, { low, high, userId: user.id });
   if (known) return { head: headOf(known), readSeq: known.read_seq, audience };
+  if (peer.erased_at !== null) return { kind: 'no-user' };
   const made = yield* first(insertDirect, { low, high, now });
   if (!made) throw new Error('the database answered an insertion without its row');
   for (const userId of new Set([low, high])) yield* rows(insertMember, { id: made.id, userId, now });

@@ -14,9 +14,13 @@ import { accounts, claimAdministration, offerClaim } from './administration.ts';
 import { appendAudit, auditEnds, auditPage, cutAudit } from './audit.ts';
 import { changeCredential } from './change-credential.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
+import { addConsent, consents } from './consents.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
+import { cancelErasure, eraseNext, requestErasure } from './erasure.ts';
+import { expireMessages } from './expiry.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
+import { devices, sentMessages } from './own-data.ts';
 import { createRoom, joinRoom, leaveRoom, roomMembers, rooms } from './rooms.ts';
 import {
   endSession,
@@ -36,13 +40,16 @@ import {
 /** The names of the port's calls. */
 export type StoreCall = Exclude<keyof Store, 'close'>;
 
+/** The calls that are queries; what takes erased text out of the files is none. */
+export type QueryCall = Exclude<StoreCall, 'scrub'>;
+
 /** What a query answers: the port's answer, but for a credential, whose caller forgets it when it is not the name's own. */
-type Answer<Name extends StoreCall> = Name extends 'credential'
+type Answer<Name extends QueryCall> = Name extends 'credential'
   ? NearestCredential | undefined
   : Awaited<ReturnType<Store[Name]>>;
 
 type Queries = {
-  readonly [Name in StoreCall]: (input: Parameters<Store[Name]>[0], memory: Memory) => Query<Answer<Name>>;
+  readonly [Name in QueryCall]: (input: Parameters<Store[Name]>[0], memory: Memory) => Query<Answer<Name>>;
 };
 
 /** The port's calls as queries, written once for every database. */
@@ -91,6 +98,14 @@ export const queries: Queries = {
   auditPage,
   auditEnds,
   cutAudit,
+  requestErasure,
+  cancelErasure,
+  eraseNext,
+  expireMessages,
+  addConsent,
+  consents,
+  devices,
+  sentMessages,
 };
 
 /** Calls that never write: they are answered also when the disk is full. (`openConversation` may make one.) */
@@ -111,4 +126,7 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'startingSeq',
   'auditPage',
   'auditEnds',
+  'consents',
+  'devices',
+  'sentMessages',
 ]);

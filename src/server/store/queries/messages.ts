@@ -87,7 +87,7 @@ export function* appendMessage(message: NewMessage, memory: Memory): Query<Appen
     // Before a refusal and before a direct conversation is made: what was answered once is answered again.
     const known = yield* repeated(message);
     if (known) return known;
-    const found = yield* usable({ id: senderId, name: message.sender }, message.to, sentAt);
+    const found = yield* usable({ id: senderId, name: message.sender }, message.to, sentAt, true);
     if ('kind' in found) return found;
     route = memory.keep(senderId, to, found);
   }
@@ -147,7 +147,7 @@ export function* messages(query: MessageQuery): Query<StoredMessage[]> {
 }
 
 /** How many of these rows have bodies of `maxCharacters` together; one at least. */
-function fitting(
+export function fitting(
   found: readonly { body: string | null; envelope: string | null }[],
   maxCharacters = Number.POSITIVE_INFINITY,
 ): number {
@@ -167,6 +167,8 @@ function* audience(id: number): Query<Audience> {
     : { kind: 'room', room: row.room };
 }
 
-function bodyOf({ body, envelope }: { body: string | null; envelope: string | null }): MessageBody {
-  return envelope === null ? { text: body ?? '' } : { envelope };
+/** What a row carries; neither text nor envelope is an erased one. */
+export function bodyOf({ body, envelope }: { body: string | null; envelope: string | null }): MessageBody {
+  if (envelope !== null) return { envelope };
+  return body === null ? { erased: true } : { text: body };
 }

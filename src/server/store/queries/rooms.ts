@@ -3,6 +3,7 @@ import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { RoomSummary } from '../../../core/ports/store.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
+import { isLive } from './conversations.ts';
 import type { Memory } from './memory.ts';
 
 const byName = statement((db, p: { room: string }) =>
@@ -90,6 +91,7 @@ export function* joinRoom({
   const found = yield* first(byName, { room });
   if (!found) return 'missing';
   if (yield* first(membership, { id: found.id, userId })) return 'already';
+  if (!(yield* isLive(userId))) return 'missing';
   yield* rows(insertMember, { id: found.id, userId, readSeq: found.last_seq, now });
   return 'joined';
 }

@@ -17,6 +17,7 @@ const sessionColumns = [
   'absolute_expires_at',
   'family_expires_at',
   'csrf_hash',
+  'erases_at',
 ] as const;
 
 const byToken = statement((db, p: { hash: Uint8Array }) =>
@@ -57,7 +58,7 @@ const beyond = statement((db, p: { userId: string; keep: number }) =>
     .offset(p.keep),
 );
 const userExists = statement((db, p: { id: string }) =>
-  db.selectFrom('users').select('id').where('id', '=', p.id),
+  db.selectFrom('users').select(['id', 'erases_at']).where('id', '=', p.id).where('erased_at', 'is', null),
 );
 const deviceOwner = statement((db, p: { id: string }) =>
   db.selectFrom('devices').select('user_id').where('id', '=', p.id),
@@ -162,9 +163,12 @@ const sweptAtOnce = 1_000;
 /** Store.openSession */
 export function* openSession(input: NewSession): Query<OpenedSession> {
   const { session } = input;
-  if (!(yield* first(userExists, { id: session.userId }))) return { kind: 'no-account' };
+  const user = yield* first(userExists, { id: session.userId });
+  if (!user) return { kind: 'no-account' };
   const { provenKey: storedKey } = input;
   if (storedKey && !(yield* first(hasKey, { userId: session.userId, storedKey }))) return { kind: 'stale' };
+  // It was put down to be erased while it logged in, or is not any more.
+  if ((user.erases_at ?? undefined) !== session.erasesAt) return { kind: 'stale' };
   const owner = yield* first(deviceOwner, { id: session.deviceId });
   if (input.isNewDevice ? owner : owner?.user_id !== session.userId) return { kind: 'foreign-device' };
   const gone: SessionId[] = [];
@@ -313,6 +317,7 @@ function sessionOf(row: {
   absolute_expires_at: number;
   family_expires_at: number;
   csrf_hash: Uint8Array | null;
+  erases_at: number | null;
 }): Session {
   return {
     id: row.id as SessionId,
@@ -327,5 +332,6 @@ function sessionOf(row: {
     absoluteExpiresAt: row.absolute_expires_at,
     familyExpiresAt: row.family_expires_at,
     csrfHash: row.csrf_hash,
+    ...(row.erases_at === null ? {} : { erasesAt: row.erases_at }),
   };
 }

@@ -1,5 +1,6 @@
 import { ChatError } from '../../../core/errors.ts';
-import { queries, readCalls } from '../queries/index.ts';
+import { isUnscrubbed, noteScrubbed } from '../queries/erased-text.ts';
+import { type QueryCall, queries, readCalls } from '../queries/index.ts';
 import type { Memory } from '../queries/memory.ts';
 import { writeBack } from '../queries/messages.ts';
 import type { Query } from '../statement.ts';
@@ -24,10 +25,41 @@ export interface BatchDatabase {
 export function runBatch(on: BatchDatabase, calls: readonly CallMessage[]): ResultMessage[] {
   const { trouble } = on.database;
   if (trouble.syncFailure) throw trouble.syncFailure;
-  const results = tryBatch(on, calls);
+  const results: ResultMessage[] = [];
+  for (const [some, isScrub] of runs(calls)) {
+    results.push(...(isScrub ? some.map((call) => scrubCall(on, call)) : tryBatch(on, some)));
+  }
   // A checkpoint after the commit may have failed to sync without failing the commit.
   if (trouble.syncFailure) throw trouble.syncFailure;
   return results;
+}
+
+/** The calls in stretches that go into one transaction, and those between them that must not be in one. */
+function* runs(calls: readonly CallMessage[]): Generator<[readonly CallMessage[], isScrub: boolean]> {
+  let start = 0;
+  for (const [index, [name]] of calls.entries()) {
+    if (name !== 'scrub') continue;
+    if (index > start) yield [calls.slice(start, index), false];
+    yield [calls.slice(index, index + 1), true];
+    start = index + 1;
+  }
+  if (start < calls.length) yield [start === 0 ? calls : calls.slice(start), false];
+}
+
+/** Store.scrub: outside of a transaction, since it empties the log. */
+function scrubCall(on: BatchDatabase, call: CallMessage): ResultMessage {
+  const { database, memory } = on;
+  try {
+    if (!database.run(isUnscrubbed())) return { value: { next: undefined } };
+    const { from } = inputOf(call) as { from: number };
+    const next = database.scrub(from);
+    if (next === undefined) transaction(on, () => database.run(noteScrubbed()));
+    return { value: { next } };
+  } catch (error) {
+    if (database.trouble.syncFailure) throw database.trouble.syncFailure;
+    memory.forget();
+    return database.trouble.full ? fullDisk : failure(error);
+  }
 }
 
 function tryBatch(on: BatchDatabase, calls: readonly CallMessage[]): ResultMessage[] {
@@ -55,7 +87,7 @@ function run({ database, memory }: BatchDatabase, call: CallMessage): unknown {
   const [name] = call;
   // Everything but a send may read the rows that sends are ahead of.
   if (name !== 'appendMessage') database.run(writeBack(memory));
-  const query = queries[name] as (input: unknown, memory: Memory) => Query<unknown>;
+  const query = queries[name as QueryCall] as (input: unknown, memory: Memory) => Query<unknown>;
   return database.run(query(inputOf(call), memory));
 }
 

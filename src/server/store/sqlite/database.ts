@@ -6,7 +6,8 @@ import type { Migration } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
 import { type Command, type Compiled, compile, type Query } from '../statement.ts';
 import { type Connection, connection, type Prepared, resultCode, SqliteError } from './connection.ts';
-import { type HostFileSystem, type HostTrouble, hostFiles } from './host-files.ts';
+import { type HostFileSystem, type HostFiles, type HostTrouble, hostFiles } from './host-files.ts';
+import { scrub } from './scrub.ts';
 import { loadSqlite } from './sqlite.ts';
 
 /** One database file, open; everything on it happens at once, on this thread. */
@@ -15,6 +16,11 @@ export interface SqliteDatabase {
   execute(sql: string): void;
   /** Runs a query to its end. */
   run<Result>(query: Query<Result>): Result;
+  /**
+   * Empties the log into the file, and takes what was deleted out of a number of the file's pages, from the page `from` on (0 the
+   * first time). Answers the next one; undefined at the end. Not within a transaction.
+   */
+  scrub(from: number): number | undefined;
   readonly trouble: HostTrouble;
   /** Closes the database in order: what the log holds goes into the file. */
   close(): void;
@@ -71,7 +77,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<SqliteData
     refuseForeign(opened, path, steps.length);
     for (const pragma of pragmas) opened.once(pragma);
     migrate(opened, steps);
-    return wrap(opened, files.trouble, letGo);
+    return wrap(opened, files, letGo);
   } catch (error) {
     letGo();
     throw openingError(error, path, files.trouble);
@@ -126,7 +132,7 @@ const pragmas = [
   'PRAGMA cache_size = -65536',
 ];
 
-function wrap(opened: Connection, trouble: HostTrouble, letGo: () => void): SqliteDatabase {
+function wrap(opened: Connection, files: HostFiles, letGo: () => void): SqliteDatabase {
   const compiled = new Map<Command['statement'], Prepared & Pick<Compiled, 'bind'>>();
   const bySql = new Map<string, Prepared>();
 
@@ -147,7 +153,8 @@ function wrap(opened: Connection, trouble: HostTrouble, letGo: () => void): Sqli
   }
 
   return {
-    trouble,
+    trouble: files.trouble,
+    scrub: (from) => scrub(opened, files, databaseName, from),
     execute(sql) {
       let known = bySql.get(sql);
       if (!known) {

@@ -111,7 +111,10 @@ export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFat
 
   await opening.promise;
   const calls = Object.fromEntries(
-    (Object.keys(queries) as StoreCall[]).map((name) => [name, (input: unknown) => call(name, input)]),
+    ([...Object.keys(queries), 'scrub'] as StoreCall[]).map((name) => [
+      name,
+      (input: unknown) => call(name, input),
+    ]),
   ) as unknown as Omit<Store, 'close'>;
   return {
     ...calls,

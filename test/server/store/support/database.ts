@@ -73,5 +73,5 @@ export function seqs(results: readonly ResultMessage[]): number[] {
 
 /** The texts of messages. */
 export function texts(messages: readonly StoredMessage[]): string[] {
-  return messages.map(({ body }) => ('text' in body ? body.text : body.envelope));
+  return messages.map(({ body }) => ('text' in body ? body.text : JSON.stringify(body)));
 }
