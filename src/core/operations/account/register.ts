@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { saltOfName, verifierFrom } from '../../crypto/verifier.ts';
 import { ChatError, loggedInAlready } from '../../errors.ts';
+import { newCredential } from '../../login/new-credential.ts';
 import { openSession } from '../../login/open-session.ts';
-import { stretchFor } from '../../login/stretch-for.ts';
-import type { Account, Verifier } from '../../model/account.ts';
+import type { Account } from '../../model/account.ts';
 import type { UserId } from '../../model/ids.ts';
 import { type Username, usernamesFromEmail } from '../../model/username.ts';
 import { checkNewPassword } from '../../new-password.ts';
@@ -107,7 +106,7 @@ async function create(context: CallContext, name: Username, given: Registration)
       return { kind: 'taken', field: 'email' };
     }
   }
-  const { privacy, verifier } = await credentialOf(context, name, given);
+  const { privacy, verifier } = await newCredential(context, name, given);
   const account: Account = {
     id: uuidV7() as UserId,
     username: name,
@@ -119,31 +118,6 @@ async function create(context: CallContext, name: Username, given: Registration)
   };
   const outcome = await store.createAccount({ account, verifier });
   return outcome.kind === 'created' ? { kind: 'created', account, warning } : outcome;
-}
-
-async function credentialOf(
-  context: CallContext,
-  name: Username,
-  given: Registration,
-): Promise<{ privacy: Account['privacy']; verifier: Verifier }> {
-  const { settings, policy, digests } = context.services;
-  const cost = policy.bcryptCost;
-  if (given.verifier) {
-    if (given.verifier.cost !== cost) {
-      throw new ChatError('invalid', `verifier.cost: this server's cost is ${cost}`, {
-        field: 'verifier.cost',
-      });
-    }
-    return { privacy: 'private', verifier: given.verifier };
-  }
-  // What `login.salt` has told for this name, and tells from now on.
-  const salt = saltOfName(settings.serverSecret, name, cost, digests);
-  if (given.hashed_password) {
-    return { privacy: 'private', verifier: verifierFrom(given.hashed_password, salt, cost, digests) };
-  }
-  if (given.password === undefined) throw new Error('a registration has a secret');
-  const authSecret = await stretchFor(context, { username: name, password: given.password, salt, cost });
-  return { privacy: 'open', verifier: verifierFrom(authSecret, salt, cost, digests) };
 }
 
 function taken(field: 'username' | 'email'): ChatError {
