@@ -8,6 +8,7 @@ import { createLimits } from './limits.ts';
 import { createExchanges } from './login/exchanges.ts';
 import { createLoginFailures } from './login/failures.ts';
 import { createRaises } from './login/raises.ts';
+import { createMailing } from './mailing.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 import type { Peer } from './peer.ts';
@@ -15,6 +16,7 @@ import { serveCall, toChatError } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { Counter } from './ports/counter.ts';
+import type { Mailer } from './ports/mailer.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { SessionCache } from './ports/session-cache.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
@@ -40,6 +42,8 @@ export interface Ports {
   readonly stretcher: PasswordStretcher;
   /** Takes errors that are nobody's answer, under the id that the caller was given. */
   readonly onFailure: (error: unknown, errorId?: string) => void;
+  /** Sends mail, where the server can; `server` is the `HOST:PORT` that mails name, if it is known. */
+  readonly mail?: { readonly mailer: Mailer; readonly server: string | undefined } | undefined;
   /** Faster primitives than core's own, where the platform has them. */
   readonly digests?: Digests;
 }
@@ -72,7 +76,7 @@ const registry: ReadonlyMap<string, Operation> = new Map(
 
 /** Builds chat over its ports; `settings` are the ones that `store.settings` answered. */
 export function createChat(ports: Ports, policy: Policy, settings: ServerSettings): Chat {
-  const { store, caches, bus, turn, stretcher, onFailure, digests = nobleDigests } = ports;
+  const { store, caches, bus, turn, stretcher, onFailure, mail, digests = nobleDigests } = ports;
   const chain = auditChain(settings, digests);
   const trail = createAuditWriter({
     store,
@@ -115,10 +119,12 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     while (!isStopped && (await store.sweepSessions({ now })) > 0);
     // A device that nobody has come back on for so long may as well be a new one.
     while (!isStopped && (await store.sweepDevices({ madeUntil: now - policy.refreshMs })) > 0);
+    while (!isStopped && (await store.sweepCodes({ now })) > 0);
   }
   const sweep = setInterval(() => {
     sweepAll().catch(onFailure);
   }, sweepIntervalMs);
+  const limits = createLimits(policy, ports.counter);
   const services: Services = {
     store,
     bus,
@@ -131,12 +137,13 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     policy,
     settings,
     sessions,
-    limits: createLimits(policy, ports.counter),
+    limits,
     presence,
     feed,
     exchanges: createExchanges(),
     raises: createRaises(),
     failures: createLoginFailures(ports.counter, policy.freeFailedLogins),
+    mailing: mail && createMailing({ store, limits, digests, onFailure, ...mail }),
   };
 
   return {

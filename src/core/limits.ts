@@ -1,10 +1,10 @@
 import { ChatError } from './errors.ts';
 import { createMessageRate } from './message-rate.ts';
-import type { Policy } from './policy.ts';
+import { mailLimits, type Policy } from './policy.ts';
 import type { Counter } from './ports/counter.ts';
 
 /** What is rare enough to be counted for all nodes together, each kind by its own keys. */
-export type RareKind = 'login' | 'registration' | 'join' | 'search' | 'export';
+export type RareKind = 'login' | 'registration' | 'join' | 'search' | 'export' | 'mail-request' | 'mail';
 
 /** How often things may be done (security 4). */
 export interface Limits {
@@ -36,6 +36,8 @@ export function createLimits(policy: Policy, counter: Counter): Limits {
     registration: { most: policy.registrationsPerHour, windowMs: hourMs, what: 'registrations' },
     join: { most: policy.joinsPerMinute, windowMs: minuteMs, what: 'rooms made, entered or left' },
     search: { most: policy.searchesPerMinute, windowMs: minuteMs, what: 'searches' },
+    'mail-request': { most: mailLimits.requestsPerHour, windowMs: hourMs, what: 'requests for mail' },
+    mail: { most: mailLimits.codesPerHour, windowMs: hourMs, what: 'mails' },
     export: { most: policy.exportsPerHour, windowMs: hourMs, what: 'exports' },
   };
   const messages = createMessageRate(policy.messagesPerSecond);

@@ -10,10 +10,10 @@ import type { Services } from './services.ts';
 export type Access = 'anyone' | 'session' | 'admin';
 
 /**
- * Which limit a call counts against (see `limits.ts`): `login` and `registration` by address, the others by account; `join` for
+ * Which limit a call counts against (see `limits.ts`): `login`, `registration` and `mail-request` by address, the others by account; `join` for
  * rooms that are made, entered or left. `none` is bounded by what is in flight on its connection alone.
  */
-export type Cost = 'none' | 'message' | RareKind;
+export type Cost = 'none' | 'message' | Exclude<RareKind, 'mail'>;
 
 /** What a handler gets besides its input; `session` is there exactly when the operation's access asks for one. */
 export interface CallContext<A extends Access = Access> {

@@ -68,6 +68,9 @@ async function requireAdministrator({ store }: Services, session: Session | unde
   if (!account?.isAdmin) throw new ChatError('forbidden', 'only an administrator may do this');
 }
 
+/** What is counted by address, also of those who are logged in: who has many accounts gets no more of it. */
+const addressCosts: ReadonlySet<Cost> = new Set<Cost>(['login', 'registration', 'mail-request']);
+
 function limit(
   { limits }: Services,
   cost: Cost,
@@ -76,7 +79,7 @@ function limit(
   now: number,
 ): Promise<void> | undefined {
   if (cost === 'none') return undefined;
-  const isOfAddress = cost === 'login' || cost === 'registration' || !session;
+  const isOfAddress = addressCosts.has(cost) || !session;
   const key = isOfAddress ? addressKey(peer.address) : session.userId;
   if (cost !== 'message') return limits.take(cost, key);
   limits.takeMessage(key, now);

@@ -110,6 +110,13 @@ export const minPasswordRange = { min: passwordLimits.minCodePoints, max: 256 } 
 export const nonceBytes = 18;
 /** Random bytes in a token (security 3). */
 export const tokenBytes = 32;
+/** A code that works once works for so long (ASVS 6.4.1): time to find a mail, and not much more. */
+export const oneTimeCodeMs = 3_600_000;
+/**
+ * Requests for mail from one address (IPv6: one /64) in an hour, and mails with a code that one mailbox, or one account's sessions, get
+ * in an hour: nobody fills another's mailbox, nor spends the server's good name with strangers.
+ */
+export const mailLimits = { requestsPerHour: 20, codesPerHour: 5 } as const;
 /** Random bytes in a code that works once: 128 bits, so that it cannot be guessed within any number of tries. */
 export const oneTimeCodeBytes = 16;
 /**

@@ -7,6 +7,7 @@ import type { Limits } from './limits.ts';
 import type { Exchanges } from './login/exchanges.ts';
 import type { LoginFailures } from './login/failures.ts';
 import type { Raises } from './login/raises.ts';
+import type { Mailing } from './mailing.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
@@ -33,4 +34,6 @@ export interface Services {
   readonly exchanges: Exchanges;
   readonly raises: Raises;
   readonly failures: LoginFailures;
+  /** Undefined where the server has no way to send mail. */
+  readonly mailing: Mailing | undefined;
 }

@@ -19,6 +19,7 @@ describe('chat account', () => {
     user_id: 'u',
     username: 'alice',
     email: null,
+    email_verified: false,
     privacy: 'private',
     admin: false,
     created_at: '2026-11-21T06:00:00.000Z',
@@ -34,12 +35,20 @@ describe('chat account', () => {
     expect(JSON.parse((await run('account', '-o', 'json')).stdout)).toEqual(me);
   });
 
+  it.each([
+    [true, 'a@example.org'],
+    [false, 'a@example.org (not confirmed)'],
+  ])('says whether an address is confirmed: %s', async (email_verified, shown) => {
+    const { run } = await loggedIn({ 'account.me': { ...me, email: 'a@example.org', email_verified } });
+    expect((await run('account')).stdout).toContain(`e-mail\t${shown}\n`);
+  });
+
   it('shows what a bad server made up escaped', async () => {
     const { run } = await loggedIn({
       'account.me': { ...me, email: 'a\u001b[2J@b.example', privacy: 'open' },
     });
     const { stdout } = await run('account');
-    expect(stdout).toContain('e-mail\ta\\x1b[2J@b.example\n');
+    expect(stdout).toContain('e-mail\ta\\x1b[2J@b.example (not confirmed)\n');
     expect(stdout).toContain('password\topen: works at every door\n');
   });
 });

@@ -72,6 +72,7 @@ describe('a login', () => {
       user_id: opened.user_id,
       username: 'alice',
       email: null,
+      email_verified: false,
       privacy: 'private',
       admin: false,
       created_at: new Date(start).toISOString(),

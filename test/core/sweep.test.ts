@@ -10,8 +10,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('every hour all dead sessions and unused devices are swept, however many there are, and none after the end', async () => {
-  const left = [1_000, 1_000, 7, 0, 1_000, 0, 1_000, 1_000];
+it('every hour all dead sessions, unused devices and dead codes are swept, however many there are, and none after the end', async () => {
+  const left = [1_000, 1_000, 7, 0, 1_000, 0, 1_000, 0, 1_000, 1_000];
   const swept: string[] = [];
   const done: Array<() => void> = [];
   const sweep = (what: string): Promise<number> => {
@@ -25,6 +25,7 @@ it('every hour all dead sessions and unused devices are swept, however many ther
     store: (store) => ({
       ...store,
       sweepSessions: ({ now }) => sweep(`sessions ${now - start}`),
+      sweepCodes: ({ now }) => sweep(`codes ${now - start}`),
       sweepDevices: ({ madeUntil }) => sweep(`devices ${madeUntil - start}`),
     }),
   });
@@ -35,7 +36,7 @@ it('every hour all dead sessions and unused devices are swept, however many ther
   vi.advanceTimersByTime(3_599_999);
   expect(done).toHaveLength(0);
   vi.advanceTimersByTime(1);
-  for (let calls = 0; calls < 6; calls++) {
+  for (let calls = 0; calls < 8; calls++) {
     expect(done).toHaveLength(1);
     await answer();
   }
@@ -43,6 +44,7 @@ it('every hour all dead sessions and unused devices are swept, however many ther
   expect(swept).toEqual([
     ...Array.from({ length: 4 }, () => 'sessions 3600000'),
     ...Array.from({ length: 2 }, () => 'devices -6400000'),
+    ...Array.from({ length: 2 }, () => 'codes 3600000'),
   ]);
   vi.advanceTimersByTime(3_600_000);
   expect(done).toHaveLength(1);

@@ -37,6 +37,7 @@ describe.each(['chat', 'plain'])('over %s://', (scheme) => {
         user_id: uuid,
         username: 'alice',
         email: null,
+        email_verified: false,
         privacy: 'private',
         admin: false,
         created_at: instant,

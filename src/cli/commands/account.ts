@@ -6,10 +6,11 @@ import { callTimeoutMs, withSession } from '../session.ts';
 import { tableLines } from '../table.ts';
 
 /** What a person is told of the account, a row each. */
-function rowsOf({ username, email, privacy, created_at }: OutputOf<'account.me'>): [string, string][] {
+function rowsOf(me: OutputOf<'account.me'>): [string, string][] {
+  const { username, email, email_verified: isConfirmed, privacy, created_at } = me;
   return [
     ['name', username],
-    ['e-mail', email ?? '-'],
+    ['e-mail', email === null ? '-' : isConfirmed ? email : `${email} (not confirmed)`],
     ['password', privacy === 'private' ? 'private: no server sees it' : 'open: works at every door'],
     ['since', lineTime(created_at)],
   ];

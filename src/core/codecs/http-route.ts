@@ -52,7 +52,7 @@ export interface HttpInput {
 }
 
 /** What nobody may put in an address: it ends up in histories and logs (ASVS 14.2.1). */
-const secretNames = /token|password|passwd|secret|otp|verifier|authorization|credential|^proof$/i;
+const secretNames = /token|password|passwd|secret|otp|verifier|authorization|credential|^proof$|^code$/i;
 
 /** A token of ours, under whatever name. */
 const tokenShape = /^c[sr]1_/;

@@ -6,7 +6,13 @@ import { changePassword } from './account/change-password.ts';
 import { me } from './account/me.ts';
 import { raiseVerifier } from './account/raise-verifier.ts';
 import { register } from './account/register.ts';
+import { requestEmailVerification } from './account/request-email-verification.ts';
+import { requestReset } from './account/request-reset.ts';
+import { resetPassword } from './account/reset-password.ts';
+import { setEmail } from './account/set-email.ts';
+import { verifyEmail } from './account/verify-email.ts';
 import { claim } from './admin/claim.ts';
+import { reset } from './admin/reset.ts';
 import { users as listAccounts } from './admin/users.ts';
 import { catchUp } from './conversation/catch-up.ts';
 import { follow } from './conversation/follow.ts';
@@ -38,6 +44,12 @@ export const operations = [
   beginChangePassword,
   changePassword,
   me,
+  setEmail,
+  requestEmailVerification,
+  verifyEmail,
+  requestReset,
+  resetPassword,
+  reset,
   ...loginOperations,
   reject,
   refresh,

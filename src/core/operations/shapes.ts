@@ -11,6 +11,7 @@ import type { MessageId, SessionId } from '../model/ids.ts';
 import { parsePassword } from '../model/password.ts';
 import { parseUsername } from '../model/username.ts';
 import type { NewPasswordRules } from '../new-password.ts';
+import { type OneTimeCode, parseOneTimeCode } from '../one-time-code.ts';
 import { feedPageRows, maxEnvelopeBytes, maxLabelLength, maxPageRows, maxTextBytes } from '../policy.ts';
 
 /** Runs a model's parser inside a schema, so that its text becomes the issue's text. */
@@ -55,6 +56,16 @@ export const hashedPassword = z.string().transform((input, context): Uint8Array 
   const secret = parseHashedPassword(input);
   if (secret) return secret;
   context.addIssue({ code: 'custom', message: 'v1. and 32 bytes in base64url are expected' });
+  return z.NEVER;
+});
+/** A one-time code, however a person typed it. */
+export const oneTimeCode = z.string().transform((input, context): OneTimeCode => {
+  const code = parseOneTimeCode(input);
+  if (code) return code;
+  context.addIssue({
+    code: 'custom',
+    message: 'seven groups of four letters and digits are expected; was it copied wrongly?',
+  });
   return z.NEVER;
 });
 /** An e-mail address; checked for its form alone. */

@@ -15,6 +15,7 @@ import type { InputOf, OperationName, OutputOf } from '../../../src/core/operati
 import type { Peer } from '../../../src/core/peer.ts';
 import { defaultPolicy, type Policy } from '../../../src/core/policy.ts';
 import type { Bus } from '../../../src/core/ports/bus.ts';
+import type { Mailer } from '../../../src/core/ports/mailer.ts';
 import type { PasswordStretcher } from '../../../src/core/ports/password-stretcher.ts';
 import type { SessionCache } from '../../../src/core/ports/session-cache.ts';
 import type { ServerSettings, Store } from '../../../src/core/ports/store.ts';
@@ -46,6 +47,8 @@ export interface OpenChatParts {
   readonly store?: (store: Store) => Store;
   /** Left out: the memory of a server, as large as anybody needs. */
   readonly caches?: readonly SessionCache[];
+  /** Left out: this server sends no mail. */
+  readonly mail?: { readonly mailer: Mailer; readonly server: string | undefined };
   /** Left out: one without threads that makes each AuthSecret once. */
   readonly stretcher?: PasswordStretcher;
 }
@@ -89,6 +92,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
         audit.push(entry);
       },
       turn,
+      mail: parts.mail,
       stretcher: parts.stretcher ?? rememberingStretcher,
       onFailure,
     },

@@ -116,6 +116,7 @@ describe('registration over HTTP', () => {
         user_id: field(answer, 'user_id'),
         username: 'sam',
         email: 'sam@example.org',
+        email_verified: false,
         privacy: 'open',
         admin: false,
         created_at: time,
@@ -693,6 +694,7 @@ describe('who may ask', () => {
     path
       .replace('{to}', '%23lobby')
       .replace('{room}', 'lobby')
+      .replace('{username}', 'sam')
       .replace('{id}', '00000000-0000-4000-8000-000000000000');
 
   it('is known by a token, for every route that is not for everybody', async () => {
@@ -711,6 +713,8 @@ describe('who may ask', () => {
       '/api/auth/challenge',
       '/api/auth/proof',
       '/api/auth/refresh',
+      '/api/auth/reset-request',
+      '/api/auth/reset',
     ]);
   });
 

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { deadCode } from '../../codes.ts';
+import { oneTimeCodeDigest } from '../../one-time-code.ts';
+import { operation } from '../../operation.ts';
+import { oneTimeCode } from '../shapes.ts';
+
+/**
+ * Confirms the account's e-mail address by the code that was sent there. `not-found`, with one text, for a code that is unknown, used,
+ * too old, or another account's, which that one can still use.
+ */
+export const verifyEmail = operation({
+  name: 'account.verify-email',
+  access: 'session',
+  cost: 'login',
+  audited: true,
+  overlaps: false,
+  input: z.strictObject({ code: oneTimeCode }),
+  output: z.object({ email: z.string() }),
+  async handle({ code }, { services, session, now }) {
+    const hash = oneTimeCodeDigest(code, services.digests);
+    const email = await services.store.verifyEmail({ hash, userId: session.userId, now });
+    if (email === undefined) throw deadCode();
+    return { email };
+  },
+});
