@@ -35,11 +35,7 @@ export default {
       comment: 'A module that no program needs is deleted, not kept.',
       severity: 'error',
       from: { path: entryPoints },
-      to: {
-        path: '^src/',
-        pathNot: [entryPoints, '\\.d\\.ts$', '^src/core/one-time-code\\.ts$', 'fresh-proof'],
-        reachable: false,
-      },
+      to: { path: '^src/', pathNot: [entryPoints, '\\.d\\.ts$'], reachable: false },
     },
     {
       name: 'src-not-to-tests-or-scripts',
