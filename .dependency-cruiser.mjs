@@ -35,7 +35,11 @@ export default {
       comment: 'A module that no program needs is deleted, not kept.',
       severity: 'error',
       from: { path: entryPoints },
-      to: { path: '^src/', pathNot: [entryPoints, '\\.d\\.ts$'], reachable: false },
+      to: {
+        path: '^src/',
+        pathNot: [entryPoints, '\\.d\\.ts$', 'fresh-proof'],
+        reachable: false,
+      },
     },
     {
       name: 'src-not-to-tests-or-scripts',
