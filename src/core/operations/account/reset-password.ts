@@ -56,7 +56,7 @@ export const resetPassword = operation({
     const { verifier: made, privacy } = await newCredential(context, name, given, told);
     const reset = await store.resetPassword({ hash, now, verifier: made, privacy });
     if (!reset) throw deadCode();
-    sessions.ended(reset.ended, 'credentials-changed', peer);
+    sessions.ended(reset.ended, 'credentials-changed', { survivor: peer, of: name });
     mailing?.passwordReset(reset.account, now);
     return { username: name, ...(warning !== undefined && { warning }) };
   },
