@@ -1,6 +1,7 @@
-import type { Connection, WireMessage } from '../client/connection.ts';
+import type { Connection, WireEvent, WireMessage } from '../client/connection.ts';
 import type { FollowState, StartingPoint } from '../client/follow.ts';
 import { ChatError } from '../core/errors.ts';
+import { accountNoticeText } from './account-notice.ts';
 import type { CommandContext } from './command.ts';
 import type { DurableCursor } from './durable-cursor.ts';
 import { type HandOver, linePrinter } from './hand-over.ts';
@@ -145,6 +146,12 @@ function tellState({ output }: CommandContext, cursor: DurableCursor | undefined
   else void output.detail('following');
 }
 
+/** What happens to the account is talk, in every format: stdout has messages alone. */
+function tellNotice({ output }: CommandContext, event: WireEvent): void {
+  const text = event.type === 'account-notice' ? accountNoticeText(event) : undefined;
+  if (text !== undefined) void output.log(text);
+}
+
 /** Hands over and follows. The first connection has to succeed; one that is lost later is made again. */
 export async function handOverAndFollow(run: Run): Promise<void> {
   const { context, plan, limits } = run;
@@ -170,6 +177,7 @@ export async function handOverAndFollow(run: Run): Promise<void> {
           throw error;
         }
         desk.reader.username = session.username;
+        session.connection.onEvent((event) => tellNotice(context, event));
         return session.connection;
       };
       const messages = context.host.client.follow({

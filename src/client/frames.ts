@@ -22,6 +22,16 @@ export type WireEvent =
   | ({ readonly type: 'message' } & WireMessage)
   | { readonly type: 'presence'; readonly user: string; readonly online: boolean }
   | { readonly type: 'session-ended'; readonly reason: string }
+  | {
+      readonly type: 'account-notice';
+      /** `new-device`, `failed-logins`, or what a newer server knows. */
+      readonly kind: string;
+      readonly door: string;
+      readonly address: string;
+      readonly device?: string;
+      readonly failures?: number;
+      readonly at: string;
+    }
   | { readonly type: 'lagging'; readonly to: string }
   | { readonly type: 'caught-up'; readonly to: string; readonly seq: number };
 
@@ -175,6 +185,8 @@ function readEvent(type: string, params: unknown): ServerFrame {
         kind: 'event',
         event: { type, reason: textIn(objectIn(params, 'an event'), 'reason', wordShape) },
       };
+    case 'account-notice':
+      return { kind: 'event', event: { type, ...readAccountNotice(params) } };
     case 'lagging':
       return {
         kind: 'event',
@@ -185,6 +197,23 @@ function readEvent(type: string, params: unknown): ServerFrame {
     default:
       return { kind: 'unknown' };
   }
+}
+
+function readAccountNotice(params: unknown) {
+  const fields = objectIn(params, 'an event');
+  const { device, failures } = fields;
+  if (device !== undefined && typeof device !== 'string') throw new BadFrame('a wrong device');
+  if (failures !== undefined && (typeof failures !== 'number' || !Number.isSafeInteger(failures))) {
+    throw new BadFrame('a wrong failures');
+  }
+  return {
+    kind: textIn(fields, 'kind', wordShape),
+    door: textIn(fields, 'door', wordShape),
+    address: textIn(fields, 'address'),
+    ...(device !== undefined && { device }),
+    ...(failures !== undefined && { failures }),
+    at: instantIn(fields, 'at'),
+  };
 }
 
 /** What a server calls an error, made ours; a code that we do not know is `internal`, and its text is kept. */

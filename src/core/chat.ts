@@ -1,3 +1,4 @@
+import { createAccountNotices } from './account-notices.ts';
 import type { AuditTrail } from './audit.ts';
 import { type AuditLink, auditChain } from './audit-chain.ts';
 import { createAuditWriter } from './audit-writer.ts';
@@ -86,6 +87,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     onFailure,
   });
   const presence = createPresence(turn);
+  const notices = createAccountNotices(bus);
   const feed = createFeed({ store, bus, turn, onFailure });
   const sessions = createSessions({
     store,
@@ -97,9 +99,11 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       return token && tokenDigest(token, digests);
     },
     onAttached: (peer, session) => {
+      notices.arrived(peer, session);
       if (peer.events) presence.arrived(session.username);
     },
     onDetached: (peer, session) => {
+      notices.left(peer, session);
       feed.unfollow(peer);
       presence.unwatch(peer);
       if (peer.events) presence.left(session.username);
@@ -139,11 +143,12 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     sessions,
     limits,
     presence,
+    notices,
     feed,
     exchanges: createExchanges(),
     raises: createRaises(),
-    failures: createLoginFailures(ports.counter, policy.freeFailedLogins),
     mailing: mail && createMailing({ store, limits, digests, onFailure, ...mail }),
+    failures: createLoginFailures(ports.counter, policy.freeFailedLogins, notices),
   };
 
   return {
@@ -165,6 +170,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       clearInterval(sweep);
       sessions.stop();
       feed.stop();
+      notices.stop();
       services.exchanges.stop();
     },
     closeTrail: () => trail.close(),

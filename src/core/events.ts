@@ -1,5 +1,6 @@
 import type { ConversationName } from './model/conversation-name.ts';
 import type { MessageBody } from './model/message.ts';
+import type { DoorName } from './model/session.ts';
 import type { Username } from './model/username.ts';
 
 /** Why a session or its connection was ended. */
@@ -30,6 +31,19 @@ export type ChatEvent =
     }
   | { readonly type: 'presence'; readonly user: Username; readonly online: boolean }
   | { readonly type: 'session-ended'; readonly reason: EndReason }
+  | {
+      readonly type: 'account-notice';
+      /** A login from a device that is new to the account; or failed logins, of which this is the latest. */
+      readonly kind: 'new-device' | 'failed-logins';
+      readonly door: DoorName;
+      readonly address: string;
+      /** How the new device calls itself; empty when it does not. */
+      readonly device?: string | undefined;
+      /** How many have failed since the last one that was right, for `failed-logins`. */
+      readonly failures?: number | undefined;
+      /** UTC milliseconds. */
+      readonly at: number;
+    }
   | { readonly type: 'lagging'; readonly to: ConversationName }
   | { readonly type: 'caught-up'; readonly to: ConversationName; readonly seq: number };
 

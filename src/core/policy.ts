@@ -65,6 +65,8 @@ export const readMarkIntervalMs = 30_000;
  * first, so that a patient guesser gets about a hundred tries a day.
  */
 export const failureWaits = { firstMs: 1_000, mostMs: 15 * 60_000, windowMs: 24 * 3_600_000 } as const;
+/** At so many failed logins of an account its sessions are told, and again each time that they have doubled: a flood is few lines. */
+export const failuresTold = 5;
 /** A login exchange lives this long (security 1.5). */
 export const exchangeMs = 60_000;
 /** … and this long while a second factor is asked. */

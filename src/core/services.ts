@@ -1,3 +1,4 @@
+import type { AccountNotices } from './account-notices.ts';
 import type { AuditTrail } from './audit.ts';
 import type { AuditChain } from './audit-chain.ts';
 import type { AuditWriter } from './audit-writer.ts';
@@ -30,6 +31,7 @@ export interface Services {
   readonly sessions: Sessions;
   readonly limits: Limits;
   readonly presence: Presence;
+  readonly notices: AccountNotices;
   readonly feed: Feed;
   readonly exchanges: Exchanges;
   readonly raises: Raises;

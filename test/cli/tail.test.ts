@@ -401,3 +401,41 @@ describe('--once', () => {
     expect((await once('#lobby', '--count', '2')).seen).toEqual(['#lobby 1', '#lobby 2']);
   });
 });
+
+describe('what happens to the account elsewhere', () => {
+  const notices = [
+    {
+      type: 'account-notice',
+      kind: 'new-device',
+      door: 'http',
+      address: '192.0.2.9',
+      device: 'a\u001b[2Jb',
+      at: '2027-01-15T08:00:00.000Z',
+    },
+    {
+      type: 'account-notice',
+      kind: 'failed-logins',
+      door: 'pipe',
+      address: '::1',
+      failures: 5,
+      at: '2027-01-15T08:00:01.000Z',
+    },
+    { type: 'account-notice', kind: 'something-later', door: 'pipe', address: '::1', at: '' },
+  ] as const;
+
+  it.each([[], ['-o', 'json'], ['--quiet']])(
+    'is told on stderr and never on stdout, with %j',
+    async (...flags) => {
+      const world = await loggedIn();
+      world.server.messages.push(message(1));
+      world.server.events.push(...notices);
+      const { stdout, stderr } = await world.run('tail', '#lobby', '--count', '1', ...flags);
+      expect(stdout.split('\n')).toHaveLength(2);
+      expect(stdout).not.toContain('192.0.2.9');
+      expect(stderr).toBe(
+        'your account was logged in to from a new device, "a\\u001b[2Jb" at 192.0.2.9 (http), 2027-01-15 08:00:00; if that was not you: chat sessions\n' +
+          '5 logins to your account have failed since the last good one, the latest from ::1 (pipe), 2027-01-15 08:00:01\n',
+      );
+    },
+  );
+});

@@ -32,6 +32,55 @@ describe('a line from a server', () => {
       { kind: 'event', event: { type: 'session-ended', reason: 'revoked' } },
     ],
     [
+      'a login from a new device',
+      {
+        method: 'account-notice',
+        params: {
+          kind: 'new-device',
+          door: 'http',
+          address: '::1',
+          device: '',
+          at: '2027-01-15T08:00:00.000Z',
+          x: 1,
+        },
+      },
+      {
+        kind: 'event',
+        event: {
+          type: 'account-notice',
+          kind: 'new-device',
+          door: 'http',
+          address: '::1',
+          device: '',
+          at: '2027-01-15T08:00:00.000Z',
+        },
+      },
+    ],
+    [
+      'failed logins',
+      {
+        method: 'account-notice',
+        params: {
+          kind: 'failed-logins',
+          door: 'pipe',
+          address: '192.0.2.1',
+          failures: 5,
+          at: '2027-01-15T08:00:00.000Z',
+        },
+      },
+      {
+        kind: 'event',
+        event: {
+          type: 'account-notice',
+          kind: 'failed-logins',
+          door: 'pipe',
+          address: '192.0.2.1',
+          failures: 5,
+          at: '2027-01-15T08:00:00.000Z',
+        },
+      },
+    ],
+    [
       'lagging',
       { method: 'lagging', params: { to: '@bob' } },
       { kind: 'event', event: { type: 'lagging', to: '@bob' } },
@@ -91,6 +140,18 @@ describe('a line from a server', () => {
     ['presence that is not true or false', line({ method: 'presence', params: { user: 'a', online: 1 } })],
     ['presence of nobody', line({ method: 'presence', params: { user: '', online: true } })],
     ['an end without a reason', line({ method: 'session-ended', params: {} })],
+    ...(
+      [
+        ['without a kind', { kind: undefined }],
+        ['of a device that is no text', { device: 5 }],
+        ['of failures that are no number', { failures: '5' }],
+        ['from no address', { address: '' }],
+        ['at no time', { at: 'now' }],
+      ] as const
+    ).map(([what, wrong]): [string, string] => {
+      const right = { kind: 'new-device', door: 'http', address: '::1', at: '2027-01-15T08:00:00.000Z' };
+      return [`a notice ${what}`, line({ method: 'account-notice', params: { ...right, ...wrong } })];
+    }),
     ['lagging nowhere', line({ method: 'lagging', params: { to: 'lobby' } })],
     ['caught-up at no position', line({ method: 'caught-up', params: { to: '#a', seq: -1 } })],
   ])('%s is refused', (_, text) => {

@@ -9,9 +9,15 @@ const home = '192.0.2.1';
 const elsewhere = '198.51.100.7';
 
 let failures: LoginFailures;
+/** Who was told of how many failures, and from where. */
+const told: unknown[] = [];
+const notices: Parameters<typeof createLoginFailures>[2] = {
+  tell: (user, { failures, address }) => void told.push([user, failures, address]),
+};
 beforeEach(() => {
+  told.length = 0;
   vi.useFakeTimers({ now: 1_800_000_000_000 });
-  failures = createLoginFailures(localCounter(), 5);
+  failures = createLoginFailures(localCounter(), 5, notices);
 });
 afterEach(() => void vi.useRealTimers());
 
@@ -55,7 +61,7 @@ describe('waits after failed logins', () => {
   it('are the same for a name that nobody has: nothing here asks whether there is one', async () => {
     const waits = { alice: [] as number[], nobody: [] as number[] };
     for (const name of ['alice', 'nobody'] as const) {
-      failures = createLoginFailures(localCounter(), 5);
+      failures = createLoginFailures(localCounter(), 5, notices);
       for (let tries = 0; tries < 7; tries++) waits[name].push(await fail(name, home));
     }
     expect(waits.nobody).toEqual(waits.alice);
@@ -139,6 +145,38 @@ it('a login that failed for another reason than its secret counts for nothing', 
 });
 
 it('nobody waits where waits are off', async () => {
-  failures = createLoginFailures(localCounter(), 0);
+  failures = createLoginFailures(localCounter(), 0, notices);
   for (let tries = 0; tries < 100; tries++) expect(await fail('alice', home)).toBe(0);
+});
+
+describe('the sessions of an account', () => {
+  it('are told of the fifth failed login, and each time that they have doubled', async () => {
+    for (let tries = 0; tries < 45; tries++) {
+      await fail('alice', `192.0.2.${tries + 1}`);
+      if (tries === 3) expect(told).toEqual([]);
+    }
+    expect(told).toEqual([
+      ['alice', 5, '192.0.2.5'],
+      ['alice', 10, '192.0.2.10'],
+      ['alice', 20, '192.0.2.20'],
+      ['alice', 40, '192.0.2.40'],
+    ]);
+  });
+
+  it('are told of none that came before a login that was right, that had to wait, or that was right itself', async () => {
+    for (let tries = 0; tries < 4; tries++) await fail('alice', home);
+    await succeed('alice', home);
+    for (let tries = 0; tries < 4; tries++) await fail('alice', elsewhere);
+    await succeed('alice', '203.0.113.1');
+    for (let tries = 0; tries < 4; tries++) await fail('bob', '203.0.113.2');
+    expect(told).toEqual([]);
+    await fail('bob', '203.0.113.2');
+    for (let tries = 0; tries < 20; tries++) expect(await fail('bob', '203.0.113.2')).toBe(1_000);
+    expect(told).toEqual([['bob', 5, '203.0.113.2']]);
+  });
+
+  it('are told once of many at once', async () => {
+    await Promise.all(Array.from({ length: 9 }, (_, index) => fail('alice', `192.0.2.${index}`)));
+    expect(told).toHaveLength(1);
+  });
 });

@@ -1,6 +1,7 @@
 import type { Connection, WireMessage } from '../../client/connection.ts';
 import type { StartingPoint } from '../../client/follow.ts';
 import { ChatError } from '../../core/errors.ts';
+import { accountNoticeText } from '../account-notice.ts';
 import type { CommandContext } from '../command.ts';
 import { pages } from '../pages.ts';
 import { callTimeoutMs, type LoggedIn, openSession } from '../session.ts';
@@ -260,6 +261,11 @@ export class LiveChat {
       throw new ChatError('unauthenticated', `the saved login is ${username}'s now; start chat again`);
     }
     connection.onEvent((event) => {
+      if (event.type === 'account-notice') {
+        const text = accountNoticeText(event);
+        if (text !== undefined) addNotice(currentOf(state), text, true);
+        this.#changed();
+      }
       if (event.type !== 'presence') return;
       if (event.online) state.online.add(event.user);
       else state.online.delete(event.user);

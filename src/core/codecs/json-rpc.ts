@@ -126,6 +126,10 @@ function paramsText(event: ChatEvent): string {
       return `{"user":"${event.user}","online":${event.online}}`;
     case 'session-ended':
       return `{"reason":"${event.reason}"}`;
+    case 'account-notice': {
+      const { kind, door, address, device, failures, at } = event;
+      return JSON.stringify({ kind, door, address, device, failures, at: instantText(at) });
+    }
     case 'lagging':
       return `{"to":"${event.to}"}`;
     case 'caught-up':

@@ -186,6 +186,7 @@ function eventLine(event: ChatEvent): string {
     case 'session-ended':
       return `${pipeCodec.spell(endedError(event.reason))}\n`;
     case 'presence':
+    case 'account-notice':
     case 'lagging':
     case 'caught-up':
       return '';

@@ -123,6 +123,7 @@ function eventLine(event: ChatEvent): string {
     case 'session-ended':
       return `${slashCodec.spell(endedError(event.reason))}\n`;
     case 'presence':
+    case 'account-notice':
     case 'lagging':
     case 'caught-up':
       return '';

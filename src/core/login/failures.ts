@@ -1,7 +1,8 @@
+import type { AccountNotices } from '../account-notices.ts';
 import { ChatError } from '../errors.ts';
 import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
-import { failureWaits } from '../policy.ts';
+import { failuresTold, failureWaits } from '../policy.ts';
 import type { Counter } from '../ports/counter.ts';
 
 /**
@@ -19,23 +20,30 @@ export interface LoginFailures {
 }
 
 /** Builds the failures of logins on a counter, `free` of which cost nothing; with 0 nobody ever waits. */
-export function createLoginFailures(counter: Counter, free: number): LoginFailures {
+export function createLoginFailures(
+  counter: Counter,
+  free: number,
+  notices: Pick<AccountNotices, 'tell'>,
+): LoginFailures {
   const { windowMs } = failureWaits;
 
-  /** Counts one more under `key`; false, and nothing counted, when it has to wait. */
-  async function enter(key: string): Promise<boolean> {
-    if ((await counter.closedFor(key)) > 0) return false;
-    const waitMs = waitAfter(await counter.add(key, windowMs), free);
+  /** Counts one more under `key`, and says how many there are then; 0, and nothing counted, when it has to wait. */
+  async function enter(key: string): Promise<number> {
+    if ((await counter.closedFor(key)) > 0) return 0;
+    const count = await counter.add(key, windowMs);
+    const waitMs = waitAfter(count, free);
     // Closed at once, not when it has failed: of those beside it none may slip in meanwhile.
-    if (waitMs === 0 || (await counter.closeIfOpen(key, waitMs))) return true;
+    if (waitMs === 0 || (await counter.closeIfOpen(key, waitMs))) return count;
     await counter.takeBack(key, windowMs);
-    return false;
+    return 0;
   }
 
-  /** Counts one more under `key`, whether or not others have to wait for it. */
-  async function note(key: string): Promise<void> {
-    const waitMs = waitAfter(await counter.add(key, windowMs), free);
+  /** Counts one more under `key`, whether or not others have to wait for it, and says how many there are then. */
+  async function note(key: string): Promise<number> {
+    const count = await counter.add(key, windowMs);
+    const waitMs = waitAfter(count, free);
     if (waitMs > 0) await counter.close(key, waitMs);
+    return count;
   }
 
   /** What was counted for one that did not fail. An address keeps the rest: an own account must not wipe out guesses at others. */
@@ -58,9 +66,10 @@ export function createLoginFailures(counter: Counter, free: number): LoginFailur
       const address = `address ${from}`;
       const account = `account ${name}`;
       const pair = `pair ${name} ${from}`;
-      if (!(await enter(address))) throw await mustWait(address);
-      if ((await counter.add(pair, windowMs)) === 1) await note(account);
-      else if (!(await enter(account))) {
+      if ((await enter(address)) === 0) throw await mustWait(address);
+      const isFirst = (await counter.add(pair, windowMs)) === 1;
+      const failures = await (isFirst ? note(account) : enter(account));
+      if (failures === 0) {
         await Promise.all([counter.takeBack(pair, windowMs), forgive(address)]);
         throw await mustWait(account);
       }
@@ -72,11 +81,28 @@ export function createLoginFailures(counter: Counter, free: number): LoginFailur
         const isWrong = error instanceof ChatError && error.code === 'unauthenticated';
         if (!isWrong) {
           await Promise.all([counter.takeBack(pair, windowMs), forgive(account), forgive(address)]);
+        } else if (isTold(failures)) {
+          const { door, address: from } = peer;
+          const at = Date.now();
+          notices.tell(name, {
+            type: 'account-notice',
+            kind: 'failed-logins',
+            door,
+            address: from,
+            failures,
+            at,
+          });
         }
         throw error;
       }
     },
   };
+}
+
+/** True for 5, 10, 20, 40 … */
+function isTold(failures: number): boolean {
+  const doublings = Math.log2(failures / failuresTold);
+  return doublings >= 0 && Number.isInteger(doublings);
 }
 
 /** How long the next login waits after so many failed ones of which `free` cost nothing, in milliseconds. */

@@ -79,7 +79,7 @@ export async function openSession(
   account: Account,
   { device, endsWithConnection = false, provenKey }: SessionWishes,
 ): Promise<OpenedSessionAnswer> {
-  const { store, policy, sessions, digests } = services;
+  const { store, policy, sessions, notices, digests } = services;
   if (peer.session) throw loggedInAlready();
   const tokens = newTokens();
   const familyExpiresAt = now + policy.refreshMs;
@@ -107,17 +107,27 @@ export async function openSession(
       maxPerAccount: policy.maxSessionsPerAccount,
     });
   let opened = session;
-  let outcome = await open(opened, device?.id === undefined);
+  let isNewDevice = device?.id === undefined;
+  let outcome = await open(opened, isNewDevice);
   if (outcome.kind === 'foreign-device') {
     await endOnDevice(services, session.deviceId);
     opened = { ...session, deviceId: uuidV7() as DeviceId };
-    outcome = await open(opened, true);
+    isNewDevice = true;
+    outcome = await open(opened, isNewDevice);
   }
   if (outcome.kind === 'stale') throw changedMeanwhile();
   if (outcome.kind !== 'opened') throw badToken();
   sessions.ended(outcome.ended, 'replaced', { of: account.username });
   sessions.attach(peer, opened);
   note({ details: { session: opened.id } });
+  if (isNewDevice) {
+    const { username, id, door, address, deviceLabel } = opened;
+    notices.tell(
+      username,
+      { type: 'account-notice', kind: 'new-device', door, address, device: deviceLabel, at: now },
+      id,
+    );
+  }
   if (endsWithConnection) peer.onGone(() => endGone(services, peer, opened));
   return sessionAnswer(opened, tokens, sessions.expiresAt(opened));
 }

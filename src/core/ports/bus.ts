@@ -1,4 +1,4 @@
-import type { EndReason } from '../events.ts';
+import type { ChatEvent, EndReason } from '../events.ts';
 import type { ConversationId, SessionId, UserId } from '../model/ids.ts';
 import type { Audience, ConversationView, StoredMessage } from '../model/message.ts';
 import type { Username } from '../model/username.ts';
@@ -13,6 +13,14 @@ export type Notice =
     }
   | { readonly type: 'sessions-ended'; readonly ids: readonly SessionId[]; readonly reason: EndReason }
   | { readonly type: 'session-changed'; readonly id: SessionId }
+  | {
+      readonly type: 'account-notice';
+      /** A username; whether there is such an account was not looked up. */
+      readonly user: string;
+      /** The session that is not told. */
+      readonly except?: SessionId | undefined;
+      readonly event: Extract<ChatEvent, { type: 'account-notice' }>;
+    }
   | { readonly type: 'member-joined'; readonly user: Username; readonly conversation: ConversationView }
   | { readonly type: 'member-left'; readonly userId: UserId; readonly conversation: ConversationId };
 

@@ -329,6 +329,21 @@ describe('who comes and goes', () => {
     expect([state.online.sorted, state.people.has('dave')]).toEqual([['alice'], true]);
   });
 
+  it('and a login from a new device is told where the reader is, for each to see', async () => {
+    const { first, state } = await running();
+    first.event({
+      type: 'account-notice',
+      kind: 'new-device',
+      door: 'http',
+      address: '192.0.2.9',
+      at: '2027-01-15T08:00:00.000Z',
+    });
+    first.event({ type: 'account-notice', kind: 'later', door: 'http', address: '192.0.2.9', at: '' });
+    expect(shown(state)).toEqual([
+      expect.stringMatching(/^your account was logged in to from a new device, 192\.0\.2\.9 \(http\)/),
+    ]);
+  });
+
   it('while the names are still being listed is not forgotten', async () => {
     const second = Promise.withResolvers<object>();
     const { first, state } = await running(

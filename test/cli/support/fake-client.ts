@@ -1,5 +1,5 @@
 import type { ClientLibrary } from '../../../src/cli/client-library.ts';
-import type { Connection, WireMessage } from '../../../src/client/connection.ts';
+import type { Connection, WireEvent, WireMessage } from '../../../src/client/connection.ts';
 import type { LoginPin } from '../../../src/core/crypto/scram-client.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 
@@ -50,6 +50,8 @@ export interface FakeServer {
   readonly calls: { readonly name: string; readonly params: object }[];
   /** What follow and history yield. */
   readonly messages: WireMessage[];
+  /** Told to whoever listens, at once. */
+  readonly events: WireEvent[];
   opened: number;
   closed: number;
   fingerprint: string;
@@ -69,6 +71,7 @@ export function fakeServer(answers: Record<string, Answer> = {}): FakeServer {
     alive: new Map([['cs1_first', 'alice']]),
     calls: [],
     messages: [],
+    events: [],
     opened: 0,
     closed: 0,
     fingerprint: serverFingerprint,
@@ -90,7 +93,10 @@ export function fakeServer(answers: Record<string, Answer> = {}): FakeServer {
           // The script stands in for every operation's own type.
           return (await answerWith(answers[name], name, params)) as never;
         },
-        onEvent: () => () => {},
+        onEvent(listener) {
+          for (const event of server.events) listener(event);
+          return () => {};
+        },
         closed: new Promise(() => {}),
         async close() {
           server.closed += 1;
