@@ -123,6 +123,10 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     while (!isStopped && (await store.sweepSessions({ now })) > 0);
     // A device that nobody has come back on for so long may as well be a new one.
     while (!isStopped && (await store.sweepDevices({ madeUntil: now - policy.refreshMs })) > 0);
+    const { auditRetentionMs } = policy;
+    if (auditRetentionMs > 0) {
+      while (!isStopped && (await store.cutAudit({ before: now - auditRetentionMs, now, chain })) > 0);
+    }
     while (!isStopped && (await store.sweepCodes({ now })) > 0);
   }
   const sweep = setInterval(() => {

@@ -33,6 +33,8 @@ export interface Policy {
   readonly loginsPerMinute: number;
   /** Failed logins of an account or an address in a day before the next ones wait (see {@link failureWaits}). */
   readonly freeFailedLogins: number;
+  /** So old may an entry of the audit trail get. */
+  readonly auditRetentionMs: number;
 }
 
 export const defaultPolicy: Policy = {
@@ -50,6 +52,7 @@ export const defaultPolicy: Policy = {
   registrationsPerHour: 100,
   loginsPerMinute: 600,
   freeFailedLogins: 5,
+  auditRetentionMs: 0,
 };
 
 /** The range of bcrypt costs that either side accepts: below it guessing is cheap, above it a login takes seconds (security 1.7). */

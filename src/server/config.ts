@@ -116,6 +116,8 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
   return { config: build(settled), settings: all, problems, unfit };
 }
 
+const dayMs = 86_400_000;
+
 function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerConfig {
   const number = (name: SettingName): number => Number(settled[name].value);
   const ms = (name: SettingName): number => number(name) * 1_000;
@@ -138,6 +140,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     registrationsPerHour: number('registrationsPerHour'),
     loginsPerMinute: number('loginsPerMinute'),
     freeFailedLogins: number('freeFailedLogins'),
+    auditRetentionMs: number('auditRetention') * dayMs,
   });
   const limits: DoorLimits = Object.freeze({
     maxConnections: number('maxConnections'),

@@ -239,6 +239,15 @@ export const settings = {
     fallback: defaultPolicy.freeFailedLogins,
     help: 'failed logins of an account or an address in a day before the next ones wait, 1 s to 15 min',
   },
+  auditRetention: {
+    kind: 'integer',
+    flag: 'audit-retention',
+    variable: 'CHAT_AUDIT_RETENTION',
+    min: 0,
+    max: 36_500,
+    fallback: 0,
+    help: 'days that the audit trail is kept',
+  },
   maxConnections: {
     kind: 'integer',
     flag: 'max-connections',

@@ -28,6 +28,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   sessions: ['sessions'],
   'sessions revoke': ['sessions', 'revoke', '--others', '-q', '-o', 'json'],
   'admin users': ['admin', 'users'],
+  'admin audit': ['admin', 'audit'],
   token: ['token'],
   context: ['context'],
   'context ls': ['context', 'ls'],

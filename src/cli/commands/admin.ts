@@ -3,7 +3,7 @@ import { usageError } from '../options.ts';
 
 /** What administrators do. */
 export const admin = command({
-  usage: ['admin claim [CODE]', 'admin users'],
+  usage: ['admin claim [CODE]', 'admin users', 'admin audit [flags]'],
   description:
     'Administers a server, over the network and as an account like any other. The first administrator is made with a code ' +
     'that the server prints when it starts and has none.',
@@ -20,6 +20,11 @@ export const admin = command({
       name: 'users',
       summary: 'list the accounts',
       load: async () => (await import('./admin/users.ts')).users,
+    },
+    {
+      name: 'audit',
+      summary: 'show the audit trail, follow it, check that it is whole',
+      load: async () => (await import('./admin/audit.ts')).audit,
     },
   ],
   async run() {

@@ -11,6 +11,7 @@ import { requestReset } from './account/request-reset.ts';
 import { resetPassword } from './account/reset-password.ts';
 import { setEmail } from './account/set-email.ts';
 import { verifyEmail } from './account/verify-email.ts';
+import { audit } from './admin/audit.ts';
 import { claim } from './admin/claim.ts';
 import { reset } from './admin/reset.ts';
 import { users as listAccounts } from './admin/users.ts';
@@ -73,6 +74,7 @@ export const operations = [
   listUsers,
   claim,
   listAccounts,
+  audit,
   ping,
 ] as const;
 

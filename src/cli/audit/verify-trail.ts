@@ -1,0 +1,113 @@
+import { type AuditFault, type AuditRow, walkTrail } from '../../core/audit-chain.ts';
+import { ChatError } from '../../core/errors.ts';
+import type { OutputOf } from '../../core/operations/index.ts';
+
+/** A page of the trail as the server sends it. */
+export type AuditAnswer = OutputOf<'admin.audit'>;
+/** A row of it. */
+export type WireAuditRow = AuditAnswer['rows'][number];
+
+/** A place in the trail that somebody has kept elsewhere, as the server's log tells it. */
+export interface KnownPlace {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** A trail that is whole. */
+export interface WholeTrail {
+  readonly rows: number;
+  /** The last row that was cut off by the server's own retention; 0 when none was. */
+  readonly start: number;
+  readonly head: KnownPlace;
+}
+
+/** Asks for the rows after a place. */
+export type FetchTrail = (after: number) => Promise<AuditAnswer>;
+
+const untrusted = (text: string): ChatError =>
+  new ChatError('untrusted', `the audit trail is not intact: ${text}`);
+
+const texts: Readonly<Record<AuditFault['kind'], (seq: number) => string>> = {
+  edited: (seq) => `row ${seq} is not as it was written`,
+  missing: (seq) => `row ${seq} is missing`,
+  surplus: (seq) => `row ${seq} stands where none was written`,
+  'cut-off': (seq) => `it ends before row ${seq}, which was written`,
+};
+
+/**
+ * Reads the whole trail and checks that nothing in it was edited, taken away or exchanged, from the seal at its one end to that at its
+ * other; with `known`, also that it goes through that place. Throws `untrusted` naming the first row that does not fit.
+ */
+export async function verifyTrail(
+  fetch: FetchTrail,
+  known: KnownPlace | undefined,
+  onRow: (seq: number) => void,
+): Promise<WholeTrail> {
+  // The server may shorten its trail meanwhile; the second look begins at the new start.
+  const first = await look(fetch, known, onRow);
+  if (!('fault' in first)) return first;
+  const second = first.hasMoved ? await look(fetch, known, onRow) : first;
+  if ('fault' in second) throw second.fault;
+  return second;
+}
+
+type Look = WholeTrail | { readonly fault: ChatError; readonly hasMoved: boolean };
+
+async function look(
+  fetch: FetchTrail,
+  known: KnownPlace | undefined,
+  onRow: (seq: number) => void,
+): Promise<Look> {
+  let page = await fetch(0);
+  const { start, head, sealed } = page.ends;
+  const failed = (text: string): Look => ({
+    fault: untrusted(text),
+    hasMoved: page.ends.start.seq !== start.seq,
+  });
+  if (!sealed) return failed('the seal over its ends is not that of this server');
+  if (known && known.seq < start.seq) {
+    throw new ChatError(
+      'invalid',
+      `row ${known.seq} was cut off with old rows: the trail begins after ${start.seq}`,
+    );
+  }
+  if (known && known.seq > head.seq) return failed(texts['cut-off'](head.seq + 1));
+  if (known?.seq === start.seq && known.hash !== start.hash) return failed(texts.edited(start.seq));
+  const walk = walkTrail({ start: bytesOf(start), head: bytesOf(head) });
+  let rows = 0;
+  let beyond: number | undefined;
+  for (;;) {
+    for (const row of page.rows) {
+      // What was written after the look began is for the next look.
+      if (row.seq > head.seq) {
+        beyond ??= row.seq;
+        break;
+      }
+      const fault = walk.step(rowOf(row));
+      if (fault) return failed(texts[fault.kind](fault.seq));
+      if (known?.seq === row.seq && known.hash !== row.hash) return failed(texts.edited(row.seq));
+      rows += 1;
+      onRow(row.seq);
+    }
+    if (page.next === null || page.next >= head.seq) break;
+    page = await fetch(page.next);
+  }
+  const fault = walk.finish();
+  if (!fault && beyond !== undefined && (await fetch(head.seq)).ends.head.seq < beyond) {
+    return failed(texts.surplus(beyond));
+  }
+  return fault ? failed(texts[fault.kind](fault.seq)) : { rows, start: start.seq, head };
+}
+
+function bytesOf({ seq, hash }: KnownPlace) {
+  return { seq, hash: fromHex(hash) };
+}
+
+function rowOf({ at, hash, ...row }: WireAuditRow): AuditRow {
+  return { ...row, at: Date.parse(at), hash: fromHex(hash) };
+}
+
+/** What is no hash is none, and fits nothing. */
+function fromHex(hex: string): Uint8Array {
+  return /^(?:[0-9a-f]{2})*$/.test(hex) ? Uint8Array.fromHex(hex) : new Uint8Array();
+}
