@@ -1,3 +1,4 @@
+import { parseDuration } from './duration.ts';
 import { usageError } from './options.ts';
 
 /** Where `chat tail` begins. */
@@ -7,16 +8,7 @@ export type Since =
   | { readonly kind: 'time'; readonly at: string };
 
 const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const durationShape = /^(\d+(?:\.\d+)?)(s|m|h|d|w)$/;
 const timeShape = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
-const unitMs: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
 /** Reads a date or time; one without a zone is UTC, as everything `chat` prints. NaN for a day or hour that does not exist. */
 function parseTime(text: string): number {
   const match = timeShape.exec(text);
@@ -33,9 +25,8 @@ function parseTime(text: string): number {
 export function parseSince(given: string, now: number): Since {
   if (given === 'all') return { kind: 'all' };
   if (idShape.test(given)) return { kind: 'message', id: given.toLowerCase() };
-  const duration = durationShape.exec(given);
-  const unit = duration?.[2] === undefined ? undefined : unitMs[duration[2]];
-  const at = duration === null || unit === undefined ? parseTime(given) : now - Number(duration[1]) * unit;
+  const duration = parseDuration(given);
+  const at = duration === undefined ? parseTime(given) : now - duration;
   if (Number.isNaN(at) || Math.abs(at) > 8.64e15) {
     throw usageError(
       `--since takes a message id, a time (2019-11-01 09:30:00, UTC), a duration (90s, 10m, 2h, 1d) or all, not ${JSON.stringify(given)}`,

@@ -20,6 +20,10 @@ export interface RegisterOptions {
   readonly username: string;
   readonly password: string;
   readonly email?: string | undefined;
+  /** A code from an administrator, where one is needed. */
+  readonly invite?: string | undefined;
+  /** Asked for one when the server needs it and none was given. */
+  readonly askInvite?: (() => Promise<string>) | undefined;
   /** Told of a password that the server takes, but should better not be used. */
   readonly onWarning?: ((text: string) => void) | undefined;
   /** Told how much of the password's stretching is done, 0 to 1. */
@@ -90,7 +94,7 @@ export async function register(connection: Connection, options: RegisterOptions)
   const username = parseUsername(options.username);
   const password = parsePassword(options.password);
   const begun = await connection.call('account.begin-register', {});
-  const { realm, cost, suite, serverKey, rules } = believed(connection, begun, readRegistration);
+  const { realm, cost, suite, serverKey, rules, needsInvite } = believed(connection, begun, readRegistration);
   checkServerKey(connection, serverKey);
   const { stretch, verifierFrom, chatSuite, isRealm, saltBytes } = await loadCrypto();
   if (suite !== chatSuite || !isRealm(realm))
@@ -100,6 +104,7 @@ export async function register(connection: Connection, options: RegisterOptions)
       `it asks for cost ${cost}, which is not within ${bcryptCostRange.min} to ${bcryptCostRange.max}`,
     );
   }
+  const invite = options.invite ?? (needsInvite ? await options.askInvite?.() : undefined);
   // Nobody else can judge it: the server does not see it.
   const { checkNewPassword } = await import('../core/new-password.ts');
   const warning = await checkNewPassword(rules, { username, password });
@@ -111,6 +116,7 @@ export async function register(connection: Connection, options: RegisterOptions)
     username,
     verifier: wireVerifier(verifier),
     ...(options.email === undefined ? {} : { email: options.email }),
+    ...(invite === undefined ? {} : { invite }),
   });
   return believed(connection, answer, (value) => {
     const fields = objectIn(value, 'an account');
@@ -242,6 +248,8 @@ function readRegistration(value: unknown) {
     suite: textIn(fields, 'suite'),
     serverKey: bytesIn(fields, 'server_key'),
     rules: readPasswordPolicy(fields),
+    // A server that does not say lets everybody register.
+    needsInvite: fields.registration === 'invite',
   };
 }
 

@@ -71,6 +71,11 @@ export function badToken(): ChatError {
   return new ChatError('unauthenticated', 'the session is unknown, expired or revoked');
 }
 
+/** For who has proven the account's secret, and for nobody else: to others a disabled account is like any (security 1.8). */
+export function accountDisabled(): ChatError {
+  return new ChatError('forbidden', 'this account is disabled');
+}
+
 /** A login on a connection that has a session: one at a time. */
 export function loggedInAlready(): ChatError {
   return new ChatError('conflict', 'this connection is logged in already');

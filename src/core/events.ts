@@ -11,6 +11,7 @@ export type EndReason =
   | 'replaced'
   | 'refresh-reused'
   | 'credentials-changed'
+  | 'disabled'
   | 'shutting-down'
   | 'unavailable';
 

@@ -3,6 +3,9 @@
  * A server may override what `Policy` lists (flag, environment, file); the rest is fixed by the protocol.
  */
 
+/** Who may make an account: everybody, who brings an invite, or nobody. */
+export const registrationModes = ['open', 'invite', 'closed'] as const;
+
 /** What an operator can set. A limit of 0 switches that limit off. */
 export interface Policy {
   /** bcrypt's cost for every verifier of this server, real, fake or server-made: 10..14 (security 1.8). */
@@ -11,6 +14,7 @@ export interface Policy {
   readonly minPasswordCodePoints: number;
   /** What is done with a common password that is being set: where only this machine can guess, a warning is enough. */
   readonly commonPasswords: 'warn' | 'refuse';
+  readonly registration: (typeof registrationModes)[number];
   /** A session dies when unused for so long (security 3). */
   readonly sessionIdleMs: number;
   /** A session token dies at this age however busy it is. */
@@ -41,6 +45,7 @@ export const defaultPolicy: Policy = {
   bcryptCost: 12,
   minPasswordCodePoints: 6,
   commonPasswords: 'refuse',
+  registration: 'open',
   sessionIdleMs: 24 * 3_600_000,
   sessionAbsoluteMs: 7 * 24 * 3_600_000,
   refreshMs: 30 * 24 * 3_600_000,
@@ -55,6 +60,8 @@ export const defaultPolicy: Policy = {
   auditRetentionMs: 0,
 };
 
+/** How long an invite lives unless its maker says otherwise (ASVS 6.4.1), and at most; and how many accounts it may be for. */
+export const inviteLimits = { defaultMs: 3_600_000, maxMs: 90 * 24 * 3_600_000, maxUses: 1_000 } as const;
 /** The range of bcrypt costs that either side accepts: below it guessing is cheap, above it a login takes seconds (security 1.7). */
 export const bcryptCostRange = { min: 10, max: 14 } as const;
 /** A refresh token presented again within this time gets the same successor (security 3): a lost answer is not a theft. */

@@ -133,6 +133,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     sessionAbsoluteMs: ms('sessionAbsolute'),
     refreshMs: ms('refresh'),
     maxSessionsPerAccount: number('maxSessions'),
+    registration: settled.registration.value as Policy['registration'],
     messagesPerSecond: number('messagesPerSecond'),
     joinsPerMinute: number('joinsPerMinute'),
     searchesPerMinute: number('searchesPerMinute'),

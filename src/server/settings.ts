@@ -4,6 +4,7 @@ import {
   maxLineBytes,
   maxQueuedBytes,
   minPasswordRange,
+  registrationModes,
 } from '../core/policy.ts';
 
 interface SettingBase {
@@ -175,6 +176,14 @@ export const settings = {
     max: million,
     fallback: defaultPolicy.maxSessionsPerAccount,
     help: 'sessions of one account; the longest idle one gives way',
+  },
+  registration: {
+    kind: 'choice',
+    flag: 'registration',
+    variable: 'CHAT_REGISTRATION',
+    choices: registrationModes,
+    fallback: defaultPolicy.registration,
+    help: 'who may make an account: everybody, who has an invite, or nobody',
   },
   messagesPerSecond: {
     kind: 'integer',

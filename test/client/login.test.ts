@@ -462,6 +462,27 @@ describe('registering', () => {
     });
   });
 
+  it('asks for an invite only where one is needed, once, and not when one is given', async () => {
+    const asked: string[] = [];
+    const askInvite = async (registration: string) => {
+      asked.push(registration);
+      return 'asked for';
+    };
+    const sent = async (registration: string | undefined, given: { invite?: string }) => {
+      const { connection, calls } = await startRegister({ begun: registration ? { registration } : {} });
+      await register(connection, { ...alice, ...given, askInvite: () => askInvite(registration ?? '') });
+      return calls[1]?.params.invite;
+    };
+    expect(await sent(undefined, {})).toBeUndefined();
+    expect(await sent('open', {})).toBeUndefined();
+    expect(await sent('closed', {})).toBeUndefined();
+    expect(await sent('invite', { invite: 'given' })).toBe('given');
+    expect(await sent('open', { invite: 'given' })).toBe('given');
+    expect(asked).toEqual([]);
+    expect(await sent('invite', {})).toBe('asked for');
+    expect(asked).toEqual(['invite']);
+  });
+
   it('uses sixteen bytes of salt that no other registration has', async () => {
     const salts: unknown[] = [];
     for (let round = 0; round < 2; round++) {

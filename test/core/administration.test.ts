@@ -3,12 +3,17 @@ import { nobleDigests } from '../../src/core/crypto/digests.ts';
 import { offerClaim } from '../../src/core/offer-claim.ts';
 import { newOneTimeCode } from '../../src/core/one-time-code.ts';
 import {
+  badCredentials,
+  badToken,
   FakePeer,
   loggedIn,
   logInFirst,
+  login,
   openChat,
+  password,
   refusal,
   register,
+  registration,
   type TestChat,
 } from './support/chat.ts';
 
@@ -104,5 +109,136 @@ describe('the first administrator', () => {
     const second = await t.call(alice, 'admin.users', { limit: 2, after: 'bob' });
     expect(second.users.map(({ username }) => username)).toEqual(['carol']);
     expect(second.next).toBeNull();
+  });
+});
+
+describe('an administrator', () => {
+  async function three() {
+    // Wrong secrets are tried here on purpose.
+    const t = await openChat({ policy: { freeFailedLogins: 0 } });
+    await register(t, 'alice', 'bob', 'carol');
+    const alice = await loggedIn(t, 'alice');
+    await t.call(alice, 'admin.claim', { code: await claimCode(t) });
+    return { t, alice };
+  }
+
+  test('makes others, at once on their open connections, and unmakes them', async () => {
+    const { t, alice } = await three();
+    const bob = await loggedIn(t, 'bob');
+    await t.call(alice, 'admin.set-administrator', { username: 'bob', admin: true });
+    await t.call(bob, 'admin.users', {});
+    await t.call(bob, 'admin.set-administrator', { username: 'alice', admin: false });
+    expect(await refusal(t.call(alice, 'admin.users', {}))).toEqual(notAnAdministrator);
+    expect(await refusal(t.call(bob, 'admin.set-administrator', { username: 'bob', admin: false }))).toEqual({
+      code: 'conflict',
+      message: 'this is the last administrator who can log in: make another one first',
+      field: 'username',
+    });
+    expect(await refusal(t.call(bob, 'admin.set-administrator', { username: 'x', admin: true }))).toEqual({
+      code: 'not-found',
+      message: 'there is no such account',
+      field: 'username',
+    });
+  });
+
+  test('7.4.2: disables an account: its connections close, nothing of its sessions is left, and it is told so who logs in', async () => {
+    const { t, alice } = await three();
+    const bob = await loggedIn(t, 'bob');
+    const token = bob.opened.session_token;
+    const elsewhere = new FakePeer();
+    await t.call(elsewhere, 'login.resume', { session_token: token });
+    await t.call(alice, 'admin.disable', { username: 'bob' });
+    expect([bob.endings, elsewhere.endings]).toEqual([['disabled'], ['disabled']]);
+    expect(await refusal(t.call(new FakePeer(), 'login.resume', { session_token: token }))).toEqual(badToken);
+    const refresh = t.call(new FakePeer(), 'session.refresh', { refresh_token: bob.opened.refresh_token });
+    expect(await refusal(refresh)).toMatchObject({ code: 'unauthenticated' });
+    expect(await refusal(login(t, new FakePeer(), 'bob'))).toEqual({
+      code: 'forbidden',
+      message: 'this account is disabled',
+    });
+    const { users } = await t.call(alice, 'admin.users', {});
+    expect(users.filter(({ disabled_at }) => disabled_at !== null).map(({ username }) => username)).toEqual([
+      'bob',
+    ]);
+    await t.call(alice, 'message.send', { to: '@bob', text: 'for later' });
+    await t.call(alice, 'admin.enable', { username: 'bob' });
+    const again = await loggedIn(t, 'bob');
+    const { messages } = await t.call(again, 'message.history', { to: '@alice' });
+    expect(messages.map(({ text }) => text)).toEqual(['for later']);
+  });
+
+  test('6.3.8: a disabled account answers a wrong secret as every other does, and as nobody does', async () => {
+    const { t, alice } = await three();
+    await t.call(new FakePeer(), 'account.register', { username: 'dave', password });
+    await t.call(alice, 'admin.disable', { username: 'bob' });
+    await t.call(alice, 'admin.disable', { username: 'dave' });
+    for (const username of ['bob', 'carol', 'nobody']) {
+      expect(await refusal(login(t, new FakePeer(), username, { password: 'not this one' }))).toEqual(
+        badCredentials,
+      );
+    }
+    const shown = async (username: string, secret: string) =>
+      await refusal(t.call(new FakePeer(), 'login.password', { username, password: secret }));
+    expect(await shown('dave', 'not this one')).toEqual(await shown('nobody', 'not this one'));
+    expect(await shown('dave', password)).toEqual({ code: 'forbidden', message: 'this account is disabled' });
+    expect(
+      await refusal(t.call(new FakePeer(), 'account.register', await registration('bob'))),
+    ).toMatchObject({
+      code: 'conflict',
+    });
+  });
+
+  test('disables neither the own account, nor nobody, nor with another at once both', async () => {
+    const { t, alice } = await three();
+    const bob = await loggedIn(t, 'bob');
+    expect(await refusal(t.call(alice, 'admin.disable', { username: 'alice' }))).toEqual({
+      code: 'conflict',
+      message: 'nobody disables the own account: another administrator can',
+      field: 'username',
+    });
+    for (const name of ['admin.disable', 'admin.enable'] as const) {
+      expect(await refusal(t.call(alice, name, { username: 'x' }))).toMatchObject({ code: 'not-found' });
+      expect(await refusal(t.call(bob, name, { username: 'carol' }))).toEqual(notAnAdministrator);
+    }
+    await t.call(alice, 'admin.set-administrator', { username: 'bob', admin: true });
+    await Promise.allSettled([
+      t.call(alice, 'admin.disable', { username: 'bob' }),
+      t.call(bob, 'admin.disable', { username: 'alice' }),
+    ]);
+    const accounts = await t.store.accounts({ after: '', limit: 10 });
+    expect(accounts.filter(({ disabledAt }) => disabledAt !== null)).toHaveLength(1);
+  });
+
+  test('7.4.2: disables who is sending: of what is sent after the answer nothing is stored', async () => {
+    const { t, alice } = await three();
+    const bob = await loggedIn(t, 'bob');
+    const sends: Promise<unknown>[] = [];
+    const send = (text: string) => sends.push(t.call(bob, 'message.send', { to: '#lobby', text }));
+    for (let n = 0; n < 20; n++) send(`before ${n}`);
+    const disabled = t.call(alice, 'admin.disable', { username: 'bob' });
+    for (let n = 0; n < 20; n++) send(`during ${n}`);
+    await disabled;
+    for (let n = 0; n < 20; n++) send(`after ${n}`);
+    const outcomes = await Promise.allSettled(sends);
+    expect(outcomes.slice(0, 20).every(({ status }) => status === 'fulfilled')).toBe(true);
+    expect(outcomes.slice(40).every(({ status }) => status === 'rejected')).toBe(true);
+    const { messages } = await t.call(alice, 'message.history', { to: '#lobby', limit: 100 });
+    const stored = outcomes.filter(({ status }) => status === 'fulfilled').length;
+    expect(messages).toHaveLength(stored);
+    expect(messages.filter(({ text }) => text?.startsWith('after'))).toEqual([]);
+  });
+
+  test('7.4.2: disables an account while it logs in: either the login is refused or its session has ended', async () => {
+    const { t, alice } = await three();
+    for (let round = 0; round < 5; round++) {
+      const bob = new FakePeer();
+      const [opened] = await Promise.allSettled([
+        login(t, bob, 'bob'),
+        t.call(alice, 'admin.disable', { username: 'bob' }),
+      ]);
+      if (opened.status === 'fulfilled') expect(bob.endings).toEqual(['disabled']);
+      expect(bob.session).toBeUndefined();
+      await t.call(alice, 'admin.enable', { username: 'bob' });
+    }
   });
 });

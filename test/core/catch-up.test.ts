@@ -396,6 +396,7 @@ describe('a catch-up over many conversations', () => {
           emailVerifiedAt: null,
           privacy: 'open',
           isAdmin: false,
+          disabledAt: null,
           createdAt: start,
         },
         verifier,

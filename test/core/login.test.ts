@@ -528,6 +528,7 @@ describe('account.register', () => {
       suite: 'CHAT-SCRAM-BCRYPT-1',
       server_key: Buffer.from(serverKey).toString('base64'),
       password_policy: { min_code_points: 6, common: 'refuse' },
+      registration: 'open',
     });
   });
 });

@@ -52,6 +52,7 @@ async function raisedServer(
       emailVerifiedAt: null,
       privacy,
       isAdmin: false,
+      disabledAt: null,
       createdAt: start,
     },
     verifier: verifierFrom(await authSecret('alice', password, salt, 10), salt, 10),
@@ -143,6 +144,7 @@ describe('a login at an older cost than the server has', () => {
         emailVerifiedAt: null,
         privacy: 'private',
         isAdmin: false,
+        disabledAt: null,
         createdAt: start,
       } as const;
       const secret = await authSecret('alice', password, salt, 11);

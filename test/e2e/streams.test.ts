@@ -29,6 +29,12 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   'sessions revoke': ['sessions', 'revoke', '--others', '-q', '-o', 'json'],
   'admin users': ['admin', 'users'],
   'admin audit': ['admin', 'audit'],
+  'admin disable': ['admin', 'disable', 'bob', '-q', '-o', 'json'],
+  'admin enable': ['admin', 'enable', 'bob', '-q', '-o', 'json'],
+  'admin grant': ['admin', 'grant', 'bob', '-q', '-o', 'json'],
+  'admin revoke': ['admin', 'revoke', 'bob', '-q', '-o', 'json'],
+  'admin invite': ['admin', 'invite', '-q'],
+  'admin invites': ['admin', 'invites'],
   token: ['token'],
   context: ['context'],
   'context ls': ['context', 'ls'],
@@ -81,6 +87,7 @@ beforeAll(async () => {
   await server.running.says(/chat admin claim /);
   const [, code = ''] = /chat admin claim (\S+)/.exec(server.running.err) ?? [];
   await alice.succeed(['admin', 'claim', code]);
+  await world.person('bob', server).register();
   await alice.succeed(['send', 'the first line\nand more']);
   await alice.succeed(['send', 'the second message']);
 });

@@ -3,7 +3,14 @@ import { usageError } from '../options.ts';
 
 /** What administrators do. */
 export const admin = command({
-  usage: ['admin claim [CODE]', 'admin users', 'admin audit [flags]'],
+  usage: [
+    'admin claim [CODE]',
+    'admin users',
+    'admin disable|enable|grant|revoke USER',
+    'admin invite [--uses N] [--expires DURATION]',
+    'admin invites [revoke ID]',
+    'admin audit [flags]',
+  ],
   description:
     'Administers a server, over the network and as an account like any other. The first administrator is made with a code ' +
     'that the server prints when it starts and has none.',
@@ -25,6 +32,36 @@ export const admin = command({
       name: 'audit',
       summary: 'show the audit trail, follow it, check that it is whole',
       load: async () => (await import('./admin/audit.ts')).audit,
+    },
+    {
+      name: 'disable',
+      summary: 'let nobody log in to an account',
+      load: async () => (await import('./admin/account.ts')).disable,
+    },
+    {
+      name: 'enable',
+      summary: 'let an account be used again',
+      load: async () => (await import('./admin/account.ts')).enable,
+    },
+    {
+      name: 'grant',
+      summary: 'make an account an administrator',
+      load: async () => (await import('./admin/account.ts')).grant,
+    },
+    {
+      name: 'revoke',
+      summary: 'make an account no administrator any more',
+      load: async () => (await import('./admin/account.ts')).revoke,
+    },
+    {
+      name: 'invite',
+      summary: 'print a code to register with',
+      load: async () => (await import('./admin/invite.ts')).invite,
+    },
+    {
+      name: 'invites',
+      summary: 'list invites, take them back',
+      load: async () => (await import('./admin/invites.ts')).invites,
     },
   ],
   async run() {

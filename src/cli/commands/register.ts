@@ -2,6 +2,7 @@ import { ChatError } from '../../core/errors.ts';
 import { parseUsername } from '../../core/model/username.ts';
 import { command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
+import { inviteFrom } from '../invite.ts';
 import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
@@ -19,6 +20,11 @@ export const register = command({
       value: 'LABEL',
       describe: "this device's name in the list of sessions; default: the machine's",
     },
+    invite: {
+      type: 'text',
+      value: 'CODE',
+      describe: 'the code from an administrator, where one is needed; asked for at a terminal',
+    },
     'ignore-exists': {
       type: 'flag',
       describe: 'when the name is taken, log in with the password instead: for scripts that run twice',
@@ -28,6 +34,7 @@ export const register = command({
   operands: { min: 0, max: 1, names: 'NAME' },
   examples: [
     ['chat register alice', 'asks for the password'],
+    ['chat register alice --invite K7QM-2F0V-…', 'where an administrator has to have invited you'],
     ['chat register bot --password-file pw --ignore-exists', 'in a script, as often as it runs'],
   ],
   async run({ options, operands }, context) {
@@ -37,12 +44,14 @@ export const register = command({
     await checkStateBeforeLogin(context);
     const password = await readPassword(context, options, true);
     return await withConnection(context, async (connection) => {
-      const created = await createUnlessTaken(options['ignore-exists'], async () => {
+      const refusal = await createUnlessTaken(options['ignore-exists'], async () => {
         await client.register(connection, {
           username,
           password,
           onProgress: showStretching(context),
           onWarning: warnOf(context),
+          invite: options.invite,
+          askInvite: inviteFrom(context.host),
           ...(options.email === undefined ? {} : { email: options.email }),
         });
       });
@@ -52,7 +61,11 @@ export const register = command({
         password,
         device: options.device,
         otp: undefined,
+      }).catch((error: unknown) => {
+        // Who cannot log in either has no account: then this is why there is none.
+        throw refusal?.code === 'forbidden' ? refusal : error;
       });
+      const created = refusal === undefined;
       await context.output.note(
         created ? `registered and logged in as ${login.username}` : `${login.username} exists; logged in`,
       );
@@ -68,13 +81,17 @@ export const register = command({
   },
 });
 
-/** Answers false for a name that is taken, when that is to be ignored. */
-async function createUnlessTaken(ignoreExists: boolean, create: () => Promise<void>): Promise<boolean> {
+/** Answers why no account was made, when that may be because there is one: the name is taken, or the invite has been used for it. */
+async function createUnlessTaken(
+  ignoreExists: boolean,
+  create: () => Promise<void>,
+): Promise<ChatError | undefined> {
   try {
     await create();
-    return true;
+    return undefined;
   } catch (error) {
-    if (ignoreExists && error instanceof ChatError && error.code === 'conflict') return false;
+    const mayExist = error instanceof ChatError && (error.code === 'conflict' || error.code === 'forbidden');
+    if (ignoreExists && mayExist) return error;
     throw error;
   }
 }

@@ -5,6 +5,7 @@ import type { CommandContext } from '../command.ts';
 import type { Origin } from '../configuration.ts';
 import { type Contexts, defaultContext, updateContexts } from '../contexts.ts';
 import { BrokenPipe } from '../host.ts';
+import { inviteFrom } from '../invite.ts';
 import { openKnownServers } from '../known-servers.ts';
 import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
 import { reportError } from '../output.ts';
@@ -206,6 +207,7 @@ async function prove(context: CommandContext, isNew: boolean): Promise<void> {
         password,
         onProgress: showStretching(context),
         onWarning: warnOf(context),
+        askInvite: inviteFrom(host),
       });
       context.output.progress(undefined);
     }

@@ -12,6 +12,7 @@ const ends: Readonly<Record<EndReason, readonly [ChatError['code'], string]>> = 
     'unauthenticated',
     'the session has ended: the password or second factor of its account was changed',
   ],
+  disabled: ['unauthenticated', 'the session has ended: its account is disabled'],
   'shutting-down': ['unavailable', 'the server is shutting down'],
   unavailable: ['unavailable', 'the server cannot serve now'],
 };

@@ -41,7 +41,7 @@ const register: FormRoute = {
   path: '/register',
   isProtected: false,
   status: 201,
-  fields: ['username', 'email', 'password'],
+  fields: ['username', 'email', 'password', 'invite'],
   async serve(fields, { call }) {
     const { user_id, username } = await call('account.register', fields);
     return { body: { user_id, username } };

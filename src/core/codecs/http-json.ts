@@ -22,7 +22,7 @@ export const httpRoutes: readonly HttpRoute[] = [
     path: '/api/auth/register',
     summary: 'Makes an account and opens its first session.',
     operation: 'account.register',
-    body: ['username', 'email', 'password', 'device'],
+    body: ['username', 'email', 'password', 'invite', 'device'],
     fixed: { open_session: true },
     status: 201,
     output: openedSession

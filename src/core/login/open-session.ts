@@ -1,6 +1,6 @@
 import { equalDigests } from '../crypto/bytes.ts';
 import { newTokens, type TokenPair, tokenDigest } from '../crypto/tokens.ts';
-import { badToken, ChatError, loggedInAlready } from '../errors.ts';
+import { accountDisabled, badToken, ChatError, loggedInAlready } from '../errors.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
@@ -116,6 +116,7 @@ export async function openSession(
     outcome = await open(opened, isNewDevice);
   }
   if (outcome.kind === 'stale') throw changedMeanwhile();
+  if (outcome.kind === 'disabled') throw accountDisabled();
   if (outcome.kind !== 'opened') throw badToken();
   sessions.ended(outcome.ended, 'replaced', { of: account.username });
   sessions.attach(peer, opened);

@@ -10,6 +10,8 @@ export interface Account {
   readonly emailVerifiedAt: number | null;
   readonly privacy: 'private' | 'open';
   readonly isAdmin: boolean;
+  /** Since when nobody may log in to it, UTC milliseconds; null for an account that may be used. */
+  readonly disabledAt: number | null;
   readonly createdAt: number;
   /** When it is to be erased, UTC milliseconds; its owner can still change that. */
   readonly erasesAt?: number | undefined;

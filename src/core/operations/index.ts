@@ -13,7 +13,13 @@ import { setEmail } from './account/set-email.ts';
 import { verifyEmail } from './account/verify-email.ts';
 import { audit } from './admin/audit.ts';
 import { claim } from './admin/claim.ts';
+import { createInvite } from './admin/create-invite.ts';
+import { disable } from './admin/disable.ts';
+import { enable } from './admin/enable.ts';
+import { invites } from './admin/invites.ts';
 import { reset } from './admin/reset.ts';
+import { revokeInvite } from './admin/revoke-invite.ts';
+import { setAdministrator } from './admin/set-administrator.ts';
 import { users as listAccounts } from './admin/users.ts';
 import { catchUp } from './conversation/catch-up.ts';
 import { follow } from './conversation/follow.ts';
@@ -75,6 +81,12 @@ export const operations = [
   claim,
   listAccounts,
   audit,
+  setAdministrator,
+  disable,
+  enable,
+  createInvite,
+  invites,
+  revokeInvite,
   ping,
 ] as const;
 

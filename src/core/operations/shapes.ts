@@ -68,6 +68,8 @@ export const oneTimeCode = z.string().transform((input, context): OneTimeCode =>
   });
   return z.NEVER;
 });
+/** A code with which an account can be made; what it is good for is for the operation to say. */
+export const inviteCode = z.string().max(256);
 /** An e-mail address; checked for its form alone. */
 export const email = z.email('not an e-mail address').max(254);
 /** A room's name, with or without its `#`. */

@@ -4,6 +4,7 @@ import type { Account, Verifier } from '../model/account.ts';
 import type { Code } from '../model/code.ts';
 import type { ConversationRef, RoomName } from '../model/conversation-name.ts';
 import type { ConversationId, DeviceId, MessageId, SessionId, UserId } from '../model/ids.ts';
+import type { Admission, Invite, InviteId, NewInvite } from '../model/invite.ts';
 import type { Audience, ConversationView, MessageBody, SentBody, StoredMessage } from '../model/message.ts';
 import type { DoorName, Session } from '../model/session.ts';
 import type { Username } from '../model/username.ts';
@@ -18,9 +19,8 @@ export interface Store {
   /** The server's own settings, made by `fresh` at the very first start and stable from then on. */
   settings(fresh: ServerSettings): Promise<ServerSettings>;
 
-  createAccount(
-    account: NewAccount,
-  ): Promise<{ kind: 'created' } | { kind: 'taken'; field: 'username' | 'email' }>;
+  /** Makes an account; one whose admission does not hold is `not-admitted`, whatever it is called. An invite is used once for each account made, and not for those refused. */
+  createAccount(account: NewAccount): Promise<CreatedAccount>;
   account(username: Username): Promise<Account | undefined>;
   /** Whose e-mail address this is, whatever its case. */
   usernameByEmail(email: string): Promise<Username | undefined>;
@@ -43,6 +43,24 @@ export interface Store {
     codeHash: Uint8Array;
     userId: UserId;
   }): Promise<'claimed' | 'wrong' | 'taken'>;
+  /** Makes an account an administrator, or one no more; `last-administrator`, and nothing done, when nobody would be left who can log in. */
+  setAdministrator(change: {
+    username: Username;
+    isAdmin: boolean;
+  }): Promise<'done' | 'missing' | 'last-administrator'>;
+  /** Lets nobody log in to an account any more and ends all its sessions; refused for the last administrator who can log in. */
+  disableAccount(change: { username: Username; now: number }): Promise<DisabledAccount>;
+  /** Lets its owner log in again; false when there is no such account. */
+  enableAccount(change: { username: Username }): Promise<boolean>;
+
+  /** Keeps an invite, and forgets those that are used up or over. */
+  createInvite(invite: NewInvite): Promise<void>;
+  /** Invites that are alive at `now`, in the order in which they were made. */
+  invites(page: { after: string; limit: number; now: number }): Promise<Invite[]>;
+  /** Takes an invite back; false when there is none of this id. */
+  revokeInvite(revoke: { id: InviteId }): Promise<boolean>;
+  /** True when a code would let a registration in. */
+  isAdmitted(admission: Admission): Promise<boolean>;
 
   /** Keeps a code in the place of the account's older one of its kind; false when there is no such account. */
   putCode(code: Code): Promise<boolean>;
@@ -200,6 +218,8 @@ export interface NewAccount {
   readonly verifier: Verifier;
   /** What was accepted with it. */
   readonly consent?: Consent | undefined;
+  /** Left out where everybody may register. */
+  readonly admission?: Admission | undefined;
 }
 
 /** That a text was accepted: its SHA-256 in hex, when (UTC milliseconds) and at which door. */
@@ -262,6 +282,18 @@ export interface CredentialChange {
   readonly except: SessionId;
 }
 
+/** What became of a new account. */
+export type CreatedAccount =
+  | { readonly kind: 'created' }
+  | { readonly kind: 'taken'; readonly field: 'username' | 'email' }
+  | { readonly kind: 'not-admitted' };
+
+/** What became of an account that was to be disabled. */
+export type DisabledAccount =
+  | { readonly kind: 'disabled'; readonly ended: readonly SessionId[] }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'last-administrator' };
+
 /** A session to be opened with its first refresh token; only digests (SHA-256) of tokens reach the store. */
 export interface NewSession {
   readonly session: Session;
@@ -275,13 +307,14 @@ export interface NewSession {
 }
 
 /**
- * What `openSession` did. `foreign-device` when the device belongs to another account, `stale` when the verifier of `provenKey` is not
+ * What `openSession` did. `foreign-device` when the device belongs to another account, `disabled` when nobody may log in to this one, `stale` when the verifier of `provenKey` is not
  * the account's any more: nothing was opened.
  */
 export type OpenedSession =
   | { readonly kind: 'opened'; readonly ended: readonly SessionId[] }
   | { readonly kind: 'foreign-device' }
   | { readonly kind: 'stale' }
+  | { readonly kind: 'disabled' }
   | { readonly kind: 'no-account' };
 
 /** One rotation: the digests of the presented token and of its (deterministic) successors. */

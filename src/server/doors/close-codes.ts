@@ -26,6 +26,7 @@ const endCodes: Readonly<Record<EndReason, number>> = {
   replaced: closeCodes.sessionEnded,
   'refresh-reused': closeCodes.sessionEnded,
   'credentials-changed': closeCodes.sessionEnded,
+  disabled: closeCodes.sessionEnded,
   'shutting-down': closeCodes.goingAway,
   unavailable: closeCodes.tryAgainLater,
 };

@@ -13,6 +13,8 @@ interface UserRow {
   email_verified_at: number | null;
   privacy: 'private' | 'open';
   is_admin: Flag;
+  /** Null for an account that may be used. */
+  disabled_at: number | null;
   created_at: number;
   /** When the account is to be erased; null when nobody wants that. */
   erases_at: number | null;
@@ -27,6 +29,18 @@ interface CredentialRow {
   cost: number;
   stored_key: Uint8Array;
   server_key: Uint8Array;
+}
+
+interface InviteRow {
+  id: string;
+  code_hash: Uint8Array;
+  /** An account's id. */
+  created_by: string;
+  created_at: number;
+  expires_at: number;
+  /** How many accounts it was made for. */
+  uses: number;
+  uses_left: number;
 }
 
 interface DeviceRow {
@@ -151,6 +165,7 @@ interface AuditEndsRow {
 export interface Schema {
   users: UserRow;
   credentials: CredentialRow;
+  invites: InviteRow;
   devices: DeviceRow;
   sessions: SessionRow;
   refresh_tokens: RefreshTokenRow;

@@ -30,6 +30,7 @@ export function person(name: string, other: Partial<Account> = {}): Account {
     emailVerifiedAt: null,
     privacy: 'private',
     isAdmin: false,
+    disabledAt: null,
     createdAt: 1,
     ...other,
   };

@@ -243,6 +243,7 @@ describe('an event of the pipe protocol', () => {
       'credentials-changed',
       'ERROR|unauthenticated|the session has ended: the password or second factor of its account was changed\n',
     ],
+    ['disabled', 'ERROR|unauthenticated|the session has ended: its account is disabled\n'],
     ['shutting-down', 'ERROR|unavailable|the server is shutting down\n'],
     ['unavailable', 'ERROR|unavailable|the server cannot serve now\n'],
   ])('of an end by %s is %s', (reason, line) => {

@@ -679,6 +679,7 @@ describe('the WebSocket door closes', () => {
       4401,
       'the session has ended: the password or second factor of its account was changed',
     ],
+    ['disabled', 4401, 'the session has ended: its account is disabled'],
     ['unavailable', 1013, 'the server cannot serve now'],
     ['shutting-down', 1001, 'the server is shutting down'],
   ] as const)('when it was ended as %s, with %i', async (reason, code, text) => {

@@ -9,7 +9,7 @@ import { tableLines } from '../../table.ts';
 export const users = command({
   usage: ['admin users'],
   description:
-    'Prints every account: name, administrator or user, e-mail address, when it was made (UTC), and whether it is online. ' +
+    'Prints every account: name, administrator or user, e-mail address, when it was made (UTC), and whether it is online or disabled. ' +
     'Columns are separated by a tab in a script.',
   options: {},
   operands: noOperands,
@@ -19,12 +19,12 @@ export const users = command({
       const fetch = (cursor: { readonly after?: string }) =>
         connection.call('admin.users', cursor, { timeoutMs: callTimeoutMs });
       for await (const page of pages(fetch)) {
-        const rows = page.users.map(({ username, admin, email, created_at, online }) => [
+        const rows = page.users.map(({ username, admin, email, created_at, online, disabled_at }) => [
           username,
           admin ? 'administrator' : 'user',
           email ?? '-',
           lineTime(created_at),
-          online ? 'online' : '-',
+          disabled_at !== null ? 'disabled' : online ? 'online' : '-',
         ]);
         const lines = tableLines(rows, context.host.stdout);
         for (const [index, user] of page.users.entries())

@@ -2,11 +2,12 @@ import { z } from 'zod';
 import { toBase64 } from '../../crypto/bytes.ts';
 import { chatSuite } from '../../crypto/verifier.ts';
 import { operation } from '../../operation.ts';
+import { registrationModes } from '../../policy.ts';
 import { passwordPolicy, passwordPolicyAnswer } from '../shapes.ts';
 
 /**
- * What a client needs before it can make a verifier: the server's realm, suite and cost, its identity key, and what it asks of a
- * password, which the client has to judge since nobody else sees it.
+ * What a client needs before it can make a verifier: the server's realm, suite and cost, its identity key, whether an
+ * invite is needed, and what it asks of a password, which the client has to judge since nobody else sees it.
  */
 export const beginRegister = operation({
   name: 'account.begin-register',
@@ -21,6 +22,7 @@ export const beginRegister = operation({
     suite: z.string(),
     server_key: z.string(),
     password_policy: passwordPolicy,
+    registration: z.enum(registrationModes),
   }),
   async handle(_input, { services, peer }) {
     return {
@@ -29,6 +31,7 @@ export const beginRegister = operation({
       suite: chatSuite,
       server_key: toBase64(peer.channel.serverKey),
       password_policy: passwordPolicyAnswer(services.policy),
+      registration: services.policy.registration,
     };
   },
 });

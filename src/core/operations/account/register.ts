@@ -4,20 +4,24 @@ import { newCredential } from '../../login/new-credential.ts';
 import { openSession } from '../../login/open-session.ts';
 import type { Account } from '../../model/account.ts';
 import type { UserId } from '../../model/ids.ts';
+import type { Admission } from '../../model/invite.ts';
 import { type Username, usernamesFromEmail } from '../../model/username.ts';
 import { checkNewPassword } from '../../new-password.ts';
 import { type CallContext, operation } from '../../operation.ts';
+import type { CreatedAccount } from '../../ports/store.ts';
 import { uuidV7 } from '../../random.ts';
 import {
   deviceClaim,
   email,
   hashedPassword,
   instant,
+  inviteCode,
   openedSession,
   password,
   username,
   verifier,
 } from '../shapes.ts';
+import { admitRegistration, notAdmitted } from './admission.ts';
 
 const input = z
   .strictObject({
@@ -26,6 +30,7 @@ const input = z
     verifier: verifier.optional(),
     hashed_password: hashedPassword.optional(),
     password: password.optional(),
+    invite: inviteCode.optional(),
     open_session: z.boolean().default(false),
     device: deviceClaim.optional(),
   })
@@ -68,10 +73,11 @@ export const register = operation({
   async handle(given, context) {
     const { now, concerns, peer } = context;
     if (given.open_session && peer.session) throw loggedInAlready();
+    const admission = await admitRegistration(context, given.invite);
     for (const name of given.username === undefined
       ? usernamesFromEmail(given.email ?? '')
       : [given.username]) {
-      const made = await create(context, name, given);
+      const made = await create(context, name, given, admission);
       if (made.kind === 'created') {
         concerns(name);
         const answer = {
@@ -84,6 +90,7 @@ export const register = operation({
         const session = await openSession(context, made.account, { device: given.device });
         return { ...answer, session };
       }
+      if (made.kind === 'not-admitted') throw notAdmitted();
       if (given.username !== undefined || made.field === 'email') throw taken(made.field);
     }
     throw taken('username');
@@ -92,9 +99,14 @@ export const register = operation({
 
 type Made =
   | { readonly kind: 'created'; readonly account: Account; readonly warning: string | undefined }
-  | { readonly kind: 'taken'; readonly field: 'username' | 'email' };
+  | Exclude<CreatedAccount, { readonly kind: 'created' }>;
 
-async function create(context: CallContext, name: Username, given: Registration): Promise<Made> {
+async function create(
+  context: CallContext,
+  name: Username,
+  given: Registration,
+  admission: Admission | undefined,
+): Promise<Made> {
   const { services, now } = context;
   const { store, policy } = services;
   const warning =
@@ -114,9 +126,10 @@ async function create(context: CallContext, name: Username, given: Registration)
     emailVerifiedAt: null,
     privacy,
     isAdmin: false,
+    disabledAt: null,
     createdAt: now,
   };
-  const outcome = await store.createAccount({ account, verifier });
+  const outcome = await store.createAccount({ account, verifier, admission });
   return outcome.kind === 'created' ? { kind: 'created', account, warning } : outcome;
 }
 

@@ -18,6 +18,7 @@ export const users = operation({
         email: z.string().nullable(),
         privacy: z.enum(['private', 'open']),
         admin: z.boolean(),
+        disabled_at: instant.nullable(),
         created_at: instant,
         online: z.boolean(),
       }),
@@ -28,12 +29,13 @@ export const users = operation({
     const { store, presence } = services;
     const accounts = await store.accounts({ after, limit });
     return {
-      users: accounts.map(({ id, username, email, privacy, isAdmin, createdAt }) => ({
+      users: accounts.map(({ id, username, email, privacy, isAdmin, disabledAt, createdAt }) => ({
         user_id: id,
         username,
         email,
         privacy,
         admin: isAdmin,
+        disabled_at: disabledAt === null ? null : new Date(disabledAt).toISOString(),
         created_at: new Date(createdAt).toISOString(),
         online: presence.isOnline(username),
       })),

@@ -1,9 +1,10 @@
 import { initial } from './0001-initial.ts';
 import { csrf } from './0002-csrf.ts';
 import { mail } from './0004-mail.ts';
+import { admin } from './0005-admin.ts';
 import { audit } from './0006-audit.ts';
 import { privacy } from './0007-privacy.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step there has been, in order; a released one is never changed. */
-export const migrations: readonly Migration[] = [initial, csrf, mail, audit, privacy];
+export const migrations: readonly Migration[] = [initial, csrf, mail, admin, audit, privacy];

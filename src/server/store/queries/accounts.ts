@@ -2,9 +2,10 @@ import type { Account, Verifier } from '../../../core/model/account.ts';
 import { lobby } from '../../../core/model/conversation-name.ts';
 import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { NewAccount, ServerSettings } from '../../../core/ports/store.ts';
+import type { CreatedAccount, NewAccount, ServerSettings } from '../../../core/ports/store.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { addConsent } from './consents.ts';
+import { admitting, useInvite } from './invites.ts';
 
 const setting = statement((db, p: { name: string }) =>
   db.selectFrom('settings').select('value').where('name', '=', p.name),
@@ -20,6 +21,7 @@ export const accountColumns = [
   'email_verified_at',
   'privacy',
   'is_admin',
+  'disabled_at',
   'created_at',
   'erased_at',
   'erases_at',
@@ -67,6 +69,7 @@ const insertUser = statement(
       emailVerifiedAt: number | null;
       privacy: Account['privacy'];
       isAdmin: 0 | 1;
+      disabledAt: number | null;
       now: number;
     },
   ) =>
@@ -78,6 +81,7 @@ const insertUser = statement(
       email_verified_at: p.emailVerifiedAt,
       privacy: p.privacy,
       is_admin: p.isAdmin,
+      disabled_at: p.disabledAt,
       created_at: p.now,
     }),
 );
@@ -145,11 +149,10 @@ export function* settings(fresh: ServerSettings): Query<ServerSettings> {
 }
 
 /** Store.createAccount */
-export function* createAccount({
-  account,
-  verifier,
-  consent,
-}: NewAccount): Query<{ kind: 'created' } | { kind: 'taken'; field: 'username' | 'email' }> {
+export function* createAccount({ account, verifier, admission, consent }: NewAccount): Query<CreatedAccount> {
+  const admitted = admission && (yield* admitting(admission));
+  // Before anything else: who is not let in does not learn which names are taken.
+  if (admission && !admitted) return { kind: 'not-admitted' };
   const emailKey = account.email === null ? null : emailKeyOf(account.email);
   if (yield* first(byName, { username: account.username })) return { kind: 'taken', field: 'username' };
   if (emailKey !== null && (yield* first(byEmail, { emailKey }))) return { kind: 'taken', field: 'email' };
@@ -161,11 +164,13 @@ export function* createAccount({
     emailVerifiedAt: account.emailVerifiedAt,
     privacy: account.privacy,
     isAdmin: account.isAdmin ? 1 : 0,
+    disabledAt: account.disabledAt,
     now: account.createdAt,
   });
   yield* rows(insertCredential, { ...verifier, userId: account.id });
   yield* rows(enterRoom, { userId: account.id, room: lobby, now: account.createdAt });
   if (consent) yield* addConsent({ ...consent, userId: account.id });
+  if (admitted?.kind === 'invite') yield* useInvite(admitted.id);
   return { kind: 'created' };
 }
 
@@ -259,6 +264,7 @@ export function accountOf(row: {
   email_verified_at: number | null;
   privacy: Account['privacy'];
   is_admin: 0 | 1;
+  disabled_at: number | null;
   created_at: number;
   erases_at: number | null;
 }): Account {
@@ -269,6 +275,7 @@ export function accountOf(row: {
     emailVerifiedAt: row.email_verified_at,
     privacy: row.privacy,
     isAdmin: row.is_admin === 1,
+    disabledAt: row.disabled_at,
     createdAt: row.created_at,
     ...(row.erases_at === null ? {} : { erasesAt: row.erases_at }),
   };

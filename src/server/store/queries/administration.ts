@@ -1,8 +1,12 @@
-import { equalDigests } from '../../../core/crypto/bytes.ts';
 import type { Account } from '../../../core/model/account.ts';
 import type { UserId } from '../../../core/model/ids.ts';
+import type { Username } from '../../../core/model/username.ts';
+import type { DisabledAccount } from '../../../core/ports/store.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
-import { accountColumns, accountOf } from './accounts.ts';
+import { account, accountColumns, accountOf } from './accounts.ts';
+import { hasAnotherAdministrator } from './another-administrator.ts';
+import { dropClaim, isClaim, putClaim } from './claim.ts';
+import { endSessions } from './sessions.ts';
 
 const page = statement((db, p: { after: string; limit: number }) =>
   db
@@ -10,21 +14,19 @@ const page = statement((db, p: { after: string; limit: number }) =>
     .select(accountColumns)
     .where('username', '>', p.after)
     .where('erased_at', 'is', null)
+    .where('erased_at', 'is', null)
     .orderBy('username')
     .limit(p.limit),
 );
 const anAdministrator = statement((db) =>
   db.selectFrom('users').select('id').where('is_admin', '=', 1).limit(1),
 );
-const makeAdministrator = statement((db, p: { userId: string }) =>
-  db.updateTable('users').set({ is_admin: 1 }).where('id', '=', p.userId),
+const setAdmin = statement((db, p: { userId: string; isAdmin: 0 | 1 }) =>
+  db.updateTable('users').set({ is_admin: p.isAdmin }).where('id', '=', p.userId),
 );
-const claimName = 'admin_claim';
-const claim = statement((db) => db.selectFrom('settings').select('value').where('name', '=', claimName));
-const insertClaim = statement((db, p: { codeHash: Uint8Array }) =>
-  db.insertInto('settings').values({ name: claimName, value: p.codeHash }),
+const setDisabled = statement((db, p: { userId: string; disabledAt: number | null }) =>
+  db.updateTable('users').set({ disabled_at: p.disabledAt }).where('id', '=', p.userId),
 );
-const deleteClaim = statement((db) => db.deleteFrom('settings').where('name', '=', claimName));
 
 /** Store.accounts */
 export function* accounts(query: { after: string; limit: number }): Query<Account[]> {
@@ -33,9 +35,8 @@ export function* accounts(query: { after: string; limit: number }): Query<Accoun
 
 /** Store.offerClaim */
 export function* offerClaim({ codeHash }: { codeHash: Uint8Array }): Query<boolean> {
-  yield* rows(deleteClaim, {});
   if (yield* first(anAdministrator, {})) return false;
-  yield* rows(insertClaim, { codeHash });
+  yield* putClaim(codeHash);
   return true;
 }
 
@@ -48,9 +49,52 @@ export function* claimAdministration({
   userId: UserId;
 }): Query<'claimed' | 'wrong' | 'taken'> {
   if (yield* first(anAdministrator, {})) return 'taken';
-  const offered = yield* first(claim, {});
-  if (!offered || !equalDigests(offered.value as Uint8Array, codeHash)) return 'wrong';
-  yield* rows(makeAdministrator, { userId });
-  yield* rows(deleteClaim, {});
+  if (!(yield* isClaim(codeHash))) return 'wrong';
+  yield* rows(setAdmin, { userId, isAdmin: 1 });
+  yield* dropClaim();
   return 'claimed';
+}
+
+/** Store.setAdministrator */
+export function* setAdministrator({
+  username,
+  isAdmin,
+}: {
+  username: Username;
+  isAdmin: boolean;
+}): Query<'done' | 'missing' | 'last-administrator'> {
+  const found = yield* account(username);
+  if (!found) return 'missing';
+  if (!isAdmin && (yield* isLast(found))) return 'last-administrator';
+  yield* rows(setAdmin, { userId: found.id, isAdmin: isAdmin ? 1 : 0 });
+  return 'done';
+}
+
+/** Store.disableAccount */
+export function* disableAccount({
+  username,
+  now,
+}: {
+  username: Username;
+  now: number;
+}): Query<DisabledAccount> {
+  const found = yield* account(username);
+  if (!found) return { kind: 'missing' };
+  if (yield* isLast(found)) return { kind: 'last-administrator' };
+  yield* rows(setDisabled, { userId: found.id, disabledAt: found.disabledAt ?? now });
+  return { kind: 'disabled', ended: yield* endSessions({ userId: found.id }) };
+}
+
+/** Store.enableAccount */
+export function* enableAccount({ username }: { username: Username }): Query<boolean> {
+  const found = yield* account(username);
+  if (!found) return false;
+  yield* rows(setDisabled, { userId: found.id, disabledAt: null });
+  return true;
+}
+
+/** True for the one administrator who can log in. */
+function* isLast({ id, isAdmin, disabledAt }: Account): Query<boolean> {
+  if (!isAdmin || disabledAt !== null) return false;
+  return !(yield* hasAnotherAdministrator(id));
 }

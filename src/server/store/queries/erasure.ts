@@ -2,6 +2,7 @@ import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { ErasureRequest, ErasureStep } from '../../../core/ports/store.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
+import { hasAnotherAdministrator } from './another-administrator.ts';
 import { eraseText, noteErased } from './erased-text.ts';
 import type { Memory } from './memory.ts';
 import { placeText, readPlace, stretchAfter } from './sent-places.ts';
@@ -16,15 +17,6 @@ const userOf = statement((db, p: { userId: string }) =>
   db.selectFrom('users').select(['is_admin', 'erased_at', 'erases_at']).where('id', '=', p.userId),
 );
 /** Somebody else who administrates, and goes on doing so. */
-const otherAdmin = statement((db, p: { userId: string }) =>
-  db
-    .selectFrom('users')
-    .select('id')
-    .where('is_admin', '=', 1)
-    .where('id', '<>', p.userId)
-    .where('erases_at', 'is', null)
-    .limit(1),
-);
 const setErasesAt = statement((db, p: { userId: string; dueAt: number | null }) =>
   db.updateTable('users').set({ erases_at: p.dueAt }).where('id', '=', p.userId),
 );
@@ -109,7 +101,7 @@ export function* requestErasure(wish: { userId: UserId; dueAt: number }): Query<
   const { userId } = wish;
   const user = yield* first(userOf, { userId });
   if (user?.erased_at !== null) return { kind: 'no-account' };
-  if (user.is_admin === 1 && !(yield* first(otherAdmin, { userId }))) return { kind: 'last-admin' };
+  if (user.is_admin === 1 && !(yield* hasAnotherAdministrator(userId))) return { kind: 'last-admin' };
   const known = user.erases_at;
   if (known === null) {
     yield* rows(setErasesAt, wish);

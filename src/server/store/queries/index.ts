@@ -10,7 +10,14 @@ import {
   usernameByEmail,
   usernames,
 } from './accounts.ts';
-import { accounts, claimAdministration, offerClaim } from './administration.ts';
+import {
+  accounts,
+  claimAdministration,
+  disableAccount,
+  enableAccount,
+  offerClaim,
+  setAdministrator,
+} from './administration.ts';
 import { appendAudit, auditEnds, auditPage, cutAudit } from './audit.ts';
 import { changeCredential } from './change-credential.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
@@ -18,6 +25,7 @@ import { addConsent, consents } from './consents.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
 import { cancelErasure, eraseNext, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
+import { createInvite, invites, isAdmitted, revokeInvite } from './invites.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
 import { devices, sentMessages } from './own-data.ts';
@@ -71,6 +79,13 @@ export const queries: Queries = {
   accounts,
   offerClaim,
   claimAdministration,
+  setAdministrator,
+  disableAccount,
+  enableAccount,
+  createInvite,
+  invites,
+  revokeInvite,
+  isAdmitted,
   openSession,
   sessionByToken,
   sessions,
@@ -116,6 +131,8 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'usernames',
   'accountOfResetCode',
   'accounts',
+  'invites',
+  'isAdmitted',
   'sessionByToken',
   'sessions',
   'existingSessions',

@@ -58,7 +58,11 @@ const beyond = statement((db, p: { userId: string; keep: number }) =>
     .offset(p.keep),
 );
 const userExists = statement((db, p: { id: string }) =>
-  db.selectFrom('users').select(['id', 'erases_at']).where('id', '=', p.id).where('erased_at', 'is', null),
+  db
+    .selectFrom('users')
+    .select(['erases_at', 'disabled_at'])
+    .where('id', '=', p.id)
+    .where('erased_at', 'is', null),
 );
 const deviceOwner = statement((db, p: { id: string }) =>
   db.selectFrom('devices').select('user_id').where('id', '=', p.id),
@@ -169,6 +173,8 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
   if (storedKey && !(yield* first(hasKey, { userId: session.userId, storedKey }))) return { kind: 'stale' };
   // It was put down to be erased while it logged in, or is not any more.
   if ((user.erases_at ?? undefined) !== session.erasesAt) return { kind: 'stale' };
+  // Here and not before: an account may be disabled while its secret is being proven.
+  if (user.disabled_at !== null) return { kind: 'disabled' };
   const owner = yield* first(deviceOwner, { id: session.deviceId });
   if (input.isNewDevice ? owner : owner?.user_id !== session.userId) return { kind: 'foreign-device' };
   const gone: SessionId[] = [];

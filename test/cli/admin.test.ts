@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { loggedIn } from './support/logged-in.ts';
+
+describe('chat admin', () => {
+  const account = {
+    user_id: 'u',
+    username: 'alice',
+    email: null,
+    privacy: 'private',
+    admin: true,
+    disabled_at: null,
+    created_at: '2026-11-21T09:30:00.000Z',
+    online: true,
+  };
+
+  it('users prints columns for scripts, and objects with -o json, over all pages', async () => {
+    const bob = {
+      ...account,
+      username: 'bob',
+      email: 'bob@example.org',
+      admin: false,
+      online: false,
+      disabled_at: account.created_at,
+    };
+    const world = await loggedIn({
+      'admin.users': ({ after }) =>
+        after === undefined ? { users: [account], next: 'alice' } : { users: [bob], next: null },
+    });
+    expect(await world.run('admin', 'users')).toEqual({
+      code: 0,
+      stdout:
+        'alice\tadministrator\t-\t2026-11-21 09:30:00\tonline\nbob\tuser\tbob@example.org\t2026-11-21 09:30:00\tdisabled\n',
+      stderr: '',
+    });
+    const { stdout } = await world.run('admin', 'users', '-o', 'json');
+    expect(stdout).toBe(`${JSON.stringify(account)}\n${JSON.stringify(bob)}\n`);
+  });
+
+  it('claim hands the code over as it was typed', async () => {
+    const world = await loggedIn({ 'admin.claim': { username: 'alice' } });
+    expect(await world.run('admin', 'claim', 'k7qm 2f0v')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'alice is the administrator of this server\n',
+    });
+    expect(await world.run('admin', 'claim', 'x', '-q', '-o', 'json')).toEqual({
+      code: 0,
+      stdout: '{"username":"alice"}\n',
+      stderr: '',
+    });
+    expect(world.server.calls.map(({ params }) => params)).toEqual([{ code: 'k7qm 2f0v' }, { code: 'x' }]);
+  });
+
+  it('claim asks for the code at a terminal, and in a script says that it is missing', async () => {
+    const answers = { 'admin.claim': { username: 'alice' } };
+    const terminal = await loggedIn(answers, { terminal: true, typed: [' k7qm '] });
+    expect((await terminal.run('admin', 'claim')).code).toBe(0);
+    expect(terminal.server.calls.map(({ params }) => params)).toEqual([{ code: 'k7qm' }]);
+    const script = await loggedIn(answers);
+    expect(await script.run('admin', 'claim')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'chat: CODE is missing\n',
+    });
+  });
+
+  it('alone says where its subcommands stand', async () => {
+    const { run } = await loggedIn();
+    expect(await run('admin')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'chat: chat admin takes a subcommand: see chat admin --help\n',
+    });
+  });
+
+  it.each([
+    ['disable', 'admin.disable', { username: 'bob' }, 'bob is disabled, and its sessions have ended'],
+    ['enable', 'admin.enable', { username: 'bob' }, 'bob is enabled'],
+    ['grant', 'admin.set-administrator', { username: 'bob', admin: true }, 'bob is an administrator'],
+    [
+      'revoke',
+      'admin.set-administrator',
+      { username: 'bob', admin: false },
+      'bob is no administrator any more',
+    ],
+  ])('%s asks for it and says what was done', async (name, operation, params, said) => {
+    const world = await loggedIn({ [operation]: {} });
+    expect(await world.run('admin', name, '@Bob')).toEqual({ code: 0, stdout: '', stderr: `${said}\n` });
+    expect(world.server.calls).toEqual([{ name: operation, params }]);
+    expect(await world.run('admin', name, 'bob', '-q', '-o', 'json')).toEqual({
+      code: 0,
+      stdout: '{"username":"bob"}\n',
+      stderr: '',
+    });
+    expect((await world.run('admin', name)).code).toBe(2);
+    expect((await world.run('admin', name, 'b ob')).code).toBe(2);
+  });
+
+  const made = {
+    id: '01a1fd8f-8de3-750f-b5a3-c220b878d450',
+    code: 'K7QM-2F0V',
+    uses: 1,
+    expires_at: account.created_at,
+  };
+
+  it('invite prints the code on stdout, and until when it is good on stderr', async () => {
+    const world = await loggedIn({ 'admin.create-invite': ({ uses }) => ({ ...made, uses }) });
+    expect(await world.run('admin', 'invite')).toEqual({
+      code: 0,
+      stdout: 'K7QM-2F0V\n',
+      stderr: 'good for one account, until 2026-11-21 09:30:00 (UTC)\n',
+    });
+    const many = await world.run('admin', 'invite', '--uses', '1000', '--expires', '90d', '-o', 'json');
+    expect(JSON.parse(many.stdout)).toEqual({ ...made, uses: 1_000 });
+    await world.run('admin', 'invite', '--expires', '1s');
+    expect(world.server.calls.map(({ params }) => params)).toEqual([
+      { uses: 1, expires_in_s: 3_600 },
+      { uses: 1_000, expires_in_s: 7_776_000 },
+      { uses: 1, expires_in_s: 1 },
+    ]);
+  });
+
+  it.each([
+    ['--uses', '0'],
+    ['--uses', '1001'],
+    ['--uses', '-1'],
+    ['--uses', 'x'],
+    ['--expires', '0.5s'],
+    ['--expires', '91d'],
+    ['--expires', '1'],
+    ['--expires', 'tomorrow'],
+  ])('invite refuses %s %s before it connects', async (flag, value) => {
+    const world = await loggedIn();
+    const { code, stdout, stderr } = await world.run('admin', 'invite', `${flag}=${value}`);
+    expect({ code, stdout, opened: world.server.opened }).toEqual({ code: 2, stdout: '', opened: 0 });
+    expect(stderr).toContain(flag);
+  });
+
+  it('invites lists them over all pages, and takes one back', async () => {
+    const invite = {
+      id: made.id,
+      by: 'alice',
+      created_at: account.created_at,
+      expires_at: account.created_at,
+      uses: 3,
+      uses_left: 2,
+    };
+    const world = await loggedIn({
+      'admin.invites': ({ after }) =>
+        after === undefined
+          ? { invites: [invite], next: made.id }
+          : { invites: [{ ...invite, by: null }], next: null },
+      'admin.revoke-invite': {},
+    });
+    const columns = `${made.id}\t2 of 3\t2026-11-21 09:30:00`;
+    expect((await world.run('admin', 'invites')).stdout).toBe(`${columns}\talice\n${columns}\t-\n`);
+    expect(await world.run('admin', 'invites', 'revoke', made.id.toUpperCase())).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'took 1 invite back\n',
+    });
+    expect(world.server.calls.at(-1)).toEqual({ name: 'admin.revoke-invite', params: { id: made.id } });
+    expect(await world.run('admin', 'invites', 'revoke', 'first')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'chat: "first" is not an invite\'s ID (see chat admin invites)\n',
+    });
+  });
+});
