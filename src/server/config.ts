@@ -5,6 +5,8 @@ import { isLoopback } from '../core/model/address.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { DoorLimits } from './doors/door.ts';
 import { parseOrigin } from './doors/origin.ts';
+import { isPlainAddress } from './mailer/plain-address.ts';
+import { parseSmtpUrl, type SmtpServer } from './mailer/smtp-url.ts';
 import { isLimit, type Setting, type SettingName, settings } from './settings.ts';
 
 /** Everything that one server goes by, settled at its start and frozen. */
@@ -19,6 +21,10 @@ export interface ServerConfig {
   /** Origins of pages that may connect besides the server's own. */
   readonly allowedOrigins: readonly string[];
   readonly logFormat: 'text' | 'json';
+  /** `HOST:PORT` by which people reach this server, if the operator has said. */
+  readonly publicAddress: string | undefined;
+  /** How mail is sent; undefined for a server that sends none. */
+  readonly mail: { readonly server: SmtpServer; readonly from: string } | undefined;
   readonly policy: Policy;
   readonly limits: DoorLimits;
   /** How long calls under way may take when the server is asked to end, in milliseconds. */
@@ -113,6 +119,12 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
       ),
     );
   }
+  const { smtpUrl, mailFrom } = settled;
+  if (smtpUrl.value !== '' && mailFrom.value === '' && !unfit.has('mailFrom')) {
+    problems.push(
+      invalid(`${smtpUrl.label} needs an address that mails come from: give --mail-from`, mailFrom.label),
+    );
+  }
   return { config: build(settled), settings: all, problems, unfit };
 }
 
@@ -163,10 +175,17 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     clearText: isOn('tlsOnly') ? 'never' : isOn('insecureClearText') ? 'everywhere' : 'loopback',
     allowedOrigins: Object.freeze(settled.allowOrigin.value.split(' ').filter((origin) => origin !== '')),
     logFormat: settled.logFormat.value === 'json' ? 'json' : 'text',
+    publicAddress: settled.publicAddress.value === '' ? undefined : settled.publicAddress.value,
+    mail: mailOf(settled.smtpUrl.value, settled.mailFrom.value),
     policy,
     limits,
     drainMs: ms('drainWait'),
   });
+}
+
+function mailOf(url: string, from: string): ServerConfig['mail'] {
+  const server = url === '' ? undefined : parseSmtpUrl(url);
+  return server && from !== '' ? Object.freeze({ server: Object.freeze(server), from }) : undefined;
 }
 
 function read(sources: ConfigSources, name: SettingName): SettledSetting {
@@ -177,7 +196,7 @@ function read(sources: ConfigSources, name: SettingName): SettledSetting {
   // A command line spells a bare flag that was not given as `false`.
   if (flag !== undefined && flag !== false) {
     const label = `--${key}`;
-    const value = check(setting, label, String(flag));
+    const value = checkShown(setting, label, String(flag));
     return { name, key, value, origin: { kind: 'flag', name: label }, label };
   }
   const variable = env[setting.variable];
@@ -189,7 +208,7 @@ function read(sources: ConfigSources, name: SettingName): SettledSetting {
   const found = file?.values.get(key);
   if (file !== undefined && found !== undefined) {
     const { label, line } = found;
-    const value = check(setting, label, String(found.value), dirname(file.path));
+    const value = checkShown(setting, label, String(found.value), dirname(file.path));
     return { name, key, value, origin: { kind: 'file', path: file.path, line }, label };
   }
   return fallback(sources, name);
@@ -216,8 +235,15 @@ function configKey(setting: Setting): ConfigKey {
   const isNumber = setting.kind === 'integer' || setting.kind === 'seconds';
   return {
     type: setting.kind === 'switch' ? 'switch' : isNumber ? 'number' : 'text',
-    check: (label, value) => void check(setting, label, String(value)),
+    check: (label, value) => void checkShown(setting, label, String(value)),
   };
+}
+
+/** Checks a value from where others can read it: on a command line or in a settings file no password may stand. */
+function checkShown(setting: Setting, label: string, given: string, from = '.'): string {
+  const value = check(setting, label, given, from);
+  if (setting.kind !== 'smtp' || parseSmtpUrl(value)?.login === undefined) return value;
+  throw invalid(`${label} is no place for a password: give the URL in ${setting.variable}`, label);
 }
 
 /** Answers the value in its one spelling; a relative path is taken from `from`, or from where the server is started. */
@@ -253,6 +279,23 @@ function check(setting: Setting, label: string, given: string, from = '.'): stri
         throw refused(label, 'SCHEME://HOST or SCHEME://HOST:PORT, like https://chat.example', given);
       }
       return [...new Set(parsed)].join(' ');
+    }
+    case 'public-address': {
+      if (given === '' || parseAddress(label, given).port > 0) return given;
+      throw refused(label, 'a port from 1 to 65535', given);
+    }
+    case 'smtp': {
+      // What was given may hold a password, whole or in pieces: it is not said again.
+      if (given === '') return given;
+      if (parseSmtpUrl(given)) return new URL(given).href;
+      throw invalid(
+        `${label} takes smtp://HOST:PORT or smtps://HOST:PORT, with USER:PASSWORD@ before HOST`,
+        label,
+      );
+    }
+    case 'mailbox': {
+      if (given === '' || isPlainAddress(given)) return given;
+      throw refused(label, 'an e-mail address, like chat@example.org', given);
     }
     case 'address':
       parseAddress(label, given);

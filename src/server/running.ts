@@ -13,6 +13,7 @@ import { localCounter } from './counter/local.ts';
 import { platformDigests } from './digests.ts';
 import { type Listener, listen } from './doors/listener.ts';
 import type { Log } from './log.ts';
+import type { OpenMailer } from './mailer/mail-queue.ts';
 import { localSessionCache } from './session-cache/local.ts';
 import { passwordPool, passwordWorkers } from './workers/password-pool.ts';
 
@@ -59,6 +60,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
       chain: auditChain(settings, platformDigests),
     });
   await keepOnRecord('server.started');
+  const mailer = await openMailer(config, log);
   const passwords = passwordPool({ workers: passwordWorkers(availableParallelism()) });
   const chat = createChat(
     {
@@ -69,6 +71,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
       audit: ({ at: _at, details, ...entry }) => log.record('audit', { ...entry, ...details, ...entry }),
       onAuditHead: ({ seq, hash }) => log.record('audit-head', { seq, hash: hash.toHex() }),
       turn,
+      mail: mailer && { mailer, server: config.publicAddress },
       stretcher: passwords,
       onFailure,
       digests: platformDigests,
@@ -90,6 +93,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
   }).catch((error: unknown) => {
     chat.stop();
     void passwords.close();
+    void mailer?.close(0);
     throw error;
   });
   return {
@@ -100,12 +104,24 @@ export async function openServer({ config, store, certificates, log }: ServerPar
       chat.stop();
       await chat.closeTrail();
       await keepOnRecord('server.stopped');
+      await mailer?.close(config.drainMs);
       await passwords.close();
     },
     destroy() {
       listener.destroy();
       chat.stop();
       void passwords.close();
+      void mailer?.close(0);
     },
   };
+}
+
+/** Loads what sends mail only where there is mail to send. */
+async function openMailer({ mail }: ServerConfig, log: Log): Promise<OpenMailer | undefined> {
+  if (!mail) return undefined;
+  const { smtpMailer } = await import('./mailer/smtp.ts');
+  return smtpMailer({
+    ...mail,
+    onGivenUp: (failure) => log.warn('a mail was not sent', { ...failure }),
+  });
 }

@@ -63,6 +63,24 @@ export interface OriginsSetting extends SettingBase {
   readonly fallback: '';
 }
 
+/** An address that people type, `HOST:PORT`; or nothing. */
+export interface PublicAddressSetting extends SettingBase {
+  readonly kind: 'public-address';
+  readonly fallback: '';
+}
+
+/** Where mail is handed over, `smtp://` or `smtps://`; or nothing. Only the environment may carry one with a password. */
+export interface SmtpSetting extends SettingBase {
+  readonly kind: 'smtp';
+  readonly fallback: '';
+}
+
+/** An e-mail address, or nothing. */
+export interface MailboxSetting extends SettingBase {
+  readonly kind: 'mailbox';
+  readonly fallback: '';
+}
+
 /** One thing that an operator can set. */
 export type Setting =
   | SwitchSetting
@@ -71,7 +89,10 @@ export type Setting =
   | AddressSetting
   | PathSetting
   | ChoiceSetting
-  | OriginsSetting;
+  | OriginsSetting
+  | PublicAddressSetting
+  | SmtpSetting
+  | MailboxSetting;
 
 const million = 1_000_000;
 /** Longest wait: a timer takes at most 24.8 days. */
@@ -116,6 +137,27 @@ export const settings = {
     variable: 'CHAT_ALLOW_ORIGIN',
     fallback: '',
     help: "origin of web pages that may connect besides the server's own, like https://chat.example; may be repeated",
+  },
+  publicAddress: {
+    kind: 'public-address',
+    flag: 'public-address',
+    variable: 'CHAT_PUBLIC_ADDRESS',
+    fallback: '',
+    help: 'how people reach this server; named in mails',
+  },
+  smtpUrl: {
+    kind: 'smtp',
+    flag: 'smtp-url',
+    variable: 'CHAT_SMTP_URL',
+    fallback: '',
+    help: 'where mail is handed over, like smtp://mail.example:587; one with user and password only by the variable',
+  },
+  mailFrom: {
+    kind: 'mailbox',
+    flag: 'mail-from',
+    variable: 'CHAT_MAIL_FROM',
+    fallback: '',
+    help: 'the address that mails come from',
   },
   logFormat: {
     kind: 'choice',
@@ -424,6 +466,12 @@ function placeholder(setting: Exclude<Setting, SwitchSetting>): string {
       return 'DIR';
     case 'origins':
       return 'ORIGIN';
+    case 'public-address':
+      return 'HOST:PORT';
+    case 'smtp':
+      return 'URL';
+    case 'mailbox':
+      return 'ADDRESS';
     case 'choice':
       return setting.choices.join('|');
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { withoutPassword } from '../../src/cli/without-password.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import {
   type ConfigSources,
@@ -10,10 +11,21 @@ import {
 import { type SettingName, serveOptions, settings } from '../../src/server/settings.ts';
 
 const nothing: ConfigSources = { flags: {}, env: {}, platform: 'linux', homeDirectory: '/home/sam' };
-const withFlag = (flag: string, value: unknown): ConfigSources => ({ ...nothing, flags: { [flag]: value } });
-const withEnv = (name: string, value: string): ConfigSources => ({ ...nothing, env: { [name]: value } });
+/** What a setting cannot do without: mail has a sender. */
+const besides = (name: string): Record<string, string> =>
+  /^(?:smtp-url|CHAT_SMTP_URL)$/.test(name) ? { 'mail-from': 'chat@example.org' } : {};
+const withFlag = (flag: string, value: unknown): ConfigSources => ({
+  ...nothing,
+  flags: { [flag]: value, ...besides(flag) },
+});
+const withEnv = (name: string, value: string): ConfigSources => ({
+  ...nothing,
+  flags: besides(name),
+  env: { [name]: value },
+});
 const withFile = (key: string, value: string | boolean): ConfigSources => ({
   ...nothing,
+  flags: besides(key),
   file: {
     path: '/etc/chat/server.yaml',
     values: new Map([[key, { value, line: 7, label: `FILE:7: ${key}` }]]),
@@ -27,6 +39,8 @@ const defaults: ServerConfig = {
   dataDirectory: '/home/sam/.local/share/chat',
   clearText: 'loopback',
   allowedOrigins: [],
+  publicAddress: undefined,
+  mail: undefined,
   logFormat: 'text',
   policy: {
     bcryptCost: 12,
@@ -108,6 +122,44 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
         'https://a.example nonsense',
       ],
     ],
+    publicAddress: [
+      'chat.example:443',
+      { publicAddress: 'chat.example:443' },
+      ['chat.example', 'chat.example:0', ':443', 'https://chat.example', 'a b:1', 'chat.example:443\nBcc: x'],
+    ],
+    smtpUrl: [
+      'smtp://mail.example',
+      {
+        mail: {
+          server: { host: 'mail.example', port: 587, tls: 'starttls', login: undefined },
+          from: 'chat@example.org',
+        },
+      },
+      [
+        'mail.example:25',
+        'http://mail.example',
+        'smtp://',
+        'smtp://mail.example:0',
+        'smtp://mail.example:65536',
+        'smtp://mail.example/path',
+        'smtp://mail.example?tls=no',
+        'smtp://user@mail.example',
+        'smtp://:password@mail.example',
+        'smtp://us%er:password@mail.example',
+        'smtp://mail example',
+      ],
+    ],
+    mailFrom: [
+      'chat@example.org',
+      {},
+      [
+        'chat',
+        'Chat <chat@example.org>',
+        'a@b, c@d',
+        'chat@example.org\nBcc: eve@example.org',
+        '@example.org',
+      ],
+    ],
     logFormat: ['json', { logFormat: 'json' }, ['xml', '']],
     bcryptCost: ['14', policy({ bcryptCost: 14 }), ['9', '15', '0', 'x', '1e1', '10.5', '-10']],
     minPasswordLength: ['256', policy({ minPasswordCodePoints: 256 }), ['5', '257', '0', '']],
@@ -171,7 +223,7 @@ describe('the configuration', () => {
     const [value, change, refused] = cases[name];
     const { flag, variable, kind } = settings[name];
     const typed = kind === 'switch' ? true : value;
-    expect(readConfig({ ...nothing, flags: { [flag]: typed }, env: { [variable]: refused[0] } })).toEqual({
+    expect(readConfig({ ...withFlag(flag, typed), env: { [variable]: refused[0] } })).toEqual({
       ...defaults,
       ...change,
     });
@@ -231,6 +283,60 @@ describe('the configuration', () => {
       expect.stringContaining('--listen takes'),
     ]);
     expect(() => readConfig({ ...nothing, file })).toThrowError(problem);
+  });
+
+  it.each([
+    ['smtp://mail.example:25', { host: 'mail.example', port: 25, tls: 'starttls' }],
+    ['SMTPS://Mail.Example/', { host: 'mail.example', port: 465, tls: 'always' }],
+    ['smtp://localhost:1025', { host: 'localhost', port: 1_025, tls: 'if-offered' }],
+    ['smtp://127.0.0.1', { host: '127.0.0.1', port: 587, tls: 'if-offered' }],
+    ['smtp://[::1]:26', { host: '::1', port: 26, tls: 'if-offered' }],
+    ['smtps://[::1]', { host: '::1', port: 465, tls: 'always' }],
+    ['smtp://192.0.2.1', { host: '192.0.2.1', port: 587, tls: 'starttls' }],
+  ])('hands mail over at %s', (url, server) => {
+    const { mail } = readConfig(withFlag('smtp-url', url));
+    expect(mail).toEqual({ server: { ...server, login: undefined }, from: 'chat@example.org' });
+    expect(Object.isFrozen(mail?.server)).toBe(true);
+  });
+
+  it('takes user and password for mail from the environment alone, and says neither in any error', () => {
+    const url = 'smtps://sam%40example.org:s3cret%3A%2F@mail.example';
+    expect(readConfig(withEnv('CHAT_SMTP_URL', url)).mail?.server.login).toEqual({
+      user: 'sam@example.org',
+      password: 's3cret:/',
+    });
+    const elsewhere = (label: string) => `${label} is no place for a password: give the URL in CHAT_SMTP_URL`;
+    expect(() => readConfig(withFlag('smtp-url', url))).toThrowError(elsewhere('--smtp-url'));
+    expect(() => readConfig(withFile('smtp-url', url))).toThrowError(elsewhere('FILE:7: smtp-url'));
+    expect(() => configKeys['smtp-url']?.check('FILE:7: smtp-url', url)).toThrowError(
+      elsewhere('FILE:7: smtp-url'),
+    );
+    for (const wrong of ['smtp://sam:s3cret@', 'smpt://sam:s3cret@mail.example', 'sam:s3cret@mail.example']) {
+      for (const sources of [
+        withFlag('smtp-url', wrong),
+        withEnv('CHAT_SMTP_URL', wrong),
+        withFile('smtp-url', wrong),
+      ]) {
+        const [problem] = settleConfig(sources).problems;
+        expect(problem?.message).toMatch(/ takes smtp:\/\/HOST:PORT or smtps:\/\/HOST:PORT/);
+        expect(problem?.message).not.toContain('s3cret');
+      }
+    }
+  });
+
+  it('settles a URL for mail in a spelling whose password can be told from the rest', () => {
+    const { settings: all } = settleConfig(withEnv('CHAT_SMTP_URL', 'smtp://sam:p@ss:w@mail.example'));
+    const value = all.find(({ name }) => name === 'smtpUrl')?.value ?? '';
+    expect(withoutPassword(value)).toBe('smtp://sam:***@mail.example');
+  });
+
+  it('asks for the sender of mail that it is to send, and for nothing when it is to send none', () => {
+    const url = 'smtp://mail.example';
+    expect(() => readConfig({ ...nothing, env: { CHAT_SMTP_URL: url } })).toThrowError(
+      'CHAT_SMTP_URL needs an address that mails come from: give --mail-from',
+    );
+    expect(readConfig(withFlag('mail-from', 'chat@example.org')).mail).toBeUndefined();
+    expect(readConfig({ ...withEnv('CHAT_SMTP_URL', ''), flags: {} }).mail).toBeUndefined();
   });
 
   it('takes several origins, with blanks or commas between them, each in the one spelling of browsers', () => {
