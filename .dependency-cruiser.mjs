@@ -37,7 +37,7 @@ export default {
       from: { path: entryPoints },
       to: {
         path: '^src/',
-        pathNot: [entryPoints, '\\.d\\.ts$', 'fresh-proof'],
+        pathNot: [entryPoints, '\\.d\\.ts$'],
         reachable: false,
       },
     },

@@ -1,3 +1,4 @@
+import type { changePassword } from '../client/change-password.ts';
 import type { connect } from '../client/connection.ts';
 import type { follow, history } from '../client/follow.ts';
 import type { hashPassword } from '../client/hash-password.ts';
@@ -12,6 +13,7 @@ export interface ClientLibrary {
   login(...parameters: Parameters<typeof login>): ReturnType<typeof login>;
   resume(...parameters: Parameters<typeof resume>): ReturnType<typeof resume>;
   proveAgain(...parameters: Parameters<typeof proveAgain>): ReturnType<typeof proveAgain>;
+  changePassword(...parameters: Parameters<typeof changePassword>): ReturnType<typeof changePassword>;
   hashPassword(...parameters: Parameters<typeof hashPassword>): ReturnType<typeof hashPassword>;
   sendReliably(...parameters: Parameters<typeof sendReliably>): ReturnType<typeof sendReliably>;
   sendMany(...parameters: Parameters<typeof sendMany>): ReturnType<typeof sendMany>;
@@ -35,6 +37,9 @@ export const lazyClientLibrary: ClientLibrary = {
   },
   async proveAgain(...parameters) {
     return (await import('../client/prove-again.ts')).proveAgain(...parameters);
+  },
+  async changePassword(...parameters) {
+    return (await import('../client/change-password.ts')).changePassword(...parameters);
   },
   async hashPassword(...parameters) {
     return (await import('../client/hash-password.ts')).hashPassword(...parameters);

@@ -26,6 +26,27 @@ export const passwordOptions = {
 
 type PasswordValues = OptionValues<typeof passwordOptions>;
 
+/** The flags by which a command that needs the old password takes the new one. */
+export const newPasswordOptions = {
+  'new-password-stdin': {
+    type: 'flag',
+    describe: 'read the new password from stdin: all of it, less one trailing newline',
+  },
+  'new-password-file': {
+    type: 'text',
+    value: 'FILE',
+    complete: 'file',
+    describe: 'read the new password from a file, less one trailing newline',
+  },
+  'new-password': {
+    type: 'refused',
+    describe:
+      'an argument shows the secret to every user of this machine; use --new-password-stdin or --new-password-file',
+  },
+} as const satisfies OptionTable;
+
+type NewPasswordValues = OptionValues<typeof newPasswordOptions>;
+
 /** Reads a small file that a flag names; throws `invalid` (exit 2) when that fails. */
 export async function readNamedFile(label: string, path: string): Promise<Uint8Array> {
   try {
@@ -38,20 +59,29 @@ export async function readNamedFile(label: string, path: string): Promise<Uint8A
 
 /** Where a password comes from, in the order of the settings. */
 type PasswordSource =
-  | { readonly kind: 'stdin' }
-  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'stdin'; readonly label: string }
+  | { readonly kind: 'file'; readonly label: string; readonly path: string }
   | { readonly kind: 'environment'; readonly password: string }
   | { readonly kind: 'prompt' };
 
 function sourceOf(values: PasswordValues, host: Host): PasswordSource {
   refuseBoth(values, 'password-stdin', 'password-file', 'there is one password');
-  if (values['password-stdin']) return { kind: 'stdin' };
+  if (values['password-stdin']) return { kind: 'stdin', label: '--password-stdin' };
   const path = values['password-file'];
-  if (path !== undefined) return { kind: 'file', path };
+  if (path !== undefined) return { kind: 'file', label: '--password-file', path };
   const password = host.env.CHAT_PASSWORD;
   if (password !== undefined) return { kind: 'environment', password };
   if (canPrompt(host)) return { kind: 'prompt' };
   throw usageError('a password is needed: use --password-stdin, --password-file or CHAT_PASSWORD');
+}
+
+function newSourceOf(values: NewPasswordValues, host: Host): PasswordSource {
+  refuseBoth(values, 'new-password-stdin', 'new-password-file', 'there is one new password');
+  if (values['new-password-stdin']) return { kind: 'stdin', label: '--new-password-stdin' };
+  const path = values['new-password-file'];
+  if (path !== undefined) return { kind: 'file', label: '--new-password-file', path };
+  if (canPrompt(host)) return { kind: 'prompt' };
+  throw usageError('a new password is needed: use --new-password-stdin or --new-password-file');
 }
 
 /** A password as bytes arrive: UTF-8, less one trailing newline. */
@@ -65,13 +95,13 @@ function checkPassword(password: string): void {
   parsePassword(password);
 }
 
-async function ask(context: CommandContext, twice: boolean): Promise<string> {
+async function ask(context: CommandContext, question: string, twice: boolean): Promise<string> {
   const { prompts } = context.host;
-  const password = await prompts.secret('Password');
+  const password = await prompts.secret(question);
   if (!twice) return password;
   // One that cannot be had need not be typed again.
   checkPassword(password);
-  if ((await prompts.secret('Password again')) !== password) {
+  if ((await prompts.secret(`${question} again`)) !== password) {
     throw usageError('the two passwords differ; nothing was done');
   }
   return password;
@@ -91,13 +121,33 @@ export async function readPassword(
   values: PasswordValues,
   twice: boolean,
 ): Promise<string> {
-  const source = sourceOf(values, context.host);
+  return await readFrom(context, sourceOf(values, context.host), { question: 'Password', twice });
+}
+
+/** Refuses contradicting or missing sources of an old and a new password before anything else is done. */
+export function checkPasswordSources(values: PasswordValues & NewPasswordValues, host: Host): void {
+  refuseBoth(values, 'password-stdin', 'new-password-stdin', 'stdin holds one password');
+  sourceOf(values, host);
+  newSourceOf(values, host);
+}
+
+/** Answers a new password: from `--new-password-stdin`, `--new-password-file`, or asked for twice; throws as {@link readPassword} does. */
+export async function readNewPassword(context: CommandContext, values: NewPasswordValues): Promise<string> {
+  const source = newSourceOf(values, context.host);
+  return await readFrom(context, source, { question: 'New password', twice: true });
+}
+
+async function readFrom(
+  context: CommandContext,
+  source: PasswordSource,
+  { question, twice }: { readonly question: string; readonly twice: boolean },
+): Promise<string> {
   let password: string;
-  if (source.kind === 'stdin') password = fromBytes('--password-stdin', await readAll(context.host.stdin));
+  if (source.kind === 'stdin') password = fromBytes(source.label, await readAll(context.host.stdin));
   else if (source.kind === 'file')
-    password = fromBytes('--password-file', await readNamedFile('--password-file', source.path));
+    password = fromBytes(source.label, await readNamedFile(source.label, source.path));
   else if (source.kind === 'environment') password = source.password;
-  else password = await ask(context, twice);
+  else password = await ask(context, question, twice);
   checkPassword(password);
   return password;
 }

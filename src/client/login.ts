@@ -274,7 +274,8 @@ function readRaise({ raise }: Fields, cost: number): { salt: Uint8Array; cost: n
   return salt && isHigher ? { salt, cost: asked.cost as number } : undefined;
 }
 
-function wireVerifier({
+/** Spells a verifier as the operations take it. */
+export function wireVerifier({
   salt,
   cost,
   storedKey,

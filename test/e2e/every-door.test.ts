@@ -106,6 +106,36 @@ describe('one account, every door', () => {
     },
   );
 
+  it('a changed password is the only one that every door takes, and what the old one opened has ended (ASVS 7.4.3)', async () => {
+    const place = placed();
+    const name = await newcomer(place, http);
+    const visits = await atEveryDoor(place, name, 'open');
+    const opened = await ask(place, {
+      method: 'POST',
+      path: '/api/auth/login',
+      json: { username: name, password },
+    });
+    const headers = { Authorization: `Bearer ${opened.body.session_token}` };
+    const changed = 'every door, another secret';
+    const change = { proof: { password }, password: changed };
+    const request = { method: 'POST', path: '/api/account/password', headers };
+    expect((await ask(place, { ...request, json: { password: changed } })).status).toBe(400);
+    expect(await ask(place, { ...request, json: change })).toMatchObject({
+      status: 200,
+      // Registering over HTTP logs in.
+      body: { privacy: 'open', ended_sessions: doors.length + 1 },
+    });
+    await Promise.all(visits.map((visit) => visit.ended()));
+    for (const door of doors) {
+      const refused = await refusalOf(door.logIn(place, name, { password }));
+      expect([door.name, refused]).not.toEqual([door.name, 'let in']);
+      const nobody = await refusalOf(door.logIn(place, 'nobody-here', { password }));
+      expect([door.name, refused]).toEqual([door.name, nobody]);
+      (await door.logIn(place, name, { password: changed })).close();
+    }
+    expect((await ask(place, { method: 'GET', path: '/api/account', headers })).status).toBe(200);
+  });
+
   it.each(doors.filter((door) => door.showsPassword).map((door) => [door.name, door] as const))(
     'the right password of a private account is refused at %s like a wrong one, and like a name that nobody has',
     async (_name, door) => {

@@ -1,7 +1,14 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands/index.ts';
 import { chat, type Outcome, type Person, type ServerProcess, World } from './support/server.ts';
+
+const files = mkdtempSync(join(tmpdir(), 'chat-streams-'));
+/** Alice's own, so that it can be set any number of times. */
+const samePassword = join(files, 'password');
+writeFileSync(samePassword, 'correct horse of alice\n');
 
 /**
  * A command line of every client command, that can be run any number of times and ends with 0; the talk of most is
@@ -13,6 +20,16 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   logout: ['logout', '--context', 'nowhere', '-q', '-o', 'json'],
   whoami: ['whoami'],
   account: ['account'],
+  'account password': [
+    'account',
+    'password',
+    '--open',
+    '--new-password-file',
+    samePassword,
+    '-q',
+    '-o',
+    'json',
+  ],
   send: ['send', 'hello', '-o', 'json'],
   tail: ['tail', '--once'],
   outbox: ['outbox'],
@@ -93,6 +110,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const close of closers) await close();
+  rmSync(files, { recursive: true });
 });
 
 function runIn(surrounding: Surrounding, argv: readonly string[]): Promise<Outcome> {

@@ -18,14 +18,20 @@ function rowsOf(me: OutputOf<'account.me'>): [string, string][] {
 
 /** Shows the account that is logged in, and changes it. */
 export const account = command({
-  usage: ['account'],
+  usage: ['account', 'account password [--open | --private]'],
   description:
     'Prints the account that is logged in: name, e-mail address, how its password is kept, and since when it is there (UTC). ' +
     'Columns are separated by a tab in a script.',
   options: {},
   operands: noOperands,
   examples: [['chat account -o json', 'the account and its session as one object']],
-  subcommands: [],
+  subcommands: [
+    {
+      name: 'password',
+      summary: 'change the password',
+      load: async () => (await import('./account/password.ts')).password,
+    },
+  ],
   async run(_args, context) {
     return await withSession(context, async ({ connection }) => {
       const me = await connection.call('account.me', {}, { timeoutMs: callTimeoutMs });

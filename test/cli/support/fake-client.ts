@@ -136,6 +136,14 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
     async proveAgain(_connection, { username, password }) {
       return { exchange: `exchange of ${username}`, message: `proof of ${password}` };
     },
+    async changePassword(connection, { prove, newPassword, privacy }) {
+      await connection.call('account.change-password', {
+        proof: await prove(),
+        hashed_password: `v1.hash of ${newPassword}`,
+        privacy,
+      });
+      return { privacy, ended_sessions: 2, cost: 13 };
+    },
     async hashPassword(_connection, { username, password }) {
       return { username, hashed_password: `v1.hash of ${password}`, realm: 'realm', salt: 'salt', cost: 12 };
     },

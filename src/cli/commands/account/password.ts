@@ -1,0 +1,100 @@
+import { parsePassword } from '../../../core/model/password.ts';
+import { type CommandContext, command, noOperands } from '../../command.ts';
+import { exitOk } from '../../exit-codes.ts';
+import { freshProof } from '../../fresh-proof.ts';
+import { openKnownServers, pinOf } from '../../known-servers.ts';
+import { showStretching, warnOf } from '../../log-in.ts';
+import { refuseBoth, usageError } from '../../options.ts';
+import {
+  checkPasswordSources,
+  newPasswordOptions,
+  passwordOptions,
+  readNewPassword,
+  readPassword,
+} from '../../secret.ts';
+import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
+
+type Privacy = 'private' | 'open';
+
+/** Says in the list of sessions' terms what has become of the others. */
+function endedText(count: number): string {
+  if (count === 0) return 'there was no other session';
+  return count === 1 ? 'ended 1 other session' : `ended ${count} other sessions`;
+}
+
+/** The next login may ask for the new cost, and is to ask for nothing less. */
+async function keepCost({ host, settings }: CommandContext, username: string, cost: number): Promise<void> {
+  await openKnownServers(host).update(settings.server, (known) => {
+    const pin = Object.hasOwn(known.logins, username) ? known.logins[username] : undefined;
+    if (!pin || pin.cost >= cost) return known;
+    return { ...known, logins: { ...known.logins, [username]: { ...pin, cost } } };
+  });
+}
+
+async function change(
+  context: CommandContext,
+  session: LoggedIn,
+  given: { readonly old: string; readonly next: string; readonly privacy: Privacy },
+) {
+  const { host, settings, output } = context;
+  const { connection, username } = session;
+  try {
+    const changed = await host.client.changePassword(connection, {
+      username,
+      newPassword: given.next,
+      privacy: given.privacy,
+      prove: () => freshProof(context, session, given.old),
+      pin: await pinOf(host, settings.server, username),
+      onProgress: showStretching(context),
+      onWarning: warnOf(context),
+    });
+    await keepCost(context, username, changed.cost);
+    return changed;
+  } finally {
+    output.progress(undefined);
+  }
+}
+
+/** Changes the password, and whether doors may be shown it. */
+export const password = command({
+  usage: ['account password [--open | --private] [flags]'],
+  description:
+    'Changes the password of the account that is logged in, and ends all its other sessions. Asks for the old password, then for the new one ' +
+    'twice. Neither leaves this machine. A private account logs in with chat; the password of an open one works at every door, which ' +
+    'may be shown it. Without --open and --private it stays what it is.',
+  options: {
+    open: { type: 'flag', describe: 'from now on the password works at every door; it may be the old one' },
+    private: {
+      type: 'flag',
+      describe: 'from now on no door takes the password: chat logs in, others need a token',
+    },
+    ...passwordOptions,
+    ...newPasswordOptions,
+  },
+  operands: noOperands,
+  examples: [
+    ['chat account password', 'asks for both passwords'],
+    ['chat account password --password-file old --new-password-file new', 'in a script'],
+    ['chat account password --private', 'takes the password away from the doors that show it'],
+  ],
+  async run({ options }, context) {
+    refuseBoth(options, 'open', 'private', 'an account is one of them');
+    checkPasswordSources(options, context.host);
+    return await withSession(context, async (session) => {
+      const me = await session.connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
+      const privacy: Privacy = options.open ? 'open' : options.private ? 'private' : me.privacy;
+      const old = await readPassword(context, options, false);
+      const next = await readNewPassword(context, options);
+      if (!options.open && parsePassword(next) === parsePassword(old)) {
+        throw usageError('the new password is the old one; nothing was done');
+      }
+      const { ended_sessions } = await change(context, session, { old, next, privacy });
+      const switched = privacy === me.privacy ? '' : `; the account is ${privacy} now`;
+      await context.output.note(`the password is changed${switched}; ${endedText(ended_sessions)}`);
+      if (context.output.format === 'json') {
+        await context.output.result({ username: session.username, privacy, ended_sessions }, []);
+      }
+      return exitOk;
+    });
+  },
+});
