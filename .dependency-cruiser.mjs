@@ -5,7 +5,7 @@
 
 /** Small and pure packages, the same in Node and elsewhere: all that core may stand on. */
 const purePackages =
-  '^node_modules/(zod|bcryptjs|uuid|ipaddr\\.js|@noble/[^/]+|@hpke/core|@zxcvbn-ts/[^/]+)/';
+  '^node_modules/(zod|bcryptjs|uuid|otpauth|ipaddr\\.js|@noble/[^/]+|@hpke/core|@zxcvbn-ts/[^/]+)/';
 
 /** What the server alone runs. The rest of core (model, crypto, errors, policy, random) serves both ends. */
 const serverSideOfCore =

@@ -3,10 +3,13 @@ import type { AuditTrail } from './audit.ts';
 import { type AuditLink, auditChain } from './audit-chain.ts';
 import { createAuditWriter } from './audit-writer.ts';
 import { type Digests, nobleDigests } from './crypto/digests.ts';
+import { createSealer } from './crypto/seal.ts';
 import { parseSessionToken, tokenDigest } from './crypto/tokens.ts';
 import { createFeed } from './feed.ts';
 import { createLimits } from './limits.ts';
+import { createAwaitedCodes } from './login/awaited-codes.ts';
 import { createExchanges } from './login/exchanges.ts';
+import { createFactorFailures } from './login/factor-failures.ts';
 import { createLoginFailures } from './login/failures.ts';
 import { createRaises } from './login/raises.ts';
 import { createMailing } from './mailing.ts';
@@ -14,7 +17,7 @@ import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 import type { Peer } from './peer.ts';
 import { serveCall, toChatError } from './pipeline.ts';
-import type { Policy } from './policy.ts';
+import { exchangeWithFactorMs, type Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { Counter } from './ports/counter.ts';
 import type { Mailer } from './ports/mailer.ts';
@@ -150,9 +153,13 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     notices,
     feed,
     exchanges: createExchanges(),
+    provenExchanges: createExchanges(exchangeWithFactorMs),
+    awaitedCodes: createAwaitedCodes(),
     raises: createRaises(),
     mailing: mail && createMailing({ store, limits, digests, onFailure, ...mail }),
     failures: createLoginFailures(ports.counter, policy.freeFailedLogins, notices),
+    factorFailures: createFactorFailures(ports.counter),
+    totpSealer: createSealer(settings.serverSecret, 'totp secret'),
   };
 
   return {
@@ -176,6 +183,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       feed.stop();
       notices.stop();
       services.exchanges.stop();
+      services.provenExchanges.stop();
     },
     closeTrail: () => trail.close(),
   };

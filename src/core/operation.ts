@@ -41,6 +41,8 @@ export interface Operation<
   readonly cost: Cost;
   /** True when each call, whatever its outcome, belongs in the audit trail. */
   readonly audited: boolean;
+  /** True for what an account without a second factor may do where one is required. */
+  readonly needsNoFactor?: true;
   /** True when calls of one connection may overlap with each other; the others wait for all before them. */
   readonly overlaps: boolean;
   readonly input: Input;

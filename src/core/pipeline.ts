@@ -59,7 +59,15 @@ export async function serveCall(
 
 function admit(services: Services, operation: Operation, peer: Peer, now: number): Session | undefined {
   if (operation.access === 'anyone') return peer.session;
-  return services.sessions.admit(peer, now);
+  const session = services.sessions.admit(peer, now);
+  const isFactorMissing = services.policy.requiresSecondFactor && !session.hasSecondFactor;
+  if (isFactorMissing && !operation.needsNoFactor) {
+    throw new ChatError(
+      'forbidden',
+      'this server requires a second factor, and this account has none: run `chat totp on`',
+    );
+  }
+  return session;
 }
 
 /** The store is asked each time, so that who is made an administrator, or is one no more, is so at once on every node. */

@@ -39,6 +39,8 @@ export interface Policy {
   readonly freeFailedLogins: number;
   /** So old may an entry of the audit trail get. */
   readonly auditRetentionMs: number;
+  /** True when an account without a second factor may do nothing but set one up. */
+  readonly requiresSecondFactor: boolean;
 }
 
 export const defaultPolicy: Policy = {
@@ -58,6 +60,7 @@ export const defaultPolicy: Policy = {
   loginsPerMinute: 600,
   freeFailedLogins: 5,
   auditRetentionMs: 0,
+  requiresSecondFactor: false,
 };
 
 /** How long an invite lives unless its maker says otherwise (ASVS 6.4.1), and at most; and how many accounts it may be for. */
@@ -79,8 +82,16 @@ export const failureWaits = { firstMs: 1_000, mostMs: 15 * 60_000, windowMs: 24 
 export const failuresTold = 5;
 /** A login exchange lives this long (security 1.5). */
 export const exchangeMs = 60_000;
-/** … and this long while a second factor is asked. */
+/** … and this long while a second factor is asked: a code has to be looked up. */
 export const exchangeWithFactorMs = 120_000;
+/** Codes that may be tried on one login that has proven its first factor, before it has to begin again. */
+export const wrongCodesPerLogin = 5;
+/** Wrong one-time codes of an account in a day that cost nothing; beyond them each doubles the wait (see {@link failureWaits}). */
+export const freeWrongCodes = 5;
+/** A second factor that was begun may be confirmed for so long: somebody installs an authenticator meanwhile. */
+export const factorSetupMs = 15 * 60_000;
+/** bcrypt's cost for recovery codes: they have 60 random bits, so that the least there is makes each guess dear enough. */
+export const recoveryCodeCost = 10;
 /** So long after a login its verifier may be raised to the server's cost (security 1.8): the password is stretched once more. */
 export const raiseMs = 60_000;
 /** Open login exchanges per address and in all (security 1.5). */

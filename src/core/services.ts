@@ -3,9 +3,12 @@ import type { AuditTrail } from './audit.ts';
 import type { AuditChain } from './audit-chain.ts';
 import type { AuditWriter } from './audit-writer.ts';
 import type { Digests } from './crypto/digests.ts';
+import type { Sealer } from './crypto/seal.ts';
 import type { Feed } from './feed.ts';
 import type { Limits } from './limits.ts';
+import type { AwaitedCodes } from './login/awaited-codes.ts';
 import type { Exchanges } from './login/exchanges.ts';
+import type { FactorFailures } from './login/factor-failures.ts';
 import type { LoginFailures } from './login/failures.ts';
 import type { Raises } from './login/raises.ts';
 import type { Mailing } from './mailing.ts';
@@ -34,8 +37,14 @@ export interface Services {
   readonly notices: AccountNotices;
   readonly feed: Feed;
   readonly exchanges: Exchanges;
+  /** Logins whose proof was right and whose second factor is asked. */
+  readonly provenExchanges: Exchanges;
+  readonly awaitedCodes: AwaitedCodes;
   readonly raises: Raises;
   readonly failures: LoginFailures;
   /** Undefined where the server has no way to send mail. */
   readonly mailing: Mailing | undefined;
+  readonly factorFailures: FactorFailures;
+  /** Seals the secrets of second factors, each for its account's id. */
+  readonly totpSealer: Sealer;
 }

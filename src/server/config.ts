@@ -154,6 +154,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     loginsPerMinute: number('loginsPerMinute'),
     freeFailedLogins: number('freeFailedLogins'),
     auditRetentionMs: number('auditRetention') * dayMs,
+    requiresSecondFactor: isOn('requireSecondFactor'),
   });
   const limits: DoorLimits = Object.freeze({
     maxConnections: number('maxConnections'),

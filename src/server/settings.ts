@@ -299,6 +299,13 @@ export const settings = {
     fallback: 0,
     help: 'days that the audit trail is kept',
   },
+  requireSecondFactor: {
+    kind: 'switch',
+    flag: 'require-second-factor',
+    variable: 'CHAT_REQUIRE_SECOND_FACTOR',
+    fallback: false,
+    help: 'let an account without a second factor do nothing but set one up (chat totp on)',
+  },
   maxConnections: {
     kind: 'integer',
     flag: 'max-connections',

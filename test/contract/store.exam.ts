@@ -11,6 +11,7 @@ import { examineConversations } from './store/conversations.ts';
 import { examineMessages } from './store/messages.ts';
 import { examineRefresh } from './store/refresh.ts';
 import { examineRooms } from './store/rooms.ts';
+import { examineSecondFactor } from './store/second-factor.ts';
 import { examineSessions } from './store/sessions.ts';
 import type { Examined } from './support/examined.ts';
 import {
@@ -59,6 +60,7 @@ export function describeStore(name: string, make: () => StoreUnderExam | Promise
     examineCredentialChange(examined);
     examineCodes(examined);
     examineAdministration(examined);
+    examineSecondFactor(examined);
     examineSessions(examined);
     examineRefresh(examined);
     examineRooms(examined);

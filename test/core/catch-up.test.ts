@@ -397,6 +397,7 @@ describe('a catch-up over many conversations', () => {
           privacy: 'open',
           isAdmin: false,
           disabledAt: null,
+          hasSecondFactor: false,
           createdAt: start,
         },
         verifier,

@@ -76,6 +76,7 @@ describe('a login', () => {
       privacy: 'private',
       admin: false,
       created_at: new Date(start).toISOString(),
+      second_factor: { on: false, recovery_codes_left: 0 },
       session: {
         id: opened.session_id,
         device_id: opened.device_id,

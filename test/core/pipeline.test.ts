@@ -65,6 +65,7 @@ describe('a call', () => {
       'login.password',
       'login.salt',
       'login.hashed-password',
+      'login.second-factor',
       'login.resume',
       'session.refresh',
       'ping',

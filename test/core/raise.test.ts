@@ -53,6 +53,7 @@ async function raisedServer(
       privacy,
       isAdmin: false,
       disabledAt: null,
+      hasSecondFactor: false,
       createdAt: start,
     },
     verifier: verifierFrom(await authSecret('alice', password, salt, 10), salt, 10),
@@ -145,6 +146,7 @@ describe('a login at an older cost than the server has', () => {
         privacy: 'private',
         isAdmin: false,
         disabledAt: null,
+        hasSecondFactor: false,
         createdAt: start,
       } as const;
       const secret = await authSecret('alice', password, salt, 11);

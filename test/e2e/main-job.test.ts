@@ -41,6 +41,7 @@ describe.each(['chat', 'plain'])('over %s://', (scheme) => {
         privacy: 'private',
         admin: false,
         created_at: instant,
+        second_factor: { on: false, recovery_codes_left: 0 },
         session: { id: uuid, device_id: uuid, device: expect.any(String), expires_at: instant },
       },
     ]);

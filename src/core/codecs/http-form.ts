@@ -1,4 +1,3 @@
-import { ChatError } from '../errors.ts';
 import type { InputOf, OperationName, OutputOf } from '../operations/index.ts';
 
 /** Serves one call for the request's peer. */
@@ -64,12 +63,10 @@ const login: FormRoute = {
 /** Opens a session, or with `session_token` goes on with one; that one has a device of its own, wherever it is. */
 async function openedBy(fields: FormFields, { call, deviceId, deviceLabel }: FormCaller) {
   const { otp, session_token: token, ...rest } = fields;
-  // A form may always have its fields: an empty one is none. There are no codes before there is a second factor.
-  if (otp !== undefined && otp !== '') {
-    throw new ChatError('invalid', 'otp: no account has one-time codes here', { field: 'otp' });
-  }
+  // A form may always have its fields: an empty one is none.
   if (token !== undefined && token !== '') {
     const device = deviceId === undefined ? {} : { device: { id: deviceId } };
+    // Whoever has a session has given its code.
     const input = { ...rest, session_token: token as string, ...device };
     const { user_id, username, expires_at } = await call('login.resume', input);
     return { user_id, username, expires_at, sessionToken: token as string };
@@ -78,7 +75,8 @@ async function openedBy(fields: FormFields, { call, deviceId, deviceLabel }: For
     ...(deviceId === undefined ? {} : { id: deviceId }),
     ...(deviceLabel === undefined ? {} : { label: deviceLabel }),
   };
-  const opened = await call('login.password', { ...(rest as { password: string }), device });
+  const code = otp === undefined ? {} : { otp: otp as string };
+  const opened = await call('login.password', { ...(rest as { password: string }), ...code, device });
   const { user_id, username, expires_at, session_token: sessionToken, device_id } = opened;
   return { user_id, username, expires_at, sessionToken, deviceId: device_id };
 }

@@ -21,8 +21,6 @@ export interface HttpRoute {
   readonly headers?: Readonly<Record<string, string>>;
   /** Input fields that may stand in a JSON body; without it there is none. */
   readonly body?: readonly string[];
-  /** Body fields that may be there as long as they are empty, each with why. */
-  readonly empty?: Readonly<Record<string, string>>;
   /** Input that is the same in every request. */
   readonly fixed?: Readonly<Record<string, unknown>>;
   /** The shape of the body of an answer, where it is not the operation's. */
@@ -99,18 +97,10 @@ function bodyFields(route: HttpRoute, body: unknown): Array<[string, unknown]> {
   if (typeof body !== 'object' || Array.isArray(body)) {
     throw new ChatError('invalid', 'the body is a JSON object');
   }
-  const fields = Object.entries(body).filter(([name, value]) => !isLeftEmpty(route, name, value));
+  const fields = Object.entries(body);
   const stranger = fields.find(([name]) => !route.body?.includes(name));
   if (stranger) throw unknownField(stranger[0], 'the body');
   return fields;
-}
-
-/** True for a field that a client sends always and may leave empty; `invalid` when there is something in it. */
-function isLeftEmpty({ empty }: HttpRoute, name: string, value: unknown): boolean {
-  const why = empty && Object.hasOwn(empty, name) ? empty[name] : undefined;
-  if (why === undefined) return false;
-  if (value !== '' && value !== null) throw new ChatError('invalid', `${name}: ${why}`, { field: name });
-  return true;
 }
 
 function readQuery(field: string, text: string, kind: QueryKind): unknown {

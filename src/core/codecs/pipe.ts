@@ -78,6 +78,17 @@ const verbs = new Map<string, Verb>(
             });
       },
     },
+    OTP: {
+      fields: 1,
+      read: (otp = '') =>
+        callRequest({
+          operation: 'login.second-factor',
+          params: { otp },
+          // It goes on with AUTH, whose answer is still owed.
+          answer: ([opened]) => success('AUTH', opened?.session_token),
+          refuse: failure('AUTH'),
+        }),
+    },
     SALT: {
       fields: 1,
       read: (username = '') =>

@@ -56,6 +56,15 @@ const commands = new Map<string, (words: string) => TextRequest>(
             ...spellings,
           });
     },
+    '/otp': (words) =>
+      callRequest({
+        operation: 'login.second-factor',
+        params: { otp: words },
+        answer: () => 'Authentication Succeeded',
+        refuse: (error, { isLoggedIn }) =>
+          errorLine(isLoggedIn ? 'user is already logged in' : error.message),
+        after: catchUp,
+      }),
     '/users': (words) =>
       words === ''
         ? callRequest({

@@ -5,8 +5,9 @@ import { loginRefusal, serverFirst, verifyClientFinal } from '../crypto/scram-se
 import { verifierOrFake } from '../crypto/verifier.ts';
 import { badCredentials, ChatError, loggedInAlready } from '../errors.ts';
 import { operation } from '../operation.ts';
-import { deviceClaim, openedSession, scramMessage } from '../operations/shapes.ts';
+import { deviceClaim, openedSession, optionalOtp, scramMessage } from '../operations/shapes.ts';
 import { uuidV7 } from '../random.ts';
+import { keepForCode, takeExchange } from './keep-for-code.ts';
 import { mechanism } from './mechanism.ts';
 import { loginOffer } from './offer.ts';
 import { openProven } from './open-session.ts';
@@ -68,7 +69,8 @@ const begin = operation({
 
 /**
  * The second half: judges the client's proof and answers the server's own, together with a new session (security 1.4).
- * One try per challenge. `unauthenticated` has one text for an unknown user and a wrong password. `raise` is there when the
+ * One try per challenge; when the proof was right and the answer is `second-factor-required`, the same call is made again with `otp`, a
+ * few times within two minutes. `unauthenticated` has one text for an unknown user and a wrong password. `raise` is there when the
  * account's verifier is older than the server's cost: the client is asked for a new one (security 1.8).
  */
 const finish = operation({
@@ -81,25 +83,32 @@ const finish = operation({
     exchange: z.string().max(64),
     message: scramMessage,
     device: deviceClaim.optional(),
+    otp: optionalOtp,
   }),
   output: openedSession.extend({
     message: z.string(),
     raise: z.object({ salt: z.string(), cost: z.number() }).optional(),
   }),
-  async handle({ exchange: id, message, device }, context) {
-    const { services, peer, now, concerns } = context;
+  async handle({ exchange: id, message, device, otp }, context) {
+    const { services, peer, concerns } = context;
     if (peer.session) throw loggedInAlready();
-    const exchange = services.exchanges.take(id, peer, now);
+    const exchange = takeExchange(context, id);
     if (!exchange) throw new ChatError('unauthenticated', 'this login has ended: begin again');
     concerns(exchange.username);
     const { username, storedKey } = exchange;
-    return services.failures.guard(username, peer, async () => {
+    let isProven = exchange.code !== undefined;
+    const finishing = services.failures.guard(username, peer, async () => {
       const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
+      isProven = proof.ok;
       if (!proof.ok) throw loginRefusal(proof.reason);
       const proven = { username, storedKey, refusal: badCredentials };
-      const { answer, verifier } = await openProven(context, proven, { device });
+      const { answer, verifier } = await openProven(context, proven, { device, otp });
       const raise = askToRaise(context, verifier);
       return { ...answer, message: proof.value, ...(raise && { raise }) };
+    });
+    return await finishing.catch((error: unknown) => {
+      if (isProven) keepForCode(context, id, exchange, error);
+      throw error;
     });
   },
 });

@@ -4,28 +4,33 @@ import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
 import { exchangeMs, maxExchanges } from '../policy.ts';
 
+/** A login under way: before its proof, or with `code` when that was right and the second factor is asked. */
+export interface OpenExchange extends ServerExchange {
+  readonly code?: { readonly triesLeft: number; readonly endsAt: number };
+}
+
 /**
  * Logins between challenge and proof: one try each, dead after 60 s, bound to their connection; over HTTP, where each request is
  * a peer of its own, to their id alone (security 1.5).
  */
 export interface Exchanges {
   /** Keeps an exchange; throws `rate-limited` when its address or the server has too many open. */
-  open(id: string, peer: Peer, exchange: ServerExchange, now: number): void;
+  open(id: string, peer: Peer, exchange: OpenExchange, now: number): void;
   /** Gives an exchange out once; undefined when it is unknown, used, too old or another connection's. */
-  take(id: string, peer: Peer, now: number): ServerExchange | undefined;
+  take(id: string, peer: Peer, now: number): OpenExchange | undefined;
   /** Forgets everything. */
   stop(): void;
 }
 
 interface Entry {
-  readonly exchange: ServerExchange;
+  readonly exchange: OpenExchange;
   readonly peer: Peer;
   readonly addressKey: string;
   readonly endsAt: number;
 }
 
-/** Builds the exchanges of one node. */
-export function createExchanges(): Exchanges {
+/** Builds the exchanges of one node, each of which lives for `lifeMs`. */
+export function createExchanges(lifeMs = exchangeMs): Exchanges {
   // A map keeps the order of insertion, which is the order of ending: old ones are dropped from its front.
   const entries = new Map<string, Entry>();
   const perAddress = new Map<string, number>();
@@ -70,6 +75,11 @@ export function createExchanges(): Exchanges {
     }
   }
 
+  /** A clock that was set back by more than an exchange's life ends those from before: none lives for hours. */
+  function isAlive({ endsAt }: Entry, now: number): boolean {
+    return now < endsAt && now >= endsAt - 2 * lifeMs;
+  }
+
   return {
     open(id, peer, exchange, now) {
       sweep(now);
@@ -85,7 +95,7 @@ export function createExchanges(): Exchanges {
       // Whoever has gone already finishes nothing.
       if (peer.isGone) return;
       perAddress.set(key, (perAddress.get(key) ?? 0) + 1);
-      const entry = { exchange, peer, addressKey: key, endsAt: now + exchangeMs };
+      const entry = { exchange, peer, addressKey: key, endsAt: now + lifeMs };
       entries.set(id, entry);
       if (isBound(peer)) ofPeer(peer).set(id, entry);
     },
@@ -106,9 +116,4 @@ export function createExchanges(): Exchanges {
 /** False for the peer of one request, which is gone before the proof can come. */
 function isBound({ events }: Peer): boolean {
   return events !== undefined;
-}
-
-/** A clock that was set back by more than an exchange's life ends those from before: none lives for hours. */
-function isAlive({ endsAt }: Entry, now: number): boolean {
-  return now < endsAt && now >= endsAt - 2 * exchangeMs;
 }

@@ -6,7 +6,10 @@ import { badToken, ChatError } from '../errors.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import type { CallContext } from '../operation.ts';
 import type { freshProof } from '../operations/shapes.ts';
+import type { OpenExchange } from './exchanges.ts';
+import { keepForCode, takeExchange } from './keep-for-code.ts';
 import { changedMeanwhile } from './open-session.ts';
+import { passSecondFactor } from './second-factor.ts';
 import { stretchFor } from './stretch-for.ts';
 
 /** A proof as its shape has read it. */
@@ -21,28 +24,38 @@ export interface ProvenAgain {
 /**
  * Asks for what a stolen session does not have, before something is done that cannot be undone by its owner (ASVS 7.5.1). A wrong
  * proof counts as a failed login; `unauthenticated` for one, `rate-limited` when the account or the address has to wait,
- * `conflict` when the verifier was changed since the challenge. The session stays as it was in each case.
+ * `conflict` when the verifier was changed since the challenge. The second factor is asked as at a login, and the same exchange may
+ * come again with its code. The session stays as it was in each case.
  */
 export async function proveAgain(context: CallContext<'session'>, proof: FreshProof): Promise<ProvenAgain> {
   const { services, session, peer } = context;
   const { username } = session;
-  return await services.failures.guard(username, peer, async () => {
+  const exchange = 'exchange' in proof ? takeExchange(context, proof.exchange) : undefined;
+  let isRight = exchange?.code !== undefined;
+  const judging = services.failures.guard(username, peer, async () => {
     const found = await services.store.credential(username);
     if (!found) throw badToken();
-    await judge(context, proof, found);
+    isRight = false;
+    await judge(context, proof, { ...found, exchange });
+    isRight = true;
+    await passSecondFactor(context, found.account, proof.otp);
     return found;
+  });
+  return await judging.catch((error: unknown) => {
+    if (isRight && exchange && 'exchange' in proof) keepForCode(context, proof.exchange, exchange, error);
+    throw error;
   });
 }
 
 async function judge(
   context: CallContext<'session'>,
   proof: FreshProof,
-  { account, verifier }: ProvenAgain,
+  { account, verifier, exchange }: ProvenAgain & { readonly exchange: OpenExchange | undefined },
 ): Promise<void> {
   const { digests } = context.services;
   const { username } = account;
   if ('exchange' in proof) {
-    judgeExchange(context, proof, verifier);
+    judgeExchange(context, exchange, proof.message, verifier);
   } else if ('hashed_password' in proof) {
     if (!fitsVerifier(proof.hashed_password, verifier, digests)) throw wrongProof();
   } else {
@@ -60,11 +73,11 @@ async function judge(
 }
 
 function judgeExchange(
-  { services, session, peer, now }: CallContext<'session'>,
-  { exchange: id, message }: Extract<FreshProof, { exchange: string }>,
+  { services, session, peer }: CallContext<'session'>,
+  exchange: OpenExchange | undefined,
+  message: string,
   verifier: Verifier,
 ): void {
-  const exchange = services.exchanges.take(id, peer, now);
   if (!exchange) throw new ChatError('conflict', 'this proof has ended: begin again with login.begin');
   if (exchange.username !== session.username) throw wrongProof();
   const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);

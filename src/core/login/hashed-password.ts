@@ -3,9 +3,15 @@ import { toBase64 } from '../crypto/bytes.ts';
 import { fitsVerifier, verifierOrFake } from '../crypto/verifier.ts';
 import { badCredentials, loggedInAlready } from '../errors.ts';
 import { operation } from '../operation.ts';
-import { deviceClaim, hashedPassword as hashedShape, openedSession, username } from '../operations/shapes.ts';
+import {
+  deviceClaim,
+  hashedPassword as hashedShape,
+  openedSession,
+  optionalOtp,
+  username,
+} from '../operations/shapes.ts';
 import { mechanism } from './mechanism.ts';
-import { openProven } from './open-session.ts';
+import { openOrWait } from './open-or-wait.ts';
 
 /**
  * What a client needs to hash a password by itself: the realm, and the name's salt and cost. A name without an account has
@@ -45,10 +51,11 @@ const loginHashedPassword = operation({
   input: z.strictObject({
     username,
     hashed_password: hashedShape,
+    otp: optionalOtp,
     device: deviceClaim.optional(),
   }),
   output: openedSession,
-  async handle({ username: name, hashed_password: authSecret, device }, context) {
+  async handle({ username: name, hashed_password: authSecret, device, otp }, context) {
     const { services, peer, concerns } = context;
     const { store, settings, policy, digests } = services;
     if (peer.session) throw loggedInAlready();
@@ -65,7 +72,7 @@ const loginHashedPassword = operation({
       if (!fitsVerifier(authSecret, verifier, digests)) throw badCredentials();
       const { storedKey } = verifier;
       const proven = { username: name, storedKey, refusal: badCredentials };
-      return (await openProven(context, proven, { device })).answer;
+      return (await openOrWait(context, proven, { device, otp })).answer;
     });
   },
 });

@@ -1,10 +1,11 @@
 import { challengeResponse } from './challenge-response.ts';
 import { hashedPassword } from './hashed-password.ts';
 import { password } from './password.ts';
+import { secondStep } from './second-step.ts';
 import { token } from './token.ts';
 
 /** Every way to log in, one line each: its operations are in the registry by standing here. */
-export const mechanisms = [challengeResponse, password, hashedPassword, token] as const;
+export const mechanisms = [challengeResponse, password, hashedPassword, secondStep, token] as const;
 
 const mechanismNames: ReadonlyMap<string, string> = new Map(
   mechanisms.flatMap(({ name, operations }) => operations.map((one) => [one.name, name] as const)),

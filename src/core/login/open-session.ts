@@ -4,25 +4,12 @@ import { accountDisabled, badToken, ChatError, loggedInAlready } from '../errors
 import type { Account, Verifier } from '../model/account.ts';
 import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
-import type { Username } from '../model/username.ts';
 import type { CallContext } from '../operation.ts';
 import type { Peer } from '../peer.ts';
 import { uuidV7 } from '../random.ts';
 import type { Services } from '../services.ts';
-
-/** The device a client names at login: one it was given before, a label for a new one, or neither. */
-export interface DeviceClaim {
-  readonly id?: string | undefined;
-  readonly label?: string | undefined;
-}
-
-/** Whom a secret was found to belong to, and what is answered when that is no longer so. */
-export interface Proven {
-  readonly username: Username;
-  /** Of the verifier that the secret fitted. */
-  readonly storedKey: Uint8Array;
-  readonly refusal: () => ChatError;
-}
+import type { Proven, SessionWishes } from './proven.ts';
+import { passSecondFactor } from './second-factor.ts';
 
 /** A session of a proven account, and the verifier that it was proven against. */
 export interface ProvenSession {
@@ -31,21 +18,12 @@ export interface ProvenSession {
   readonly answer: OpenedSessionAnswer;
 }
 
-/** How a session is to be opened. */
-export interface SessionWishes {
-  readonly device?: DeviceClaim | undefined;
-  /** For doors that hand out no token: nobody could come back to the session. */
-  readonly endsWithConnection?: boolean;
-  /** The StoredKey that the account was proven against; what has been changed since lets nobody in. */
-  readonly provenKey?: Uint8Array;
-}
-
 /** What every login answers: the session with its tokens, which are shown this once. */
 export type OpenedSessionAnswer = ReturnType<typeof sessionAnswer>;
 
 /**
  * Opens a session for a secret that was right: the credential is read again, since between its first reading and now the
- * password may have been changed or the account removed.
+ * password may have been changed or the account removed. The one place where logins are asked for the second factor.
  */
 export async function openProven(
   context: CallContext,
@@ -57,6 +35,7 @@ export async function openProven(
   const { account, verifier } = current;
   // Only who has proven the old one hears this: another login may have raised it to the server's cost.
   if (!equalDigests(verifier.storedKey, storedKey)) throw changedMeanwhile();
+  await passSecondFactor(context, account, wishes.otp);
   return {
     account,
     verifier,
@@ -69,9 +48,13 @@ export function changedMeanwhile(): ChatError {
   return new ChatError('conflict', 'the verifier has been changed since this login began: begin again');
 }
 
+/** The session would have been opened under the rule of before. */
+function factorChanged(): ChatError {
+  return new ChatError('conflict', 'the second factor has been changed since this login began: begin again');
+}
+
 /**
- * Ends every login mechanism, and is where a second factor will be asked for: opens a session for an account that has proven
- * itself and binds it to the connection. Replaces the device's session (security 3); a device of another account is replaced
+ * Ends every login mechanism: opens a session for an account that has proven itself, or was just made, and binds it to the connection. Replaces the device's session (security 3); a device of another account is replaced
  * by a new one, and its session ends: somebody else has the machine now.
  */
 export async function openSession(
@@ -87,6 +70,7 @@ export async function openSession(
     id: uuidV7() as SessionId,
     userId: account.id,
     username: account.username,
+    hasSecondFactor: account.hasSecondFactor,
     deviceId: (device?.id ?? uuidV7()) as DeviceId,
     deviceLabel: device?.label ?? '',
     door: peer.door,
@@ -117,6 +101,7 @@ export async function openSession(
   }
   if (outcome.kind === 'stale') throw changedMeanwhile();
   if (outcome.kind === 'disabled') throw accountDisabled();
+  if (outcome.kind === 'factor-changed') throw factorChanged();
   if (outcome.kind !== 'opened') throw badToken();
   sessions.ended(outcome.ended, 'replaced', { of: account.username });
   sessions.attach(peer, opened);

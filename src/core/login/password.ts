@@ -7,11 +7,12 @@ import {
   deviceClaim,
   email,
   openedSession,
+  optionalOtp,
   password as passwordShape,
   username,
 } from '../operations/shapes.ts';
 import { mechanism } from './mechanism.ts';
-import { openProven } from './open-session.ts';
+import { openOrWait } from './open-or-wait.ts';
 import { raiseShown } from './raise-verifier.ts';
 import { stretchFor } from './stretch-for.ts';
 
@@ -33,6 +34,7 @@ const loginPassword = operation({
       username: username.optional(),
       email: email.optional(),
       password: passwordShape,
+      otp: optionalOtp,
       device: deviceClaim.optional(),
       ends_with_connection: z.boolean().default(false),
     })
@@ -42,7 +44,7 @@ const loginPassword = operation({
     }),
   output: openedSession,
   async handle(input, context) {
-    const { username: named, email: address, password: secret, device } = input;
+    const { username: named, email: address, password: secret, device, otp } = input;
     const { services, peer, concerns } = context;
     const { store, settings, policy, digests } = services;
     if (peer.session) throw loggedInAlready();
@@ -64,8 +66,9 @@ const loginPassword = operation({
       const fits = fitsVerifier(authSecret, verifier, digests);
       if (!fits || found?.account.privacy !== 'open') throw badPassword();
       const given = { username: name, storedKey: verifier.storedKey, refusal: badPassword };
-      const proven = await openProven(context, given, {
+      const proven = await openOrWait(context, given, {
         device,
+        otp,
         endsWithConnection: input.ends_with_connection,
       });
       raiseShown(context, proven, secret);

@@ -12,6 +12,8 @@ export interface Account {
   readonly isAdmin: boolean;
   /** Since when nobody may log in to it, UTC milliseconds; null for an account that may be used. */
   readonly disabledAt: number | null;
+  /** True when a login needs a code besides its secret (security 4). */
+  readonly hasSecondFactor: boolean;
   readonly createdAt: number;
   /** When it is to be erased, UTC milliseconds; its owner can still change that. */
   readonly erasesAt?: number | undefined;

@@ -9,6 +9,8 @@ export interface Session {
   readonly id: SessionId;
   readonly userId: UserId;
   readonly username: Username;
+  /** True when its account has a second factor. */
+  readonly hasSecondFactor: boolean;
   readonly deviceId: DeviceId;
   readonly deviceLabel: string;
   readonly door: DoorName;

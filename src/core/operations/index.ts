@@ -5,11 +5,15 @@ import { beginRegister } from './account/begin-register.ts';
 import { changePassword } from './account/change-password.ts';
 import { me } from './account/me.ts';
 import { raiseVerifier } from './account/raise-verifier.ts';
+import { recoveryCodes } from './account/recovery-codes.ts';
 import { register } from './account/register.ts';
 import { requestEmailVerification } from './account/request-email-verification.ts';
 import { requestReset } from './account/request-reset.ts';
 import { resetPassword } from './account/reset-password.ts';
 import { setEmail } from './account/set-email.ts';
+import { totpBegin } from './account/totp-begin.ts';
+import { totpConfirm } from './account/totp-confirm.ts';
+import { totpOff } from './account/totp-off.ts';
 import { verifyEmail } from './account/verify-email.ts';
 import { audit } from './admin/audit.ts';
 import { claim } from './admin/claim.ts';
@@ -57,6 +61,10 @@ export const operations = [
   requestReset,
   resetPassword,
   reset,
+  totpBegin,
+  totpConfirm,
+  totpOff,
+  recoveryCodes,
   ...loginOperations,
   reject,
   refresh,

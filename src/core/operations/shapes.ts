@@ -117,6 +117,10 @@ export const sessionId = z.uuid().transform((id) => id as SessionId);
 
 /** A SCRAM message (RFC 5802); its grammar is checked by the login suite. */
 export const scramMessage = z.string().min(1).max(maxScramCharacters);
+/** The second factor's code: six digits, or a recovery code; an empty one is none. What it is worth is for the login to say. */
+export const otp = z.string().max(64);
+/** … where it may be left out, or be null. */
+export const optionalOtp = otp.nullish().transform((code) => code ?? undefined);
 /** The device a client names at login: one it was given before, a label for a new one, or both. */
 export const deviceClaim = z.strictObject({ id: z.uuid().optional(), label: label.optional() });
 /** Exactly `length` bytes in canonical base64. */
@@ -141,13 +145,14 @@ export const verifier = z
   });
 /**
  * What shows once more that the caller knows the account's secret (ASVS 7.5.1): a proof over a challenge of `login.begin` on
- * the same connection, the password where the server may see it, or what a client has made of it.
+ * the same connection, the password where the server may see it, or what a client has made of it; with the second factor's code
+ * where the account has one.
  */
 export const freshProof = z.union(
   [
-    z.strictObject({ exchange: z.string().max(64), message: scramMessage }),
-    z.strictObject({ password }),
-    z.strictObject({ hashed_password: hashedPassword }),
+    z.strictObject({ exchange: z.string().max(64), message: scramMessage, otp: optionalOtp }),
+    z.strictObject({ password, otp: optionalOtp }),
+    z.strictObject({ hashed_password: hashedPassword, otp: optionalOtp }),
   ],
   { error: 'give one of exchange and message, password or hashed_password' },
 );

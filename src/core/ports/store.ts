@@ -6,6 +6,7 @@ import type { ConversationRef, RoomName } from '../model/conversation-name.ts';
 import type { ConversationId, DeviceId, MessageId, SessionId, UserId } from '../model/ids.ts';
 import type { Admission, Invite, InviteId, NewInvite } from '../model/invite.ts';
 import type { Audience, ConversationView, MessageBody, SentBody, StoredMessage } from '../model/message.ts';
+import type { HashedRecoveryCode, SecondFactor } from '../model/second-factor.ts';
 import type { DoorName, Session } from '../model/session.ts';
 import type { Username } from '../model/username.ts';
 
@@ -82,6 +83,32 @@ export interface Store {
   verifyEmail(take: { hash: Uint8Array; userId: UserId; now: number }): Promise<string | undefined>;
   /** Deletes codes that are dead at `now`, at most 1,000 a call; answers how many. */
   sweepCodes(sweep: { now: number }): Promise<number>;
+  /** An account's second factor, or the one that is being set up. */
+  secondFactor(userId: UserId): Promise<SecondFactor | undefined>;
+  /** Keeps the sealed secret of a factor that is being set up, in the place of one that was before; false when one is on. */
+  beginSecondFactor(begin: { userId: UserId; secret: Uint8Array; now: number }): Promise<boolean>;
+  /**
+   * Turns on the factor that was begun with `secret`, `step` being used by that, with a first set of recovery codes, and ends the
+   * account's sessions but `except`; answers the ids that ended. Undefined, and nothing done, when no such one is being set up.
+   */
+  confirmSecondFactor(on: {
+    userId: UserId;
+    secret: Uint8Array;
+    step: number;
+    now: number;
+    codes: readonly HashedRecoveryCode[];
+    except: SessionId;
+  }): Promise<SessionId[] | undefined>;
+  /** Uses a step of the factor that has `secret`: true for the first of however many at once, and for none after a later step. */
+  useTotpStep(use: { userId: UserId; secret: Uint8Array; step: number }): Promise<boolean>;
+  /** An account's recovery code of this number, unless it has been used. */
+  recoveryCode(query: { userId: UserId; number: number }): Promise<HashedRecoveryCode | undefined>;
+  /** Uses a recovery code: true for the first of however many at once. */
+  useRecoveryCode(use: { userId: UserId; number: number; hash: Uint8Array }): Promise<boolean>;
+  /** Puts a new set in the place of all recovery codes; false, and nothing done, when no factor is on. */
+  replaceRecoveryCodes(change: { userId: UserId; codes: readonly HashedRecoveryCode[] }): Promise<boolean>;
+  /** Turns the factor off, with its recovery codes, and ends the account's sessions but `except`; undefined when none is on. */
+  removeSecondFactor(off: { userId: UserId; except: SessionId }): Promise<SessionId[] | undefined>;
 
   /** Opens a session; one per device, `maxPerAccount` in all (0 for any number): what had to give way is in `ended`. */
   openSession(session: NewSession): Promise<OpenedSession>;
@@ -307,14 +334,16 @@ export interface NewSession {
 }
 
 /**
- * What `openSession` did. `foreign-device` when the device belongs to another account, `disabled` when nobody may log in to this one, `stale` when the verifier of `provenKey` is not
- * the account's any more: nothing was opened.
+ * What `openSession` did. `foreign-device` when the device belongs to another account, `disabled` when nobody may log in to this one,
+ * `stale` when the verifier of `provenKey` is not the account's any more, `factor-changed` when the account's second factor was turned on
+ * or off since the session's `hasSecondFactor` was read: nothing was opened.
  */
 export type OpenedSession =
   | { readonly kind: 'opened'; readonly ended: readonly SessionId[] }
   | { readonly kind: 'foreign-device' }
   | { readonly kind: 'stale' }
   | { readonly kind: 'disabled' }
+  | { readonly kind: 'factor-changed' }
   | { readonly kind: 'no-account' };
 
 /** One rotation: the digests of the presented token and of its (deterministic) successors. */

@@ -43,6 +43,23 @@ interface InviteRow {
   uses_left: number;
 }
 
+interface TotpRow {
+  user_id: string;
+  /** Sealed for this account. */
+  secret: Uint8Array;
+  begun_at: number;
+  /** Null while the factor is being set up. */
+  confirmed_at: number | null;
+  last_step: number;
+}
+
+interface RecoveryCodeRow {
+  user_id: string;
+  number: number;
+  salt: Uint8Array;
+  hash: Uint8Array;
+}
+
 interface DeviceRow {
   id: string;
   user_id: string;
@@ -166,6 +183,8 @@ export interface Schema {
   users: UserRow;
   credentials: CredentialRow;
   invites: InviteRow;
+  totp: TotpRow;
+  recovery_codes: RecoveryCodeRow;
   devices: DeviceRow;
   sessions: SessionRow;
   refresh_tokens: RefreshTokenRow;

@@ -31,6 +31,7 @@ export function person(name: string, other: Partial<Account> = {}): Account {
     privacy: 'private',
     isAdmin: false,
     disabledAt: null,
+    hasSecondFactor: false,
     createdAt: 1,
     ...other,
   };
@@ -74,6 +75,7 @@ export function opening(
       id: uuidV7() as SessionId,
       userId: user.id,
       username: user.username,
+      hasSecondFactor: user.hasSecondFactor,
       deviceId: uuidV7() as DeviceId,
       deviceLabel: 'laptop',
       door: 'line',

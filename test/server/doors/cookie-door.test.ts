@@ -344,7 +344,7 @@ describe('/login', () => {
     [{ username: 'alice', password: '12345' }, 'password'],
     [{ username: 'alice', password, session_token: `cs1_${'A'.repeat(43)}` }, 'password'],
     [{ email: 'a@example.com', session_token: `cs1_${'A'.repeat(43)}` }, 'email'],
-    [{ username: 'alice', password, otp: '123456' }, 'otp'],
+    [{ username: 'alice', password, otp: '1'.repeat(65) }, 'otp'],
     [{ username: 'alice', password, device: 'x' }, 'device'],
     [{ username: 'alice', password, ends_with_connection: 'true' }, 'ends_with_connection'],
   ])('names the field that is missing, too much or wrong: %j', async (fields, field) => {

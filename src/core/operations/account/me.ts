@@ -8,6 +8,7 @@ export const me = operation({
   name: 'account.me',
   access: 'session',
   cost: 'none',
+  needsNoFactor: true,
   audited: false,
   overlaps: true,
   input: z.strictObject({}),
@@ -19,11 +20,13 @@ export const me = operation({
     privacy: z.enum(['private', 'open']),
     admin: z.boolean(),
     created_at: instant,
+    second_factor: z.object({ on: z.boolean(), recovery_codes_left: z.number() }),
     session: z.object({ id: z.string(), device_id: z.string(), device: z.string(), expires_at: instant }),
   }),
   async handle(_input, { services, session }) {
     const account = await services.store.account(session.username);
     if (!account) throw badToken();
+    const factor = account.hasSecondFactor ? await services.store.secondFactor(account.id) : undefined;
     return {
       user_id: account.id,
       username: account.username,
@@ -32,6 +35,10 @@ export const me = operation({
       privacy: account.privacy,
       admin: account.isAdmin,
       created_at: new Date(account.createdAt).toISOString(),
+      second_factor: {
+        on: account.hasSecondFactor,
+        recovery_codes_left: factor?.recoveryCodesLeft ?? 0,
+      },
       session: {
         id: session.id,
         device_id: session.deviceId,

@@ -12,6 +12,7 @@ export const raiseVerifier = operation({
   name: 'account.raise-verifier',
   access: 'session',
   cost: 'none',
+  needsNoFactor: true,
   audited: true,
   overlaps: false,
   input: z.strictObject({ verifier }),

@@ -127,6 +127,7 @@ async function create(
     privacy,
     isAdmin: false,
     disabledAt: null,
+    hasSecondFactor: false,
     createdAt: now,
   };
   const outcome = await store.createAccount({ account, verifier, admission });

@@ -6,6 +6,7 @@ export const reject = operation({
   name: 'login.reject',
   access: 'session',
   cost: 'none',
+  needsNoFactor: true,
   audited: true,
   overlaps: false,
   input: z.strictObject({}),

@@ -12,6 +12,7 @@ export const checkCsrfToken = operation({
   name: 'session.check-csrf-token',
   access: 'session',
   cost: 'none',
+  needsNoFactor: true,
   audited: false,
   overlaps: false,
   input: z.strictObject({ csrf_token: z.string().optional() }),

@@ -6,6 +6,7 @@ export const end = operation({
   name: 'session.end',
   access: 'session',
   cost: 'none',
+  needsNoFactor: true,
   audited: true,
   overlaps: false,
   input: z.strictObject({}),

@@ -11,6 +11,7 @@ export const issueCsrfToken = operation({
   name: 'session.issue-csrf-token',
   access: 'session',
   cost: 'none',
+  needsNoFactor: true,
   audited: false,
   overlaps: false,
   input: z.strictObject({}),

@@ -7,6 +7,7 @@ export const list = operation({
   name: 'session.list',
   access: 'session',
   cost: 'none',
+  needsNoFactor: true,
   audited: false,
   overlaps: false,
   input: z.strictObject({}),

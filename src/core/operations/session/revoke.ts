@@ -12,6 +12,7 @@ export const revoke = operation({
   name: 'session.revoke',
   access: 'session',
   cost: 'none',
+  needsNoFactor: true,
   audited: true,
   overlaps: false,
   input: z.union(

@@ -1,5 +1,6 @@
 import { initial } from './0001-initial.ts';
 import { csrf } from './0002-csrf.ts';
+import { totp } from './0003-totp.ts';
 import { mail } from './0004-mail.ts';
 import { admin } from './0005-admin.ts';
 import { audit } from './0006-audit.ts';
@@ -7,4 +8,4 @@ import { privacy } from './0007-privacy.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step there has been, in order; a released one is never changed. */
-export const migrations: readonly Migration[] = [initial, csrf, mail, admin, audit, privacy];
+export const migrations: readonly Migration[] = [initial, csrf, totp, mail, admin, audit, privacy];

@@ -13,7 +13,7 @@ const setting = statement((db, p: { name: string }) =>
 const insertSetting = statement((db, p: { name: string; value: string | Uint8Array }) =>
   db.insertInto('settings').values({ name: p.name, value: p.value }),
 );
-/** What {@link accountOf} makes an account of. */
+/** What {@link accountOf} makes an account of: of `users`, joined on the left with `totp`. */
 export const accountColumns = [
   'users.id',
   'username',
@@ -25,13 +25,22 @@ export const accountColumns = [
   'created_at',
   'erased_at',
   'erases_at',
+  'totp.confirmed_at',
 ] as const;
 /** A tombstone too: its name is taken. */
 const byName = statement((db, p: { username: string }) =>
-  db.selectFrom('users').select(accountColumns).where('username', '=', p.username),
+  db
+    .selectFrom('users')
+    .leftJoin('totp', 'totp.user_id', 'users.id')
+    .select(accountColumns)
+    .where('username', '=', p.username),
 );
 const byId = statement((db, p: { id: string }) =>
-  db.selectFrom('users').select(accountColumns).where('id', '=', p.id),
+  db
+    .selectFrom('users')
+    .leftJoin('totp', 'totp.user_id', 'users.id')
+    .select(accountColumns)
+    .where('users.id', '=', p.id),
 );
 const byEmail = statement((db, p: { emailKey: string }) =>
   db.selectFrom('users').select(['id', 'username']).where('email_key', '=', p.emailKey),
@@ -55,6 +64,7 @@ const withCredential = statement((db, p: { username: string }) =>
   db
     .selectFrom('users')
     .innerJoin('credentials', 'credentials.user_id', 'users.id')
+    .leftJoin('totp', 'totp.user_id', 'users.id')
     .select([...accountColumns, 'suite', 'salt', 'cost', 'stored_key', 'server_key'])
     .where('username', '=', p.username),
 );
@@ -267,6 +277,7 @@ export function accountOf(row: {
   disabled_at: number | null;
   created_at: number;
   erases_at: number | null;
+  confirmed_at: number | null;
 }): Account {
   return {
     id: row.id as UserId,
@@ -276,6 +287,7 @@ export function accountOf(row: {
     privacy: row.privacy,
     isAdmin: row.is_admin === 1,
     disabledAt: row.disabled_at,
+    hasSecondFactor: row.confirmed_at !== null,
     createdAt: row.created_at,
     ...(row.erases_at === null ? {} : { erasesAt: row.erases_at }),
   };

@@ -11,6 +11,7 @@ import { endSessions } from './sessions.ts';
 const page = statement((db, p: { after: string; limit: number }) =>
   db
     .selectFrom('users')
+    .leftJoin('totp', 'totp.user_id', 'users.id')
     .select(accountColumns)
     .where('username', '>', p.after)
     .where('erased_at', 'is', null)

@@ -64,6 +64,9 @@ interface Part {
 
 /** What an account has besides its messages, each as a bounded deletion; a new table that knows an account adds its own. */
 const parts = [
+  // One row and at most ten.
+  statement((db, p: Part) => db.deleteFrom('totp').where('user_id', '=', p.userId)),
+  statement((db, p: Part) => db.deleteFrom('recovery_codes').where('user_id', '=', p.userId)),
   statement((db, p: Part) =>
     db
       .deleteFrom('codes')

@@ -31,6 +31,16 @@ import { appendMessage, messages } from './messages.ts';
 import { devices, sentMessages } from './own-data.ts';
 import { createRoom, joinRoom, leaveRoom, roomMembers, rooms } from './rooms.ts';
 import {
+  beginSecondFactor,
+  confirmSecondFactor,
+  recoveryCode,
+  removeSecondFactor,
+  replaceRecoveryCodes,
+  secondFactor,
+  useRecoveryCode,
+  useTotpStep,
+} from './second-factor.ts';
+import {
   endSession,
   endSessionOnDevice,
   endSessions,
@@ -86,6 +96,14 @@ export const queries: Queries = {
   invites,
   revokeInvite,
   isAdmitted,
+  secondFactor,
+  beginSecondFactor,
+  confirmSecondFactor,
+  useTotpStep,
+  recoveryCode,
+  useRecoveryCode,
+  replaceRecoveryCodes,
+  removeSecondFactor,
   openSession,
   sessionByToken,
   sessions,
@@ -133,6 +151,8 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'accounts',
   'invites',
   'isAdmitted',
+  'secondFactor',
+  'recoveryCode',
   'sessionByToken',
   'sessions',
   'existingSessions',

@@ -18,6 +18,7 @@ const sessionColumns = [
   'family_expires_at',
   'csrf_hash',
   'erases_at',
+  'totp.confirmed_at',
 ] as const;
 
 const byToken = statement((db, p: { hash: Uint8Array }) =>
@@ -25,6 +26,7 @@ const byToken = statement((db, p: { hash: Uint8Array }) =>
     .selectFrom('sessions')
     .innerJoin('users', 'users.id', 'sessions.user_id')
     .innerJoin('devices', 'devices.id', 'sessions.device_id')
+    .leftJoin('totp', 'totp.user_id', 'users.id')
     .select(sessionColumns)
     .where('token_hash', '=', p.hash),
 );
@@ -33,6 +35,7 @@ const byId = statement((db, p: { id: string }) =>
     .selectFrom('sessions')
     .innerJoin('users', 'users.id', 'sessions.user_id')
     .innerJoin('devices', 'devices.id', 'sessions.device_id')
+    .leftJoin('totp', 'totp.user_id', 'users.id')
     .select(sessionColumns)
     .where('sessions.id', '=', p.id),
 );
@@ -41,6 +44,7 @@ const ofUser = statement((db, p: { userId: string }) =>
     .selectFrom('sessions')
     .innerJoin('users', 'users.id', 'sessions.user_id')
     .innerJoin('devices', 'devices.id', 'sessions.device_id')
+    .leftJoin('totp', 'totp.user_id', 'users.id')
     .select(sessionColumns)
     .where('sessions.user_id', '=', p.userId)
     .orderBy('last_used_at', 'desc')
@@ -57,11 +61,12 @@ const beyond = statement((db, p: { userId: string; keep: number }) =>
     .limit(Number.MAX_SAFE_INTEGER)
     .offset(p.keep),
 );
-const userExists = statement((db, p: { id: string }) =>
+const userWithFactor = statement((db, p: { id: string }) =>
   db
     .selectFrom('users')
-    .select(['erases_at', 'disabled_at'])
-    .where('id', '=', p.id)
+    .leftJoin('totp', 'totp.user_id', 'users.id')
+    .select(['erases_at', 'disabled_at', 'totp.confirmed_at'])
+    .where('users.id', '=', p.id)
     .where('erased_at', 'is', null),
 );
 const deviceOwner = statement((db, p: { id: string }) =>
@@ -167,7 +172,7 @@ const sweptAtOnce = 1_000;
 /** Store.openSession */
 export function* openSession(input: NewSession): Query<OpenedSession> {
   const { session } = input;
-  const user = yield* first(userExists, { id: session.userId });
+  const user = yield* first(userWithFactor, { id: session.userId });
   if (!user) return { kind: 'no-account' };
   const { provenKey: storedKey } = input;
   if (storedKey && !(yield* first(hasKey, { userId: session.userId, storedKey }))) return { kind: 'stale' };
@@ -175,6 +180,7 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
   if ((user.erases_at ?? undefined) !== session.erasesAt) return { kind: 'stale' };
   // Here and not before: an account may be disabled while its secret is being proven.
   if (user.disabled_at !== null) return { kind: 'disabled' };
+  if ((user.confirmed_at !== null) !== session.hasSecondFactor) return { kind: 'factor-changed' };
   const owner = yield* first(deviceOwner, { id: session.deviceId });
   if (input.isNewDevice ? owner : owner?.user_id !== session.userId) return { kind: 'foreign-device' };
   const gone: SessionId[] = [];
@@ -324,11 +330,13 @@ function sessionOf(row: {
   family_expires_at: number;
   csrf_hash: Uint8Array | null;
   erases_at: number | null;
+  confirmed_at: number | null;
 }): Session {
   return {
     id: row.id as SessionId,
     userId: row.user_id as UserId,
     username: row.username as Username,
+    hasSecondFactor: row.confirmed_at !== null,
     deviceId: row.device_id as DeviceId,
     deviceLabel: row.label,
     door: row.door as DoorName,

@@ -1,0 +1,27 @@
+import type { ChatError } from '../errors.ts';
+import type { Username } from '../model/username.ts';
+
+/** The device a client names at login: one it was given before, a label for a new one, or neither. */
+export interface DeviceClaim {
+  readonly id?: string | undefined;
+  readonly label?: string | undefined;
+}
+
+/** Whom a secret was found to belong to, and what is answered when that is no longer so. */
+export interface Proven {
+  readonly username: Username;
+  /** Of the verifier that the secret fitted. */
+  readonly storedKey: Uint8Array;
+  readonly refusal: () => ChatError;
+}
+
+/** How a session is to be opened. */
+export interface SessionWishes {
+  readonly device?: DeviceClaim | undefined;
+  /** The second factor's code, as it was typed. */
+  readonly otp?: string | undefined;
+  /** For doors that hand out no token: nobody could come back to the session. */
+  readonly endsWithConnection?: boolean;
+  /** The StoredKey that the account was proven against; what has been changed since lets nobody in. */
+  readonly provenKey?: Uint8Array;
+}
