@@ -5,6 +5,7 @@ import { isLoopback } from '../core/model/address.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { DoorLimits } from './doors/door.ts';
 import { parseOrigin } from './doors/origin.ts';
+import { parseNetwork } from './doors/trusted-proxies.ts';
 import { isPlainAddress } from './mailer/plain-address.ts';
 import { parseSmtpUrl, type SmtpServer } from './mailer/smtp-url.ts';
 import { isLimit, type Setting, type SettingName, settings } from './settings.ts';
@@ -20,6 +21,8 @@ export interface ServerConfig {
   readonly clearText: 'never' | 'loopback' | 'everywhere';
   /** Origins of pages that may connect besides the server's own. */
   readonly allowedOrigins: readonly string[];
+  /** Networks of proxies that may say where a request came from. */
+  readonly trustedProxies: readonly string[];
   readonly logFormat: 'text' | 'json';
   /** `HOST:PORT` by which people reach this server, if the operator has said. */
   readonly publicAddress: string | undefined;
@@ -174,7 +177,8 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     port,
     dataDirectory: settled.dataDirectory.value,
     clearText: isOn('tlsOnly') ? 'never' : isOn('insecureClearText') ? 'everywhere' : 'loopback',
-    allowedOrigins: Object.freeze(settled.allowOrigin.value.split(' ').filter((origin) => origin !== '')),
+    allowedOrigins: listOf(settled.allowOrigin),
+    trustedProxies: listOf(settled.trustedProxy),
     logFormat: settled.logFormat.value === 'json' ? 'json' : 'text',
     publicAddress: settled.publicAddress.value === '' ? undefined : settled.publicAddress.value,
     mail: mailOf(settled.smtpUrl.value, settled.mailFrom.value),
@@ -187,6 +191,11 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
 function mailOf(url: string, from: string): ServerConfig['mail'] {
   const server = url === '' ? undefined : parseSmtpUrl(url);
   return server && from !== '' ? Object.freeze({ server: Object.freeze(server), from }) : undefined;
+}
+
+/** What stands in a setting that takes several values. */
+function listOf({ value }: SettledSetting): readonly string[] {
+  return Object.freeze(value.split(' ').filter((one) => one !== ''));
 }
 
 function read(sources: ConfigSources, name: SettingName): SettledSetting {
@@ -297,6 +306,14 @@ function check(setting: Setting, label: string, given: string, from = '.'): stri
     case 'mailbox': {
       if (given === '' || isPlainAddress(given)) return given;
       throw refused(label, 'an e-mail address, like chat@example.org', given);
+    }
+    case 'networks': {
+      const networks = given.split(/[\s,]+/).filter((network) => network !== '');
+      const parsed = networks.map(parseNetwork);
+      if (networks.length === 0 || parsed.includes(undefined)) {
+        throw refused(label, 'an address or a network that is not everybody, like 10.0.0.0/8 or ::1', given);
+      }
+      return [...new Set(parsed)].join(' ');
     }
     case 'address':
       parseAddress(label, given);

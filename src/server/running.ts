@@ -12,6 +12,7 @@ import type { ServerConfig } from './config.ts';
 import { localCounter } from './counter/local.ts';
 import { platformDigests } from './digests.ts';
 import { type Listener, listen } from './doors/listener.ts';
+import { trustedProxies } from './doors/trusted-proxies.ts';
 import type { Log } from './log.ts';
 import type { OpenMailer } from './mailer/mail-queue.ts';
 import { localSessionCache } from './session-cache/local.ts';
@@ -89,6 +90,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     limits: config.limits,
     version: manifest.version,
     allowedOrigins: config.allowedOrigins,
+    proxies: trustedProxies(config.trustedProxies),
     onFailure,
   }).catch((error: unknown) => {
     chat.stop();

@@ -81,6 +81,12 @@ export interface MailboxSetting extends SettingBase {
   readonly fallback: '';
 }
 
+/** IP addresses and networks in CIDR's spelling, given as origins are. */
+export interface NetworksSetting extends SettingBase {
+  readonly kind: 'networks';
+  readonly fallback: '';
+}
+
 /** One thing that an operator can set. */
 export type Setting =
   | SwitchSetting
@@ -92,7 +98,8 @@ export type Setting =
   | OriginsSetting
   | PublicAddressSetting
   | SmtpSetting
-  | MailboxSetting;
+  | MailboxSetting
+  | NetworksSetting;
 
 const million = 1_000_000;
 /** Longest wait: a timer takes at most 24.8 days. */
@@ -158,6 +165,13 @@ export const settings = {
     variable: 'CHAT_MAIL_FROM',
     fallback: '',
     help: 'the address that mails come from',
+  },
+  trustedProxy: {
+    kind: 'networks',
+    flag: 'trusted-proxy',
+    variable: 'CHAT_TRUSTED_PROXY',
+    fallback: '',
+    help: 'address or network of a proxy whose X-Forwarded-For is believed, like 10.0.0.0/8; may be repeated',
   },
   logFormat: {
     kind: 'choice',
@@ -450,7 +464,7 @@ function option(setting: Setting): ServeOption {
     type: 'text',
     value: placeholder(setting),
     describe: `${setting.help} (${notes.join('; ')})`,
-    ...(setting.kind === 'origins' ? { repeats: true } : {}),
+    ...(setting.kind === 'origins' || setting.kind === 'networks' ? { repeats: true } : {}),
     ...(setting.kind === 'path' ? { complete: 'file' } : {}),
     ...(setting.kind === 'choice' ? { complete: setting.choices } : {}),
   };
@@ -479,6 +493,8 @@ function placeholder(setting: Exclude<Setting, SwitchSetting>): string {
       return 'URL';
     case 'mailbox':
       return 'ADDRESS';
+    case 'networks':
+      return 'CIDR';
     case 'choice':
       return setting.choices.join('|');
   }

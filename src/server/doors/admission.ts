@@ -1,5 +1,6 @@
 import { addressKey } from '../../core/model/address.ts';
 import type { DoorLimits } from './door.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** Counts open connections against the limits. */
 export interface Admission {
@@ -14,11 +15,17 @@ export interface Place {
   leave(): void;
 }
 
-/** Builds the counter; a limit of 0 is off. IPv6 counts by /64, of which one person has many addresses. */
-export function createAdmission({
-  maxConnections,
-  maxConnectionsPerAddress,
-}: Pick<DoorLimits, 'maxConnections' | 'maxConnectionsPerAddress'>): Admission {
+/**
+ * Builds the counter; a limit of 0 is off. IPv6 counts by /64, of which one person has many addresses. The limit of an address is
+ * not for proxies: behind one of them is everybody.
+ */
+export function createAdmission(
+  {
+    maxConnections,
+    maxConnectionsPerAddress,
+  }: Pick<DoorLimits, 'maxConnections' | 'maxConnectionsPerAddress'>,
+  proxies: Pick<TrustedProxies, 'has'>,
+): Admission {
   const byAddress = new Map<string, number>();
   let count = 0;
 
@@ -36,7 +43,8 @@ export function createAdmission({
     enter(address) {
       const key = addressKey(address);
       const ofAddress = byAddress.get(key) ?? 0;
-      if (maxConnectionsPerAddress !== 0 && ofAddress >= maxConnectionsPerAddress) return 'address';
+      const isFull = maxConnectionsPerAddress !== 0 && ofAddress >= maxConnectionsPerAddress;
+      if (isFull && !proxies.has(address)) return 'address';
       if (maxConnections !== 0 && count >= maxConnections) return 'server';
       count += 1;
       byAddress.set(key, ofAddress + 1);

@@ -3,6 +3,7 @@ import type { FormPages } from '../../core/codecs/http-form.ts';
 import type { EndReason } from '../../core/events.ts';
 import type { Channel, Peer } from '../../core/peer.ts';
 import type { Turn } from '../../core/turn.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** The limits of connections and doors. Times in milliseconds; 0 switches a limit off. */
 export interface DoorLimits {
@@ -55,6 +56,8 @@ export interface DoorParts {
   readonly pages?: FormPages;
   /** Origins of pages that may connect besides the server's own: `https://chat.example`. */
   readonly allowedOrigins: readonly string[];
+  /** Who may say where a request came from. */
+  readonly proxies: TrustedProxies;
   /** Takes exceptions that are nobody's answer; answers the id of their log entry. */
   readonly onFailure: (error: unknown) => string;
 }
@@ -68,7 +71,7 @@ export interface Arrival {
   readonly bytes: Buffer;
   /** True when the peer has already said that it sends no more. */
   readonly hasEnded: boolean;
-  /** Canonical text of the peer's IP address. */
+  /** Canonical text of the peer's IP address; behind HTTP, of the client that a trusted proxy speaks for. */
   readonly address: string;
   readonly channel: Channel;
 }

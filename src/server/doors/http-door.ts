@@ -67,6 +67,12 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
     else dropStranger(socket);
   }
 
+  /** Of whom a request is: each one of a connection may be somebody else's, when a proxy made it. */
+  function addressOf({ arrival }: HttpConnection, { headers }: IncomingMessage): string {
+    const forwarded = headers['x-forwarded-for'];
+    return parts.proxies.clientOf(arrival.address, Array.isArray(forwarded) ? forwarded.join() : forwarded);
+  }
+
   const app = fastify({
     serverFactory: (handler) => {
       server = httpServer({
@@ -74,7 +80,8 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
         onRequest: (request, response) => {
           const connection = connections.get(request.socket);
           if (!connection) throw new Error('a request came through no connection of ours');
-          const { id, address, channel } = connection.arrival;
+          const { id, channel } = connection.arrival;
+          const address = addressOf(connection, request);
           const peer = new HttpPeer({ id, door: 'http', address, channel });
           const exchange = { request, response, peer };
           connection.take(exchange, (refusal) => {
@@ -89,7 +96,10 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
           const connection = connections.get(socket);
           if (!connection) return dropStranger(socket);
           connection
-            .handOver(() => openWebSocketDoor({ arrival: connection.arrival, request, head }, parts))
+            .handOver(() => {
+              const arrival = { ...connection.arrival, address: addressOf(connection, request) };
+              return openWebSocketDoor({ arrival, request, head }, parts);
+            })
             .catch((error: unknown) => {
               onFailure(error);
               socket.destroy();

@@ -62,7 +62,7 @@ const keepAliveMs = 60_000;
 /** Opens the port; throws `unavailable` when it is taken or the host is not this machine's, `invalid` for an unknown host. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { limits, identity, onFailure } = options;
-  const admission = createAdmission(limits);
+  const admission = createAdmission(limits, options.proxies);
   const tls = tlsDoor(identity);
   const doors = await openDoors(options);
   const sockets = new Set<Socket>();

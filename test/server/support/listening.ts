@@ -3,6 +3,7 @@ import type { FormPages } from '../../../src/core/codecs/http-form.ts';
 import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import type { Calls, DoorLimits } from '../../../src/server/doors/door.ts';
 import { type Listener, type ListenerOptions, listen } from '../../../src/server/doors/listener.ts';
+import { trustedProxies } from '../../../src/server/doors/trusted-proxies.ts';
 import { FakeCalls } from './calls.ts';
 import { testIdentity } from './identity.ts';
 
@@ -40,6 +41,7 @@ export async function listening(
     turn?: Turn;
     pages?: FormPages;
     allowedOrigins?: readonly string[];
+    proxies?: readonly string[];
   } = {},
 ): Promise<Listening> {
   const calls = new FakeCalls();
@@ -50,6 +52,7 @@ export async function listening(
     identity: await testIdentity(),
     clearText: options.clearText ?? 'loopback',
     allowedOrigins: options.allowedOrigins ?? [],
+    proxies: trustedProxies(options.proxies ?? []),
     limits: { ...defaultLimits, ...options.limits },
     calls: options.calls ?? calls,
     version: '0.0.0',
