@@ -60,6 +60,8 @@ describe('a call', () => {
     expect(open).toEqual([
       'account.begin-register',
       'account.register',
+      'account.request-reset',
+      'account.reset-password',
       'login.begin',
       'login.finish',
       'login.password',

@@ -220,22 +220,6 @@ export const httpRoutes: readonly HttpRoute[] = [
   }),
   httpRoute({
     method: 'GET',
-    path: '/api/account/password',
-    summary:
-      'What a new verifier or hashed password of the account is made with, and what is asked of a password.',
-    operation: 'account.begin-change-password',
-    status: 200,
-  }),
-  httpRoute({
-    method: 'POST',
-    path: '/api/account/password',
-    summary: 'Changes the password, given a proof of the old one, and ends all other sessions.',
-    operation: 'account.change-password',
-    body: ['proof', 'password', 'hashed_password', 'verifier', 'privacy'],
-    status: 200,
-  }),
-  httpRoute({
-    method: 'GET',
     path: '/api/users',
     summary: 'Who is online, or with `all=true` every account, in order of name, a page at a time.',
     operation: 'user.list',
