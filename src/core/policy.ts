@@ -121,6 +121,10 @@ export const maxPageCharacters = feedPageRows * maxTextBytes;
 export const feedPage = { characters: 131_072, atOnce: 8 } as const;
 /** Answered rows in one listing or history page. */
 export const maxPageRows = 1_000;
+/** A search: what one may ask, in UTF-16 units and words, and how many characters of a word count. */
+export const searchBounds = { characters: 512, words: 64, wordCharacters: 64 } as const;
+/** Messages that one search answers at most, and unless it says how many. */
+export const searchRows = { most: 100, usual: 20 } as const;
 /** A name or label that a client gives (device label, idempotency key), in characters. */
 export const maxLabelLength = 128;
 /** How often both ends of a line or WebSocket connection ping, and how many missed ones close it. */

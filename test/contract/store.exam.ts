@@ -12,6 +12,7 @@ import { examineMessages } from './store/messages.ts';
 import { examineRefresh } from './store/refresh.ts';
 import { examineRooms } from './store/rooms.ts';
 import { examineSecondFactor } from './store/second-factor.ts';
+import { examineSearch } from './store/search.ts';
 import { examineSessions } from './store/sessions.ts';
 import type { Examined } from './support/examined.ts';
 import {
@@ -67,6 +68,7 @@ export function describeStore(name: string, make: () => StoreUnderExam | Promise
     examineMessages(examined);
     examineConversations(examined);
     examineAudit(examined);
+    examineSearch(examined);
     examineAcrossParts(examined);
   });
 }

@@ -281,6 +281,14 @@ export const httpRoutes: readonly HttpRoute[] = [
     status: 200,
   }),
   httpRoute({
+    method: 'GET',
+    path: '/api/search',
+    summary: 'Messages by their words, newest first, in everything that the caller may read or in `to`.',
+    operation: 'message.search',
+    query: { q: 'text', to: 'text', before: 'text', limit: 'number' },
+    status: 200,
+  }),
+  httpRoute({
     method: 'POST',
     path: '/api/conversations/{to}/messages',
     summary:

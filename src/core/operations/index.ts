@@ -32,6 +32,7 @@ import { markRead } from './conversation/mark-read.ts';
 import { unfollow } from './conversation/unfollow.ts';
 import { reject } from './login/reject.ts';
 import { history } from './message/history.ts';
+import { search } from './message/search.ts';
 import { send } from './message/send.ts';
 import { ping } from './ping.ts';
 import { create } from './room/create.ts';
@@ -75,6 +76,7 @@ export const operations = [
   checkCsrfToken,
   send,
   history,
+  search,
   follow,
   catchUp,
   unfollow,

@@ -9,6 +9,7 @@ import type { Audience, ConversationView, MessageBody, SentBody, StoredMessage }
 import type { HashedRecoveryCode, SecondFactor } from '../model/second-factor.ts';
 import type { DoorName, Session } from '../model/session.ts';
 import type { Username } from '../model/username.ts';
+import type { SearchTerm } from '../search-terms.ts';
 
 /**
  * The truth. Every method is one transaction: it answers after its commit is on disk, and what it refuses
@@ -158,6 +159,12 @@ export interface Store {
   messages(query: MessageQuery): Promise<StoredMessage[]>;
   /** The seq after which reading starts: before the first message sent at or after `since`, after message `id`, or before the last `last`. `undefined` when `id` is not in this conversation. */
   startingSeq(query: { conversation: ConversationId; from: StartingPoint }): Promise<number | undefined>;
+  /** The conversations of `userId` that have messages, in no order. */
+  searchable(query: { userId: UserId }): Promise<Searchable[]>;
+  /** One step of a search through a conversation, from `before` backwards; nothing when `userId` is not in it (any more). */
+  searchMessages(query: SearchQuery): Promise<SearchStep>;
+  /** Where a message stands, when `userId` may read it. */
+  messagePosition(query: { userId: UserId; id: MessageId }): Promise<MessagePosition | undefined>;
   /** Moves the read marker forward, never back; answers where it stands. */
   markRead(mark: { conversation: ConversationId; userId: UserId; seq: number }): Promise<number>;
 
@@ -413,6 +420,45 @@ export interface MessageQuery {
   readonly newest?: boolean;
   /** In UTF-16 units of their bodies; without bound when left out. */
   readonly maxCharacters?: number;
+}
+
+/** A conversation that can be searched. */
+export interface Searchable {
+  readonly id: ConversationId;
+  readonly ref: ConversationRef;
+  readonly lastSeq: number;
+  /** The greatest `sentAt` of its messages. */
+  readonly latestAt: number;
+}
+
+/** A step of a search: the newest `limit` matches with `seq < before`, as far as one step looks. */
+export interface SearchQuery {
+  readonly userId: UserId;
+  readonly conversation: ConversationId;
+  readonly terms: readonly SearchTerm[];
+  readonly before: number;
+  readonly limit: number;
+}
+
+/** What a step found, newest first. */
+export interface SearchStep {
+  readonly found: readonly FoundMessage[];
+  /** Everything before it is left to the next step: its seq, and the greatest `sentAt` up to there. Undefined at the end. */
+  readonly next: { readonly before: number; readonly latestAt: number } | undefined;
+  /** False when messages were left out that are not in the index yet. */
+  readonly isWhole: boolean;
+}
+
+/** A match. Within a conversation `latestAt` never falls as `seq` rises, so that matches of many can be put in order. */
+export interface FoundMessage extends StoredMessage {
+  readonly latestAt: number;
+}
+
+/** Where a message stands among all. */
+export interface MessagePosition {
+  readonly conversation: ConversationId;
+  readonly seq: number;
+  readonly latestAt: number;
 }
 
 /** Where a reader begins. */

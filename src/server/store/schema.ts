@@ -149,6 +149,18 @@ interface ConsentRow {
   door: string;
 }
 
+interface SearchPartRow {
+  /** What the index knows it by. */
+  id: number;
+  conversation_id: number;
+  /** Its first message; the part ends where the next one may begin, `partMessages` further. */
+  first_seq: number;
+  /** The first message that is not in the index yet. */
+  next_seq: number;
+  /** True when messages were taken out of it, until the others are in the index again. */
+  is_anew: Flag;
+}
+
 interface SettingRow {
   name: string;
   value: string | Uint8Array;
@@ -194,6 +206,7 @@ export interface Schema {
   codes: CodeRow;
   erasures: ErasureRow;
   consents: ConsentRow;
+  search_parts: SearchPartRow;
   settings: SettingRow;
   audit: AuditRow;
   audit_ends: AuditEndsRow;

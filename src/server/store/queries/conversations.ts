@@ -155,13 +155,19 @@ export function* openConversation(query: {
 export function* conversations({ userId }: { userId: UserId }): Query<ConversationView[]> {
   return (yield* rows(ofUser, { userId })).map((row) => ({
     id: row.id as ConversationId,
-    ref:
-      row.room === null
-        ? { kind: 'direct', peer: (row.low_user_id === userId ? row.high_name : row.low_name) as Username }
-        : { kind: 'room', room: row.room as RoomName },
+    ref: refOf(row, userId),
     lastSeq: row.last_seq,
     readSeq: row.read_seq,
   }));
+}
+
+/** What `userId` calls a conversation that it is in. */
+export function refOf(
+  row: { room: string | null; low_user_id: string | null; low_name: string | null; high_name: string | null },
+  userId: UserId,
+): ConversationRef {
+  if (row.room !== null) return { kind: 'room', room: row.room as RoomName };
+  return { kind: 'direct', peer: (row.low_user_id === userId ? row.high_name : row.low_name) as Username };
 }
 
 /** Store.startingSeq */

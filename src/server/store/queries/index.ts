@@ -30,6 +30,7 @@ import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
 import { devices, sentMessages } from './own-data.ts';
 import { createRoom, joinRoom, leaveRoom, roomMembers, rooms } from './rooms.ts';
+import { messagePosition, searchable, searchMessages } from './search.ts';
 import {
   beginSecondFactor,
   confirmSecondFactor,
@@ -126,6 +127,9 @@ export const queries: Queries = {
   conversations,
   messages,
   startingSeq,
+  searchable,
+  searchMessages,
+  messagePosition,
   markRead,
   appendAudit,
   auditPage,
@@ -166,4 +170,7 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'consents',
   'devices',
   'sentMessages',
+  'searchable',
+  'searchMessages',
+  'messagePosition',
 ]);

@@ -91,7 +91,8 @@ function run({ database, memory }: BatchDatabase, call: CallMessage): unknown {
   return database.run(query(inputOf(call), memory));
 }
 
-function transaction<Result>(on: BatchDatabase, work: () => Result): Result {
+/** Runs `work` as one transaction; nothing of it stays when it throws. */
+export function transaction<Result>(on: BatchDatabase, work: () => Result): Result {
   on.database.execute('BEGIN IMMEDIATE');
   try {
     const result = work();

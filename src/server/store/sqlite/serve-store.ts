@@ -4,6 +4,7 @@ import { Memory } from '../queries/memory.ts';
 import { runBatch } from './batches.ts';
 import type { CallMessage, ResultMessage } from './calls.ts';
 import { type DatabaseOptions, openDatabase, type SqliteDatabase } from './database.ts';
+import { indexer } from './indexer.ts';
 
 /** What the worker tells its store. */
 export type WorkerMessage =
@@ -38,17 +39,25 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
   tell({ kind: 'opened' });
   const on = { database, memory: new Memory() };
   let isOver = false;
+  const index = indexer(on, giveUp);
+
+  function giveUp(error: unknown): void {
+    isOver = true;
+    index.stop();
+    tell({ kind: 'fatal', message: error instanceof Error ? error.message : String(error) });
+    port.close();
+    // No goodbye: closing in order would write.
+    database.abandon();
+  }
 
   function serve(calls: readonly CallMessage[]): void {
     if (isOver) return;
     try {
-      tell({ kind: 'results', results: runBatch(on, calls) });
+      const results = runBatch(on, calls);
+      tell({ kind: 'results', results });
+      index.note(calls, results);
     } catch (error) {
-      isOver = true;
-      tell({ kind: 'fatal', message: error instanceof Error ? error.message : String(error) });
-      port.close();
-      // No goodbye: closing in order would write.
-      database.abandon();
+      giveUp(error);
     }
   }
 
@@ -67,6 +76,7 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
     if (calls.length > 0) serve(calls);
     if (next === 'close' && !isOver) {
       isOver = true;
+      index.stop();
       database.close();
       tell({ kind: 'closed' });
       port.close();

@@ -1,0 +1,151 @@
+import { describe, expect, test, vi } from 'vitest';
+import type { Account } from '../../../src/core/model/account.ts';
+import type { ConversationRef } from '../../../src/core/model/conversation-name.ts';
+import type { ConversationId, MessageId } from '../../../src/core/model/ids.ts';
+import type { MessageBody } from '../../../src/core/model/message.ts';
+import { uuidV7 } from '../../../src/core/random.ts';
+import { parseSearch } from '../../../src/core/search-terms.ts';
+import type { Examined } from '../support/examined.ts';
+import { inRoom, message, people, room, withUser } from '../support/people.ts';
+
+/** Searching: what is found, by whom, in which order. Found is also what was stored a moment ago. */
+export function examineSearch(on: Examined): void {
+  async function send(from: Account, to: ConversationRef, body: string | MessageBody, sentAt = 100) {
+    const outcome = await on.store.appendMessage(
+      message(from, to, { sentAt, body: typeof body === 'string' ? { text: body } : body }),
+    );
+    if (!('seq' in outcome)) throw new Error(`was refused: ${outcome.kind}`);
+    return outcome;
+  }
+  /** The seqs of all matches, by as many steps as it takes. */
+  async function found(user: Account, conversation: ConversationId, query: string, limit = 1_000) {
+    const seqs: number[] = [];
+    for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
+      const step = await on.store.searchMessages({
+        userId: user.id,
+        conversation,
+        terms: parseSearch(query),
+        before,
+        limit,
+      });
+      expect(step.isWhole).toBe(true);
+      expect(step.found.length).toBeLessThanOrEqual(limit);
+      seqs.push(...step.found.map(({ seq }) => seq));
+      before = step.next?.before;
+    }
+    return seqs;
+  }
+
+  describe('searching a conversation', () => {
+    test('finds the messages that have all words, newest first, whatever their case and marks', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const texts = ['The build is green', 'build: RED', 'Grëen tea', 'the green, the BUILD'];
+      let last: Awaited<ReturnType<typeof send>> | undefined;
+      for (const text of texts) last = await send(alice, inRoom('lobby'), text);
+      if (!last) throw new Error('nothing was sent');
+      const id = last.conversation;
+      expect(await found(alice, id, 'green build')).toEqual([4, 1]);
+      expect(await found(alice, id, 'GREEN')).toEqual([4, 3, 1]);
+      expect(await found(alice, id, '"is green"')).toEqual([1]);
+      expect(await found(alice, id, 'gre*')).toEqual([4, 3, 1]);
+      expect(await found(alice, id, 'gre')).toEqual([]);
+      const step = await on.store.searchMessages({
+        userId: alice.id,
+        conversation: id,
+        terms: parseSearch('green'),
+        before: 4,
+        limit: 1,
+      });
+      expect(step).toEqual({
+        found: [
+          expect.objectContaining({
+            seq: 3,
+            sender: 'alice',
+            sentAt: 100,
+            latestAt: 100,
+            body: { text: 'Grëen tea' },
+          }),
+        ],
+        next: { before: 3, latestAt: 100 },
+        isWhole: true,
+      });
+    });
+
+    test('finds no envelope', async () => {
+      const [alice] = await people(on.store, 'alice');
+      await send(alice, inRoom('lobby'), { envelope: 'c2VhbGVk' });
+      const { conversation } = await send(alice, inRoom('lobby'), 'c2VhbGVk in clear');
+      expect(await found(alice, conversation, 'c2VhbGVk')).toEqual([2]);
+    });
+
+    test('is for its members alone, and for them as long as they are', async () => {
+      const [alice, bob, eve] = await people(on.store, 'alice', 'bob', 'eve');
+      await on.store.createRoom({ room: room('dev'), by: alice.id, now: 1 });
+      const dev = (await send(alice, inRoom('dev'), 'secret plan')).conversation;
+      const direct = (await send(alice, withUser('bob'), 'secret plan')).conversation;
+      expect(await found(alice, dev, 'secret')).toEqual([1]);
+      expect(await found(bob, dev, 'secret')).toEqual([]);
+      // As history does, a room shows who enters it what was there before.
+      await on.store.joinRoom({ room: room('dev'), userId: bob.id, now: 2 });
+      expect(await found(bob, dev, 'secret')).toEqual([1]);
+      await on.store.leaveRoom({ room: room('dev'), userId: bob.id });
+      expect(await found(bob, dev, 'secret')).toEqual([]);
+      for (const [user, seqs] of [
+        [alice, [1]],
+        [bob, [1]],
+        [eve, []],
+      ] as const)
+        expect(await found(user, direct, 'secret')).toEqual(seqs);
+    });
+
+    test('takes as many steps as it needs and misses none, from any place on', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const outcomes = await Promise.all(
+        Array.from({ length: 1_200 }, (_, i) =>
+          send(alice, inRoom('lobby'), i % 100 ? `word${i % 7}` : 'needle'),
+        ),
+      );
+      const id = outcomes[0]?.conversation as ConversationId;
+      // What was stored first may have to be indexed before it is found.
+      await vi.waitFor(async () => await found(alice, id, 'needle'), { timeout: 15_000 });
+      const needles = Array.from({ length: 12 }, (_, i) => 1_101 - i * 100);
+      for (const limit of [1, 5, 1_000]) expect(await found(alice, id, 'needle', limit)).toEqual(needles);
+      expect(await found(alice, id, 'nothing')).toEqual([]);
+      await on.reopen();
+      expect(await found(alice, id, 'needle', 5)).toEqual(needles);
+    });
+  });
+
+  describe('what can be searched', () => {
+    test('are the own conversations that have messages', async () => {
+      const [alice, bob, eve] = await people(on.store, 'alice', 'bob', 'eve');
+      await on.store.createRoom({ room: room('dev'), by: alice.id, now: 1 });
+      await on.store.createRoom({ room: room('empty'), by: alice.id, now: 1 });
+      const dev = await send(alice, inRoom('dev'), 'one', 7);
+      const direct = await send(bob, withUser('alice'), 'two', 9);
+      await send(bob, withUser('eve'), 'three');
+      const own = await on.store.searchable({ userId: alice.id });
+      expect(own.sort((a, b) => a.latestAt - b.latestAt)).toEqual([
+        { id: dev.conversation, ref: inRoom('dev'), lastSeq: 1, latestAt: 7 },
+        { id: direct.conversation, ref: withUser('bob'), lastSeq: 1, latestAt: 9 },
+      ]);
+      expect((await on.store.searchable({ userId: eve.id })).map(({ ref }) => ref)).toEqual([
+        withUser('bob'),
+      ]);
+    });
+
+    test('a message is where its readers find it, and nowhere for others', async () => {
+      const [alice, bob, eve] = await people(on.store, 'alice', 'bob', 'eve');
+      const { id, conversation } = await send(alice, withUser('bob'), 'one', 7);
+      for (const user of [alice, bob])
+        expect(await on.store.messagePosition({ userId: user.id, id })).toEqual({
+          conversation,
+          seq: 1,
+          latestAt: 7,
+        });
+      expect(await on.store.messagePosition({ userId: eve.id, id })).toBeUndefined();
+      const none = uuidV7() as MessageId;
+      expect(await on.store.messagePosition({ userId: alice.id, id: none })).toBeUndefined();
+    });
+  });
+}
