@@ -39,6 +39,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   'hash-password': ['hash-password', 'alice', '-q'],
   users: ['users'],
   rooms: ['rooms'],
+  search: ['search', 'hello'],
   'room members': ['room', 'members', 'lobby'],
   join: ['join', 'ops', '--create', '-q', '-o', 'json'],
   leave: ['leave', 'ops', '-q', '-o', 'json'],

@@ -57,6 +57,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./tail.ts')).tail,
   },
   {
+    name: 'search',
+    summary: 'find messages by their words',
+    group: 'Messages',
+    load: async () => (await import('./search.ts')).search,
+  },
+  {
     name: 'users',
     summary: 'list who is online',
     group: 'People and rooms',

@@ -1,4 +1,5 @@
 import { passes } from '../../client/backoff.ts';
+import { searchPage } from '../../client/search.ts';
 import { ChatError } from '../../core/errors.ts';
 import {
   conversationName,
@@ -7,6 +8,7 @@ import {
 } from '../../core/model/conversation-name.ts';
 import { parseUsername } from '../../core/model/username.ts';
 import { didYouMean } from '../did-you-mean.ts';
+import { messageLine } from '../message-text.ts';
 import { pages } from '../pages.ts';
 import { callTimeoutMs } from '../session.ts';
 import {
@@ -224,6 +226,28 @@ const members: SlashCommand = {
   },
 };
 
+/** A screen has room for about so many. */
+const shownMatches = 15;
+
+const search: SlashCommand = {
+  name: 'search',
+  usage: '/search WORDS',
+  summary: 'messages that have these words',
+  takes: 'none',
+  async run(rest, { state, live, say }) {
+    if (rest.trim() === '') throw usageError(`usage: ${this.usage}`);
+    const page = await searchPage(live.connection, { q: rest, limit: shownMatches }, options);
+    const line = { reader: state.username, several: true, paint: { name: same, faint: same, error: same } };
+    // The newest at the bottom, as everything here.
+    const lines = page.messages.map((message) => messageLine(message, line)).reverse();
+    if (page.next !== undefined) lines.unshift('… the newest of more:');
+    if (!page.isComplete) lines.push('not everything is indexed yet: there may be more');
+    say(page.messages.length === 0 ? ['nothing found', ...lines].join('\n') : lines.join('\n'));
+  },
+};
+
+const same = (text: string): string => text;
+
 const whoami: SlashCommand = {
   name: 'whoami',
   usage: '/whoami',
@@ -276,6 +300,7 @@ export const slashCommands: readonly SlashCommand[] = [
   users,
   rooms,
   members,
+  search,
   whoami,
   quit,
 ];

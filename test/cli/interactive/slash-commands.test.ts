@@ -56,6 +56,7 @@ describe('a line', () => {
     ['/join', 'usage: /join ROOM'],
     ['/join a b', 'usage: /join ROOM'],
     ['/msg', 'usage: /msg USER [TEXT]'],
+    ['/search', 'usage: /search WORDS'],
     ['/go #ops', 'you are not in #ops; join it with /join #ops'],
     ['/go 7', 'there is no tab 7'],
     ['/close', 'a room is left with /leave'],
@@ -190,5 +191,39 @@ describe('the commands', () => {
     const { type, left } = world();
     await type(line);
     expect(left()).toBe(true);
+  });
+});
+
+describe('/search', () => {
+  const match = (seq: number, to: string, sender: string, text: string) => ({
+    to,
+    seq,
+    id: `01a1fe49-a9c4-7454-9e2c-95bfd22ef30${seq}`,
+    sender,
+    sent_at: '2026-11-21T09:30:00.000Z',
+    text,
+  });
+
+  it('shows what it finds, the newest at the bottom, with the conversation', async () => {
+    const messages = [match(2, '@bob', 'bob', 'green\u001b[2J'), match(1, '#ops', 'alice', 'Green build')];
+    const { type, said, called } = world({
+      'message.search': { messages, next: messages[1]?.id, complete: false },
+    });
+    await type('/search green "the build"');
+    expect(called).toEqual([['message.search', { q: 'green "the build"', limit: 15 }]]);
+    expect(said).toEqual([
+      [
+        '… the newest of more:',
+        '2026-11-21 09:30:00 #ops alice: Green build',
+        '2026-11-21 09:30:00 bob: @alice green\\x1b[2J',
+        'not everything is indexed yet: there may be more',
+      ].join('\n'),
+    ]);
+  });
+
+  it('says when there is nothing', async () => {
+    const { type, said } = world({ 'message.search': { messages: [], next: null, complete: true } });
+    await type('/search green');
+    expect(said).toEqual(['nothing found']);
   });
 });

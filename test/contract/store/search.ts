@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Account } from '../../../src/core/model/account.ts';
 import type { ConversationRef } from '../../../src/core/model/conversation-name.ts';
 import type { ConversationId, MessageId } from '../../../src/core/model/ids.ts';
-import type { MessageBody } from '../../../src/core/model/message.ts';
+import type { SentBody } from '../../../src/core/model/message.ts';
 import { uuidV7 } from '../../../src/core/random.ts';
 import { parseSearch } from '../../../src/core/search-terms.ts';
 import type { Examined } from '../support/examined.ts';
@@ -10,7 +10,7 @@ import { inRoom, message, people, room, withUser } from '../support/people.ts';
 
 /** Searching: what is found, by whom, in which order. Found is also what was stored a moment ago. */
 export function examineSearch(on: Examined): void {
-  async function send(from: Account, to: ConversationRef, body: string | MessageBody, sentAt = 100) {
+  async function send(from: Account, to: ConversationRef, body: string | SentBody, sentAt = 100) {
     const outcome = await on.store.appendMessage(
       message(from, to, { sentAt, body: typeof body === 'string' ? { text: body } : body }),
     );

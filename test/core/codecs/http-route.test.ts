@@ -57,6 +57,7 @@ describe('the list of the HTTP API', () => {
         'room.members',
         'conversation.list',
         'message.history',
+        'message.search',
       ]),
     );
     expect(gets.filter(({ body }) => body !== undefined)).toEqual([]);

@@ -1,0 +1,64 @@
+import { searchPage } from '../../client/search.ts';
+import { conversationName, parseConversationName } from '../../core/model/conversation-name.ts';
+import { searchRows } from '../../core/policy.ts';
+import { command } from '../command.ts';
+import { exitCodes, exitOk } from '../exit-codes.ts';
+import { messageLine, messageRecord } from '../message-text.ts';
+import { callTimeoutMs, withSession } from '../session.ts';
+
+/** Finds messages. */
+export const search = command({
+  usage: ['search WORD… [--in CONV] [-n N]'],
+  description:
+    "Prints messages that have all words, newest first, in chat tail's lines. Words are found whatever their case and " +
+    'accents; WORD* finds what begins so, "words in quotes" what stands so. Searched is all that one may read, or ' +
+    "CONV, '#room' or '@user'. Encrypted messages are not found. Exit 6 when there is none.",
+  options: {
+    in: { type: 'text', value: 'CONV', describe: "in '#room' or '@user' alone" },
+    last: {
+      type: 'number',
+      alias: 'n',
+      value: 'N',
+      min: 1,
+      max: 1_000_000,
+      whole: true,
+      describe: `the newest N messages; default ${searchRows.usual}`,
+    },
+  },
+  operands: { min: 1, max: Number.POSITIVE_INFINITY, names: 'WORD' },
+  examples: [
+    ['chat search deploy fail*', 'the newest messages with deploy and a word that begins with fail'],
+    [`chat search '"out of memory"' --in '#ops' -n 1`, 'the last time that somebody said so'],
+    ["chat search --in '#ops' 'job 4711' >/dev/null || chat send '#ops' 'job 4711 is done'", 'says it once'],
+  ],
+  async run({ options, operands }, context) {
+    const { output } = context;
+    const to =
+      options.in === undefined ? {} : { to: conversationName(parseConversationName(options.in, '--in')) };
+    return await withSession(context, async ({ connection, username }) => {
+      const line = { reader: username, several: options.in === undefined, paint: await output.paint() };
+      const wanted = options.last ?? searchRows.usual;
+      let before: { readonly before?: string } | undefined = {};
+      let isComplete = true;
+      let found = 0;
+      while (before !== undefined && found < wanted) {
+        const query = {
+          q: operands.join(' '),
+          ...to,
+          ...before,
+          limit: Math.min(wanted - found, searchRows.most),
+        };
+        const page = await searchPage(connection, query, { timeoutMs: callTimeoutMs });
+        for (const message of page.messages)
+          await output.result(messageRecord(message), messageLine(message, line));
+        found += page.messages.length;
+        isComplete &&= page.isComplete;
+        before = page.next === undefined ? undefined : { before: page.next };
+      }
+      if (!isComplete) await output.note('the server has not indexed everything yet: there may be more');
+      if (found > 0) return exitOk;
+      await output.note('nothing found');
+      return exitCodes['not-found'];
+    });
+  },
+});
