@@ -7,7 +7,7 @@ async function two(): Promise<{
   alice: Awaited<ReturnType<typeof loggedIn>>;
   bob: Awaited<ReturnType<typeof loggedIn>>;
 }> {
-  const t = await openChat({ policy: { messagesPerSecond: 0 } });
+  const t = await openChat({ policy: { messagesPerSecond: 0, searchesPerMinute: 0 } });
   await register(t, 'alice', 'bob');
   return { t, alice: await loggedIn(t, 'alice'), bob: await loggedIn(t, 'bob') };
 }
@@ -118,6 +118,16 @@ describe('message.search', () => {
         message: `there is no message ${before}: search again`,
         field: 'before',
       });
+  });
+
+  it('counts against its limit', async () => {
+    const t = await openChat({ policy: { searchesPerMinute: 1 } });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    await t.call(alice, 'message.search', { q: 'x' });
+    expect(await refusal(t.call(alice, 'message.search', { q: 'x' }))).toMatchObject({
+      code: 'rate-limited',
+    });
   });
 
   it('is for those who are logged in', async () => {

@@ -6,6 +6,9 @@ import { exitCodes, exitOk } from '../exit-codes.ts';
 import { messageLine, messageRecord } from '../message-text.ts';
 import { callTimeoutMs, withSession } from '../session.ts';
 
+/** More pages than these would be more searches than an account has in a minute. */
+const maxMatches = 2_000;
+
 /** Finds messages. */
 export const search = command({
   usage: ['search WORD… [--in CONV] [-n N]'],
@@ -20,9 +23,9 @@ export const search = command({
       alias: 'n',
       value: 'N',
       min: 1,
-      max: 1_000_000,
+      max: maxMatches,
       whole: true,
-      describe: `the newest N messages; default ${searchRows.usual}`,
+      describe: `the newest N messages, at most ${maxMatches}; default ${searchRows.usual}`,
     },
   },
   operands: { min: 1, max: Number.POSITIVE_INFINITY, names: 'WORD' },

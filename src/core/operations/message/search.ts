@@ -17,7 +17,7 @@ import { conversation, message, messageId } from '../shapes.ts';
 export const search = operation({
   name: 'message.search',
   access: 'session',
-  cost: 'none',
+  cost: 'search',
   audited: false,
   // Its work is many small steps of the store: one search of a connection at a time.
   overlaps: false,
