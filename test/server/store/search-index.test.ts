@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ConversationId, UserId } from '../../../src/core/model/ids.ts';
 import { hasTerms, parseSearch, wordsOf } from '../../../src/core/search-terms.ts';
 import { createAccount } from '../../../src/server/store/queries/accounts.ts';
+import { eraseText } from '../../../src/server/store/queries/erased-text.ts';
 import { Memory } from '../../../src/server/store/queries/memory.ts';
 import { appendMessage, writeBack } from '../../../src/server/store/queries/messages.ts';
 import { searchMessages } from '../../../src/server/store/queries/search.ts';
@@ -18,7 +19,7 @@ import {
 } from '../../../src/server/store/queries/search-index.ts';
 import { wasmPath } from '../../../src/server/store/sqlite/assets.ts';
 import { openDatabase, type SqliteDatabase } from '../../../src/server/store/sqlite/database.ts';
-import { rows, statement } from '../../../src/server/store/statement.ts';
+import { rows } from '../../../src/server/store/statement.ts';
 import { inRoom, message, person, verifier } from '../../contract/support/people.ts';
 
 /** A database with alice in the lobby, without anything that indexes by itself. */
@@ -251,10 +252,6 @@ describe('the index of words', () => {
 });
 
 describe('what is forgotten', () => {
-  const blank = statement((db, p: { seq: number }) =>
-    db.updateTable('messages').set({ body: null }).where('conversation_id', '=', 1).where('seq', '=', p.seq),
-  );
-
   test('is gone from the bytes of the files, and the rest is found again after it was indexed anew', async () => {
     const chat = await lobby();
     const secret = 'Quetzalcoatl zirconium42 kryptonite';
@@ -265,8 +262,7 @@ describe('what is forgotten', () => {
     for (const word of ['Quetzalcoatl', 'zirconium42', 'kryptonite']) expect(before).toContain(word);
 
     chat.database.execute('BEGIN IMMEDIATE');
-    chat.database.run(rows(blank, { seq: 2_001 }));
-    chat.database.run(forgetIndexed(chat.id, [2_001]));
+    chat.database.run(eraseText({ conversation: chat.id, after: 2_000, upTo: 2_001, senderId: chat.userId }));
     chat.database.execute('COMMIT');
     chat.database.execute('PRAGMA wal_checkpoint(TRUNCATE)');
 
@@ -285,6 +281,21 @@ describe('what is forgotten', () => {
     expect(chat.seqs('needle')).toEqual(Array.from({ length: 50 }, (_, i) => 5_000 - i * 100));
     expect(chat.seqs('quetzalcoatl')).toEqual([]);
     expect(await chat.bytes()).not.toMatch(/quetzalcoatl/i);
+  });
+
+  test('is only where there is something to forget: other parts stay', async () => {
+    const chat = await lobby();
+    chat.send(numbered(partMessages + 1));
+    chat.index();
+    const stretch = { conversation: chat.id, after: 0, upTo: partMessages + 1 };
+    chat.database.run(eraseText({ ...stretch, senderId: 'nobody' }));
+    expect(chat.anew(1)).toBe(false);
+    chat.database.run(eraseText({ ...stretch, after: partMessages, senderId: undefined }));
+    expect(chat.find('needle').found[0]?.seq).toBe(4_000);
+    expect(chat.seqs('message')).toHaveLength(partMessages);
+    expect(chat.anew(1)).toBe(true);
+    expect(chat.anew(1)).toBe(false);
+    expect(chat.seqs(`n${partMessages + 1}`)).toEqual([]);
   });
 
   test('may be what was never indexed, and is then no work', async () => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ChatError } from '../../errors.ts';
 import { conversationName } from '../../model/conversation-name.ts';
 import { instantText } from '../../model/instant.ts';
+import { wireBody } from '../../model/message.ts';
 import { operation } from '../../operation.ts';
 import { searchRows } from '../../policy.ts';
 import type { Searchable } from '../../ports/store.ts';
@@ -56,7 +57,7 @@ export const search = operation({
         id: found.id,
         sender: found.sender,
         sent_at: instantText(found.sentAt),
-        ...found.body,
+        ...wireBody(found.body),
       })),
       next: matches.length > limit ? (page.at(-1)?.message.id ?? null) : null,
       complete: isWhole,

@@ -1,4 +1,6 @@
-import { changes, type Query, rows, statement } from '../statement.ts';
+import type { ConversationId } from '../../../core/model/ids.ts';
+import { changes, first, type Query, rows, statement } from '../statement.ts';
+import { firstOfPart, forgetIndexed, partMessages } from './search-index.ts';
 
 /** Whose text goes: what one account sent in a stretch of a conversation, or with no account all of it. */
 export interface GoneText {
@@ -25,6 +27,18 @@ const ofAll = statement((db, p: { conversation: number; after: number; upTo: num
     .where('seq', '>', p.after)
     .where('seq', '<=', p.upTo),
 );
+const textOfSender = statement(
+  (db, p: { conversation: number; after: number; upTo: number; senderId: string }) =>
+    db
+      .selectFrom('messages')
+      .select('seq')
+      .where('conversation_id', '=', p.conversation)
+      .where('seq', '>', p.after)
+      .where('seq', '<=', p.upTo)
+      .where('sender_id', '=', p.senderId)
+      .where('body', 'is not', null)
+      .limit(1),
+);
 /** The value is of no account: that the row is there says that the files may still have what the tables have not. */
 const noteUnscrubbed = statement((db, _: Record<string, never>) =>
   db
@@ -45,9 +59,23 @@ const forgetUnscrubbed = statement((db, _: Record<string, never>) =>
  */
 export function* eraseText({ senderId, ...stretch }: GoneText): Query<number> {
   yield* noteErased();
+  yield* forgetWords({ ...stretch, senderId });
   return senderId === undefined
     ? yield* changes(ofAll, stretch)
     : yield* changes(ofSender, { ...stretch, senderId });
+}
+
+/** The words of those messages leave the index, before their texts do: by these it is known where there are any. */
+function* forgetWords({ conversation, after, upTo, senderId }: GoneText): Query<void> {
+  for (let from = firstOfPart(after + 1); from <= upTo; from += partMessages) {
+    const part = {
+      conversation,
+      after: Math.max(after, from - 1),
+      upTo: Math.min(upTo, from + partMessages - 1),
+    };
+    const hasText = senderId === undefined || (yield* first(textOfSender, { ...part, senderId }));
+    if (hasText) yield* forgetIndexed(conversation as ConversationId, [from]);
+  }
 }
 
 /** Remembers that something was erased which the files may still have. */
