@@ -11,8 +11,8 @@ import { examineConversations } from './store/conversations.ts';
 import { examineMessages } from './store/messages.ts';
 import { examineRefresh } from './store/refresh.ts';
 import { examineRooms } from './store/rooms.ts';
-import { examineSecondFactor } from './store/second-factor.ts';
 import { examineSearch } from './store/search.ts';
+import { examineSecondFactor } from './store/second-factor.ts';
 import { examineSessions } from './store/sessions.ts';
 import type { Examined } from './support/examined.ts';
 import {
