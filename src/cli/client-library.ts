@@ -4,6 +4,7 @@ import type { follow, history } from '../client/follow.ts';
 import type { hashPassword } from '../client/hash-password.ts';
 import type { login, register, resume } from '../client/login.ts';
 import type { proveAgain } from '../client/prove-again.ts';
+import type { resetPassword } from '../client/reset-password.ts';
 import type { sendMany, sendReliably } from '../client/send.ts';
 
 /** What the commands use of `src/client`, as one object that a test can replace. */
@@ -15,6 +16,7 @@ export interface ClientLibrary {
   proveAgain(...parameters: Parameters<typeof proveAgain>): ReturnType<typeof proveAgain>;
   changePassword(...parameters: Parameters<typeof changePassword>): ReturnType<typeof changePassword>;
   hashPassword(...parameters: Parameters<typeof hashPassword>): ReturnType<typeof hashPassword>;
+  resetPassword(...parameters: Parameters<typeof resetPassword>): ReturnType<typeof resetPassword>;
   sendReliably(...parameters: Parameters<typeof sendReliably>): ReturnType<typeof sendReliably>;
   sendMany(...parameters: Parameters<typeof sendMany>): ReturnType<typeof sendMany>;
   follow(...parameters: Parameters<typeof follow>): ReturnType<typeof follow>;
@@ -43,6 +45,9 @@ export const lazyClientLibrary: ClientLibrary = {
   },
   async hashPassword(...parameters) {
     return (await import('../client/hash-password.ts')).hashPassword(...parameters);
+  },
+  async resetPassword(...parameters) {
+    return (await import('../client/reset-password.ts')).resetPassword(...parameters);
   },
   async sendReliably(...parameters) {
     return (await import('../client/send.ts')).sendReliably(...parameters);

@@ -3,8 +3,8 @@ import type { ChannelBinding, LoginPin, StartedLogin } from '../core/crypto/scra
 import type { OnProgress, StretchInput } from '../core/crypto/stretch.ts';
 import { ChatError } from '../core/errors.ts';
 import type { Verifier } from '../core/model/account.ts';
-import { parsePassword } from '../core/model/password.ts';
-import { parseUsername } from '../core/model/username.ts';
+import { type Password, parsePassword } from '../core/model/password.ts';
+import { parseUsername, type Username } from '../core/model/username.ts';
 import type { InputOf } from '../core/operations/index.ts';
 import { bcryptCostRange } from '../core/policy.ts';
 import { randomBytes } from '../core/random.ts';
@@ -93,28 +93,12 @@ export const loadCrypto = async () => {
 export async function register(connection: Connection, options: RegisterOptions): Promise<RegisteredAccount> {
   const username = parseUsername(options.username);
   const password = parsePassword(options.password);
-  const begun = await connection.call('account.begin-register', {});
-  const { realm, cost, suite, serverKey, rules, needsInvite } = believed(connection, begun, readRegistration);
-  checkServerKey(connection, serverKey);
-  const { stretch, verifierFrom, chatSuite, isRealm, saltBytes } = await loadCrypto();
-  if (suite !== chatSuite || !isRealm(realm))
-    throw untrusted('it asks for a verifier that this client does not know');
-  if (!Number.isInteger(cost) || cost < bcryptCostRange.min || cost > bcryptCostRange.max) {
-    throw untrusted(
-      `it asks for cost ${cost}, which is not within ${bcryptCostRange.min} to ${bcryptCostRange.max}`,
-    );
-  }
-  const invite = options.invite ?? (needsInvite ? await options.askInvite?.() : undefined);
-  // Nobody else can judge it: the server does not see it.
-  const { checkNewPassword } = await import('../core/new-password.ts');
-  const warning = await checkNewPassword(rules, { username, password });
-  if (warning !== undefined) options.onWarning?.(warning);
-  const salt = randomBytes(saltBytes);
-  const secret = await stretch({ realm, username, password, salt, cost }, options.onProgress);
-  const verifier = verifierFrom(secret, salt, cost);
+  const asked = await beginVerifier(connection);
+  const invite = options.invite ?? (asked.needsInvite ? await options.askInvite?.() : undefined);
+  const verifier = await makeVerifier(asked, { ...options, username, password });
   const answer = await connection.call('account.register', {
     username,
-    verifier: wireVerifier(verifier),
+    verifier,
     ...(options.email === undefined ? {} : { email: options.email }),
     ...(invite === undefined ? {} : { invite }),
   });
@@ -123,6 +107,41 @@ export async function register(connection: Connection, options: RegisterOptions)
     if (fields.username !== username) throw new BadFrame("another account's name");
     return { user_id: textIn(fields, 'user_id'), username, created_at: instantIn(fields, 'created_at') };
   });
+}
+
+/** What a server asks of a new verifier, its key and its suite judged. Throws `untrusted` for a server that asks for a weak one. */
+export async function beginVerifier(connection: Connection) {
+  const begun = await connection.call('account.begin-register', {});
+  const { realm, cost, suite, serverKey, rules, needsInvite } = believed(connection, begun, readRegistration);
+  checkServerKey(connection, serverKey);
+  const { chatSuite, isRealm } = await loadCrypto();
+  if (suite !== chatSuite || !isRealm(realm))
+    throw untrusted('it asks for a verifier that this client does not know');
+  if (!Number.isInteger(cost) || cost < bcryptCostRange.min || cost > bcryptCostRange.max) {
+    throw untrusted(
+      `it asks for cost ${cost}, which is not within ${bcryptCostRange.min} to ${bcryptCostRange.max}`,
+    );
+  }
+  return { realm, cost, rules, needsInvite };
+}
+
+/** Makes what the server keeps in place of a new password, as the wire spells it; throws `invalid` for one that its rules refuse. */
+export async function makeVerifier(
+  { realm, cost, rules }: Pick<Awaited<ReturnType<typeof beginVerifier>>, 'realm' | 'cost' | 'rules'>,
+  given: Pick<RegisterOptions, 'onProgress' | 'onWarning'> & {
+    readonly username: Username;
+    readonly password: Password;
+  },
+) {
+  const { username, password } = given;
+  // Nobody else can judge it: the server does not see it.
+  const { checkNewPassword } = await import('../core/new-password.ts');
+  const warning = await checkNewPassword(rules, { username, password });
+  if (warning !== undefined) given.onWarning?.(warning);
+  const { stretch, verifierFrom, saltBytes } = await loadCrypto();
+  const salt = randomBytes(saltBytes);
+  const secret = await stretch({ realm, username, password, salt, cost }, given.onProgress);
+  return wireVerifier(verifierFrom(secret, salt, cost));
 }
 
 /**

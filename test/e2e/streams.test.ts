@@ -30,6 +30,9 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
     '-o',
     'json',
   ],
+  'account email': ['account', 'email', '-q'],
+  // Nobody has this name: no mail is sent.
+  reset: ['reset', 'nobody', '-q'],
   send: ['send', 'hello', '-o', 'json'],
   tail: ['tail', '--once'],
   outbox: ['outbox'],
@@ -51,6 +54,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   'admin enable': ['admin', 'enable', 'bob', '-q', '-o', 'json'],
   'admin grant': ['admin', 'grant', 'bob', '-q', '-o', 'json'],
   'admin revoke': ['admin', 'revoke', 'bob', '-q', '-o', 'json'],
+  'admin reset': ['admin', 'reset', 'bob', '-q'],
   'admin invite': ['admin', 'invite', '-q'],
   'admin invites': ['admin', 'invites'],
   token: ['token'],
@@ -100,7 +104,10 @@ const closers: Array<() => Promise<void>> = [];
 
 beforeAll(async () => {
   world = new World((close) => closers.push(close));
-  server = await world.serve(['--logins-per-minute', '0', '--registrations-per-hour', '0']);
+  server = await world.serve([
+    ...['--logins-per-minute', '0', '--registrations-per-hour', '0'],
+    ...['--smtp-url', 'smtp://127.0.0.1:1', '--mail-from', 'chat@example.org'],
+  ]);
   alice = await world.person('alice', server).register();
   await server.running.says(/chat admin claim /);
   const [, code = ''] = /chat admin claim (\S+)/.exec(server.running.err) ?? [];

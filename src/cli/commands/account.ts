@@ -31,6 +31,11 @@ export const account = command({
       summary: 'change the password',
       load: async () => (await import('./account/password.ts')).password,
     },
+    {
+      name: 'email',
+      summary: 'show, set or confirm the e-mail address',
+      load: async () => (await import('./account/email.ts')).email,
+    },
   ],
   async run(_args, context) {
     return await withSession(context, async ({ connection }) => {

@@ -9,6 +9,7 @@ export const admin = command({
     'admin disable|enable|grant|revoke USER',
     'admin invite [--uses N] [--expires DURATION]',
     'admin invites [revoke ID]',
+    'admin reset USER',
     'admin audit [flags]',
   ],
   description:
@@ -52,6 +53,11 @@ export const admin = command({
       name: 'revoke',
       summary: 'make an account no administrator any more',
       load: async () => (await import('./admin/account.ts')).revoke,
+    },
+    {
+      name: 'reset',
+      summary: 'print a code that sets a new password',
+      load: async () => (await import('./admin/reset.ts')).reset,
     },
     {
       name: 'invite',

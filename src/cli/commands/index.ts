@@ -27,6 +27,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./login.ts')).login,
   },
   {
+    name: 'reset',
+    summary: 'set a forgotten password anew',
+    group: 'Account',
+    load: async () => (await import('./reset.ts')).reset,
+  },
+  {
     name: 'logout',
     summary: 'end the session',
     group: 'Account',

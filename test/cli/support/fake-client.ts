@@ -147,6 +147,9 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
     async hashPassword(_connection, { username, password }) {
       return { username, hashed_password: `v1.hash of ${password}`, realm: 'realm', salt: 'salt', cost: 12 };
     },
+    async resetPassword(connection, { username, password, code }) {
+      await connection.call('account.reset-password', { username, code, password });
+    },
     async sendReliably({ open }) {
       await open();
       return { id: 'message-1', seq: 1, sent_at: '2026-11-21T06:00:00.000Z' };

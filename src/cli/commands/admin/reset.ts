@@ -1,0 +1,27 @@
+import { parseUsername } from '../../../core/model/username.ts';
+import { command } from '../../command.ts';
+import { exitOk } from '../../exit-codes.ts';
+import { lineTime } from '../../message-text.ts';
+import { callTimeoutMs, withSession } from '../../session.ts';
+
+/** Makes a code with which the owner of an account sets a new password. */
+export const reset = command({
+  usage: ['admin reset USER'],
+  description:
+    'Prints a code with which USER sets a new password (chat reset USER --code), and all sessions of the account end. It works once, for an ' +
+    'hour, and takes the place of an older one. Who has the code has the account: give it to nobody else. A second factor stays on.',
+  options: {},
+  operands: { min: 1, max: 1, names: 'USER', complete: ['user'] },
+  examples: [['chat admin reset alice', 'the code for alice, on stdout']],
+  async run({ operands }, context) {
+    const username = parseUsername((operands[0] ?? '').replace(/^@/, ''), 'USER');
+    return await withSession(context, async ({ connection }) => {
+      const answer = await connection.call('admin.reset', { username }, { timeoutMs: callTimeoutMs });
+      await context.output.result(answer, answer.code);
+      await context.output.note(
+        `for ${answer.username}, once, until ${lineTime(answer.expires_at)} (UTC): chat reset ${answer.username} --code`,
+      );
+      return exitOk;
+    });
+  },
+});
