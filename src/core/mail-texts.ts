@@ -58,6 +58,15 @@ export function passwordResetMail({ to, username, server }: MailFacts, now: numb
   ]);
 }
 
+/** Tells the owner of a confirmed address that the password was changed by who proved the old one. */
+export function passwordChangedMail({ to, username, server }: MailFacts, now: number): Mail {
+  return mail('password-changed', to, 'The password of your chat account was changed', [
+    `The password of the chat account ${username}${at(server)}\nwas changed on ${moment(now)}. All its other sessions have ended.`,
+    'If it was not you, ask for a code at once, or ask an administrator of the\nserver for help:',
+    command(`chat reset ${username}`, server),
+  ]);
+}
+
 function mail(kind: Mail['kind'], to: string, subject: string, paragraphs: readonly string[]): Mail {
   return { kind, to, subject, text: `${paragraphs.join('\n\n')}\n` };
 }

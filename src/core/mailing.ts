@@ -5,6 +5,7 @@ import type { Limits } from './limits.ts';
 import {
   emailChangedMail,
   type MailFacts,
+  passwordChangedMail,
   passwordResetMail,
   resetMail,
   verificationMail,
@@ -27,6 +28,8 @@ export interface Mailing {
   emailChanged(account: Account, email: string, now: number): void;
   /** Tells the confirmed address of an account, if it has one, that a code has set its password. */
   passwordReset(account: Account, now: number): void;
+  /** The same of a change by who proved the old password. */
+  passwordChanged(account: Account, now: number): void;
 }
 
 /** An account by its name or by its address. */
@@ -67,6 +70,12 @@ export function createMailing(parts: MailingParts): Mailing {
     if (issued) mailer.send(resetMail(factsOf(account, account.email), issued));
   }
 
+  /** Only an address that was confirmed is told of what happens to the account. */
+  function notify(account: Account, text: typeof passwordResetMail, now: number): void {
+    if (account.email === null || account.emailVerifiedAt === null) return;
+    mailer.send(text(factsOf(account, account.email), now));
+  }
+
   return {
     async verification(account, now) {
       if (account.email === null) return;
@@ -85,10 +94,8 @@ export function createMailing(parts: MailingParts): Mailing {
     emailChanged(account, email, now) {
       mailer.send(emailChangedMail(factsOf(account, email), now));
     },
-    passwordReset(account, now) {
-      if (account.email === null || account.emailVerifiedAt === null) return;
-      mailer.send(passwordResetMail(factsOf(account, account.email), now));
-    },
+    passwordReset: (account, now) => notify(account, passwordResetMail, now),
+    passwordChanged: (account, now) => notify(account, passwordChangedMail, now),
   };
 }
 

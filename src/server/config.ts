@@ -143,7 +143,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     ...defaultPolicy,
     bcryptCost: number('bcryptCost'),
     minPasswordCodePoints: number('minPasswordLength'),
-    commonPasswords: isLoopback(host) ? 'warn' : 'refuse',
+    commonPasswords: isForThisMachine(host, settled.publicAddress) ? 'warn' : 'refuse',
     sessionIdleMs: ms('sessionIdle'),
     sessionAbsoluteMs: ms('sessionAbsolute'),
     refreshMs: ms('refresh'),
@@ -186,6 +186,11 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     limits,
     drainMs: ms('drainWait'),
   });
+}
+
+/** True for a server that nobody elsewhere can reach, not by a proxy either. */
+function isForThisMachine(host: string, { label, value: reachedAt }: SettledSetting): boolean {
+  return isLoopback(host) && (reachedAt === '' || isLoopback(parseAddress(label, reachedAt).host));
 }
 
 function mailOf(url: string, from: string): ServerConfig['mail'] {

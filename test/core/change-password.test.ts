@@ -172,10 +172,10 @@ describe('6.2.3: a password is changed by who proves the old one', () => {
     expect(
       t.audit
         .filter(({ operation }) => operation === 'account.change-password')
-        .map(({ user, outcome }) => [user, outcome]),
+        .map(({ user, outcome, details }) => [user, outcome, details?.privacy]),
     ).toEqual([
-      ['alice', 'unauthenticated'],
-      ['alice', 'ok'],
+      ['alice', 'unauthenticated', undefined],
+      ['alice', 'ok', 'private'],
     ]);
   });
 });

@@ -423,7 +423,54 @@ describe('a forgotten password', () => {
   });
 });
 
+describe('a changed password', () => {
+  it('is told to the confirmed address, and to no other', async () => {
+    const t = await openConfirmed();
+    const change = async (name: string) =>
+      t.call(await loggedIn(t, name), 'account.change-password', {
+        proof: await proof(name),
+        verifier: (await newVerifier(name)).verifier,
+      });
+    await change('alice');
+    await change('bob');
+    expect(t.box.mails).toEqual([
+      {
+        kind: 'password-changed',
+        to: 'alice@example.org',
+        subject: 'The password of your chat account was changed',
+        text: [
+          'The password of the chat account alice',
+          'at chat.example:8080',
+          'was changed on 2026-03-01 12:00 UTC. All its other sessions have ended.',
+          '',
+          'If it was not you, ask for a code at once, or ask an administrator of the',
+          'server for help:',
+          '',
+          '    chat reset alice --server chat.example:8080',
+          '',
+        ].join('\n'),
+      },
+    ]);
+    const unconfirmed = await open();
+    unconfirmed.box.mails.length = 0;
+    await unconfirmed.call(await loggedIn(unconfirmed, 'alice'), 'account.change-password', {
+      proof: await proof('alice'),
+      verifier: (await newVerifier('alice')).verifier,
+    });
+    expect(unconfirmed.box.mails).toEqual([]);
+  });
+});
+
 describe('a code for a new password', () => {
+  it('leaves the salt of the name as it was when the new one is shown', async () => {
+    const t = await openConfirmed();
+    const told = () => t.call(peer(), 'login.salt', { username: 'alice' });
+    const before = await told();
+    await t.call(peer(), 'account.reset-password', { code: await resetCode(t), password: another });
+    expect(await told()).toEqual(before);
+    await t.call(peer(), 'login.password', { username: 'alice', password: another });
+  });
+
   it('6.5.1: works once, also by two at once', async () => {
     const t = await openConfirmed();
     const code = await resetCode(t);

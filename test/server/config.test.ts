@@ -126,7 +126,7 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
     ],
     publicAddress: [
       'chat.example:443',
-      { publicAddress: 'chat.example:443' },
+      { publicAddress: 'chat.example:443', ...policy({ commonPasswords: 'refuse' }) },
       ['chat.example', 'chat.example:0', ':443', 'https://chat.example', 'a b:1', 'chat.example:443\nBcc: x'],
     ],
     smtpUrl: [
@@ -422,6 +422,17 @@ describe('the configuration', () => {
     ['localhost.example', 'refuse'],
   ])('at %s has a common password: %s', (host, rule) => {
     expect(readConfig(withFlag('listen', `${host}:0`)).policy.commonPasswords).toBe(rule);
+  });
+
+  it('takes a server on loopback that others reach by a proxy for one that they can guess at', () => {
+    const reachedAt = (address: string) =>
+      readConfig(withFlag('public-address', address)).policy.commonPasswords;
+    expect(['chat.example:443', '127.0.0.1:8443', '[::1]:8080', 'localhost:8080'].map(reachedAt)).toEqual([
+      'refuse',
+      'warn',
+      'warn',
+      'warn',
+    ]);
   });
 
   it('says what is allowed', () => {

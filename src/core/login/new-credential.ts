@@ -1,9 +1,10 @@
-import { saltOfName, verifierFrom } from '../crypto/verifier.ts';
+import { verifierFrom } from '../crypto/verifier.ts';
 import { ChatError } from '../errors.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import type { Password } from '../model/password.ts';
 import type { Username } from '../model/username.ts';
 import type { CallContext } from '../operation.ts';
+import { nextSaltAndCost, type SaltAndCost } from './next-salt.ts';
 import { stretchFor } from './stretch-for.ts';
 
 /** A secret that an account is to have: one of three. */
@@ -29,10 +30,10 @@ export async function newCredential(
   context: CallContext,
   name: Username,
   given: NewSecret,
-  told?: Pick<Verifier, 'salt' | 'cost'>,
+  told?: SaltAndCost,
 ): Promise<NewCredential> {
-  const { settings, policy, digests } = context.services;
-  const cost = policy.bcryptCost;
+  const { services } = context;
+  const cost = services.policy.bcryptCost;
   if (given.verifier) {
     if (given.verifier.cost !== cost) {
       throw new ChatError('invalid', `verifier.cost: this server's cost is ${cost}`, {
@@ -42,12 +43,27 @@ export async function newCredential(
     return { privacy: 'private', verifier: given.verifier };
   }
   // What `login.salt` has told for this name, and tells from now on.
-  const ofName = { salt: saltOfName(settings.serverSecret, name, cost, digests), cost };
+  const next = nextSaltAndCost(services, name, told);
   if (given.hashed_password) {
-    const { salt, cost: made } = told ?? ofName;
-    return { privacy: 'private', verifier: verifierFrom(given.hashed_password, salt, made, digests) };
+    return { privacy: 'private', verifier: await verifierOf(context, name, given, told ?? next) };
   }
-  if (given.password === undefined) throw new Error('a credential is made of a secret');
-  const authSecret = await stretchFor(context, { username: name, password: given.password, ...ofName });
-  return { privacy: 'open', verifier: verifierFrom(authSecret, ofName.salt, cost, digests) };
+  return { privacy: 'open', verifier: await verifierOf(context, name, given, next) };
+}
+
+/** The verifier of a secret that is not one yet: of a password the server makes it here. */
+export async function verifierOf(
+  context: CallContext,
+  name: Username,
+  { hashed_password: hashed, password }: NewSecret,
+  { salt, cost }: SaltAndCost,
+): Promise<Verifier> {
+  const { digests } = context.services;
+  if (hashed) return verifierFrom(hashed, salt, cost, digests);
+  if (password === undefined) throw new Error('a credential is made of a secret');
+  return verifierFrom(
+    await stretchFor(context, { username: name, password, salt, cost }),
+    salt,
+    cost,
+    digests,
+  );
 }

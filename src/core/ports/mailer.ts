@@ -1,7 +1,7 @@
 /** One mail to one address; plain text. */
 export interface Mail {
   /** What it is for, for the log. */
-  readonly kind: 'verify-email' | 'reset' | 'email-changed' | 'password-reset';
+  readonly kind: 'verify-email' | 'reset' | 'email-changed' | 'password-reset' | 'password-changed';
   readonly to: string;
   readonly subject: string;
   /** Lines parted by `\n`, the last one ended too. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { toBase64 } from '../../crypto/bytes.ts';
 import { chatSuite } from '../../crypto/verifier.ts';
 import { badToken } from '../../errors.ts';
-import { nextSaltAndCost } from '../../login/next-verifier.ts';
+import { nextSaltAndCost } from '../../login/next-salt.ts';
 import { operation } from '../../operation.ts';
 import { passwordPolicy, passwordPolicyAnswer } from '../shapes.ts';
 

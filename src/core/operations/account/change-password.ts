@@ -47,7 +47,7 @@ export const changePassword = operation({
     warning: z.string().optional(),
   }),
   async handle({ proof, privacy: wished, ...given }, context) {
-    const { services, session } = context;
+    const { services, session, now, note } = context;
     const { username, userId } = session;
     const warning =
       given.password && (await checkNewPassword(services.policy, { username, password: given.password }));
@@ -63,7 +63,9 @@ export const changePassword = operation({
       except: session.id,
     });
     if (!ended) throw changedMeanwhile();
-    services.sessions.ended(ended, 'credentials-changed');
+    note({ details: { privacy } });
+    services.sessions.ended(ended, 'credentials-changed', { of: username });
+    services.mailing?.passwordChanged(account, now);
     return { privacy, ended_sessions: ended.length, ...(warning !== undefined && { warning }) };
   },
 });
