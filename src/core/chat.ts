@@ -5,6 +5,7 @@ import { createAuditWriter } from './audit-writer.ts';
 import { type Digests, nobleDigests } from './crypto/digests.ts';
 import { createSealer } from './crypto/seal.ts';
 import { parseSessionToken, tokenDigest } from './crypto/tokens.ts';
+import { createErasing } from './erasing.ts';
 import { createFeed } from './feed.ts';
 import { createLimits } from './limits.ts';
 import { createAwaitedCodes } from './login/awaited-codes.ts';
@@ -27,6 +28,7 @@ import type { ServerSettings, Store } from './ports/store.ts';
 import { createPresence } from './presence.ts';
 import type { Services } from './services.ts';
 import { createSessions } from './sessions.ts';
+import type { Terms } from './terms.ts';
 import type { Turn } from './turn.ts';
 
 /** What chat is built on: everything outside of the rules. */
@@ -48,6 +50,8 @@ export interface Ports {
   readonly onFailure: (error: unknown, errorId?: string) => void;
   /** Sends mail, where the server can; `server` is the `HOST:PORT` that mails name, if it is known. */
   readonly mail?: { readonly mailer: Mailer; readonly server: string | undefined } | undefined;
+  /** What everybody accepts who registers; left out: nothing. */
+  readonly terms?: Terms | undefined;
   /** Faster primitives than core's own, where the platform has them. */
   readonly digests?: Digests;
 }
@@ -160,6 +164,8 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     failures: createLoginFailures(ports.counter, policy.freeFailedLogins, notices),
     factorFailures: createFactorFailures(ports.counter),
     totpSealer: createSealer(settings.serverSecret, 'totp secret'),
+    erasing: createErasing({ store, sessions, policy, audit: trail.append, onFailure }),
+    terms: ports.terms,
   };
 
   return {
@@ -184,6 +190,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       notices.stop();
       services.exchanges.stop();
       services.provenExchanges.stop();
+      services.erasing.stop();
     },
     closeTrail: () => trail.close(),
   };

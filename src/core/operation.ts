@@ -45,6 +45,8 @@ export interface Operation<
   readonly needsNoFactor?: true;
   /** True when calls of one connection may overlap with each other; the others wait for all before them. */
   readonly overlaps: boolean;
+  /** True for what the owner of an account that is to be erased may still do. */
+  readonly whileErasing?: true;
   readonly input: Input;
   readonly output: Output;
   handle(input: z.output<Input>, context: CallContext<A>): Promise<z.input<Output>>;

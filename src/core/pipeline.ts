@@ -4,6 +4,7 @@ import { ChatError } from './errors.ts';
 import { issueText } from './issue-text.ts';
 import { mechanismOf } from './login/index.ts';
 import { addressKey } from './model/address.ts';
+import { instantText } from './model/instant.ts';
 import type { Session } from './model/session.ts';
 import type { CallContext, Cost, Operation } from './operation.ts';
 import type { Peer } from './peer.ts';
@@ -65,6 +66,12 @@ function admit(services: Services, operation: Operation, peer: Peer, now: number
     throw new ChatError(
       'forbidden',
       'this server requires a second factor, and this account has none: run `chat totp on`',
+    );
+  }
+  if (session.erasesAt !== undefined && !operation.whileErasing) {
+    throw new ChatError(
+      'forbidden',
+      `this account is to be erased at ${instantText(session.erasesAt)}: \`chat account erase --cancel\` keeps it`,
     );
   }
   return session;

@@ -41,6 +41,10 @@ export interface Policy {
   readonly auditRetentionMs: number;
   /** True when an account without a second factor may do nothing but set one up. */
   readonly requiresSecondFactor: boolean;
+  /** An account that its owner erases is kept for so long, in case he thinks better of it; 0 is at once. */
+  readonly eraseAfterMs: number;
+  /** Messages lose their text at this age; 0 keeps them for ever. */
+  readonly messageRetentionMs: number;
 }
 
 export const defaultPolicy: Policy = {
@@ -61,6 +65,8 @@ export const defaultPolicy: Policy = {
   freeFailedLogins: 5,
   auditRetentionMs: 0,
   requiresSecondFactor: false,
+  eraseAfterMs: 7 * 24 * 3_600_000,
+  messageRetentionMs: 0,
 };
 
 /** How long an invite lives unless its maker says otherwise (ASVS 6.4.1), and at most; and how many accounts it may be for. */
@@ -160,3 +166,7 @@ export const auditWrites = {
 } as const;
 /** How much one detail of an audit entry may hold, in characters. */
 export const maxAuditDetailLength = 128;
+/** How often accounts are looked for whose time has come: so much later than told they begin to go at most. */
+export const eraseSweepMs = 60_000;
+/** How often messages are looked for that have reached their age: every time costs a look at every page of the database. */
+export const expirySweepMs = 24 * 3_600_000;

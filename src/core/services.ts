@@ -4,6 +4,7 @@ import type { AuditChain } from './audit-chain.ts';
 import type { AuditWriter } from './audit-writer.ts';
 import type { Digests } from './crypto/digests.ts';
 import type { Sealer } from './crypto/seal.ts';
+import type { Erasing } from './erasing.ts';
 import type { Feed } from './feed.ts';
 import type { Limits } from './limits.ts';
 import type { AwaitedCodes } from './login/awaited-codes.ts';
@@ -18,6 +19,7 @@ import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
 import type { Presence } from './presence.ts';
 import type { Sessions } from './sessions.ts';
+import type { Terms } from './terms.ts';
 
 /** The parts of the rules that operations share. */
 export interface Services {
@@ -47,4 +49,6 @@ export interface Services {
   readonly factorFailures: FactorFailures;
   /** Seals the secrets of second factors, each for its account's id. */
   readonly totpSealer: Sealer;
+  readonly erasing: Erasing;
+  readonly terms: Terms | undefined;
 }

@@ -7,6 +7,7 @@ import { doubtful, type Finding, failed, fine } from './finding.ts';
 import { openFilesLimit, tooFewFiles } from './open-files.ts';
 import type { SettingName } from './settings.ts';
 import { inspectAside } from './store/sqlite/inspect-aside.ts';
+import { readTerms } from './terms.ts';
 
 /** What a server would start with, and whether it would. */
 export interface ServerCheck {
@@ -42,10 +43,21 @@ export async function checkServer(
       findings.push(...(await inspectCertificates(directory.path, now)));
     }
   }
+  if (config.consentFile !== undefined) findings.push(inspectTerms(config.consentFile));
   const tooFew = isKnown('maxConnections') ? tooFewFiles(config.limits, filesLimit()) : undefined;
   if (tooFew !== undefined) findings.push(doubtful('open files', tooFew));
   if (isKnown('listen')) findings.push(await inspectAddress(config, isHeld));
   return { settings, findings };
+}
+
+function inspectTerms(path: string): Finding {
+  const check = 'terms';
+  try {
+    return fine(check, `${path}, SHA-256 ${readTerms(path).sha256}`);
+  } catch (error) {
+    if (error instanceof ChatError) return failed(check, error);
+    throw error;
+  }
 }
 
 async function inspectDatabase(directory: string, isHeld: boolean): Promise<Finding> {

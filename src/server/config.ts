@@ -10,6 +10,9 @@ import { isPlainAddress } from './mailer/plain-address.ts';
 import { parseSmtpUrl, type SmtpServer } from './mailer/smtp-url.ts';
 import { isLimit, type Setting, type SettingName, settings } from './settings.ts';
 
+/** The kinds of numbers, and what each is called. */
+const units = { integer: 'a whole number', seconds: 'whole seconds', days: 'whole days' } as const;
+
 /** Everything that one server goes by, settled at its start and frozen. */
 export interface ServerConfig {
   /** A host name or IP address, IPv6 without brackets. */
@@ -32,6 +35,8 @@ export interface ServerConfig {
   readonly limits: DoorLimits;
   /** How long calls under way may take when the server is asked to end, in milliseconds. */
   readonly drainMs: number;
+  /** Absolute; undefined when nothing has to be accepted. */
+  readonly consentFile: string | undefined;
 }
 
 /** A settings file that was read: values by the flags' long names, of the right types, with where each stands. */
@@ -158,6 +163,8 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     freeFailedLogins: number('freeFailedLogins'),
     auditRetentionMs: number('auditRetention') * dayMs,
     requiresSecondFactor: isOn('requireSecondFactor'),
+    eraseAfterMs: ms('eraseAfter'),
+    messageRetentionMs: number('messageRetention') * dayMs,
   });
   const limits: DoorLimits = Object.freeze({
     maxConnections: number('maxConnections'),
@@ -185,6 +192,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     policy,
     limits,
     drainMs: ms('drainWait'),
+    consentFile: settled.consentFile.value === '' ? undefined : settled.consentFile.value,
   });
 }
 
@@ -247,7 +255,7 @@ export const configKeys: Readonly<Record<string, ConfigKey>> = Object.fromEntrie
 );
 
 function configKey(setting: Setting): ConfigKey {
-  const isNumber = setting.kind === 'integer' || setting.kind === 'seconds';
+  const isNumber = setting.kind in units;
   return {
     type: setting.kind === 'switch' ? 'switch' : isNumber ? 'number' : 'text',
     check: (label, value) => void checkShown(setting, label, String(value)),
@@ -270,10 +278,11 @@ function check(setting: Setting, label: string, given: string, from = '.'): stri
       throw refused(label, '1 or 0', given);
     }
     case 'integer':
+    case 'days':
     case 'seconds': {
       const number = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
       if (number >= setting.min && number <= setting.max) return String(number);
-      const unit = setting.kind === 'seconds' ? 'whole seconds' : 'a whole number';
+      const unit = units[setting.kind];
       const off = isLimit(setting) ? ' (0 is off)' : '';
       throw refused(label, `${unit} from ${setting.min} to ${setting.max}${off}`, given);
     }
@@ -281,8 +290,11 @@ function check(setting: Setting, label: string, given: string, from = '.'): stri
       if (setting.choices.includes(given)) return given;
       throw refused(label, setting.choices.join(' or '), given);
     }
+    case 'file':
     case 'path': {
-      if (given === '' || given.includes('\0')) throw refused(label, 'the path of a directory', given);
+      if (given === '' || given.includes('\0')) {
+        throw refused(label, `the path of a ${setting.kind === 'file' ? 'file' : 'directory'}`, given);
+      }
       // A shell has put the home directory in its place; nobody else does.
       if (/^~(?:\/|$)/.test(given)) throw refused(label, 'a path without ~, which only a shell knows', given);
       return resolve(from, given);

@@ -16,6 +16,7 @@ import { trustedProxies } from './doors/trusted-proxies.ts';
 import type { Log } from './log.ts';
 import type { OpenMailer } from './mailer/mail-queue.ts';
 import { localSessionCache } from './session-cache/local.ts';
+import { readTerms } from './terms.ts';
 import { passwordPool, passwordWorkers } from './workers/password-pool.ts';
 
 /** Sessions kept in memory: about a kilobyte each. */
@@ -47,6 +48,7 @@ export interface OpenServer {
 export async function openServer({ config, store, certificates, log }: ServerParts): Promise<OpenServer> {
   const turn = createTurn(setImmediate);
   const onFailure = (error: unknown, errorId?: string): string => log.failure('failure', error, errorId);
+  const terms = config.consentFile === undefined ? undefined : readTerms(config.consentFile);
   const settings = await store.settings({
     realm: Buffer.from(randomBytes(16)).toString('hex'),
     serverSecret: randomBytes(32),
@@ -76,6 +78,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
       stretcher: passwords,
       onFailure,
       digests: platformDigests,
+      terms,
     },
     config.policy,
     settings,

@@ -50,6 +50,20 @@ export interface PathSetting extends SettingBase {
   readonly fallback: string;
 }
 
+/** A time in whole days; 0 is for ever. */
+export interface DaysSetting extends SettingBase {
+  readonly kind: 'days';
+  readonly min: 0;
+  readonly max: number;
+  readonly fallback: number;
+}
+
+/** A file that is read at the start; relative ones are taken from where the server is started. */
+export interface FileSetting extends SettingBase {
+  readonly kind: 'file';
+  readonly fallback: '';
+}
+
 /** One of a few words. */
 export interface ChoiceSetting extends SettingBase {
   readonly kind: 'choice';
@@ -92,6 +106,8 @@ export type Setting =
   | SwitchSetting
   | IntegerSetting
   | SecondsSetting
+  | DaysSetting
+  | FileSetting
   | AddressSetting
   | PathSetting
   | ChoiceSetting
@@ -295,6 +311,31 @@ export const settings = {
     fallback: defaultPolicy.loginsPerMinute,
     help: 'login attempts from one address (IPv6: one /64)',
   },
+  eraseAfter: {
+    kind: 'seconds',
+    flag: 'erase-after',
+    variable: 'CHAT_ERASE_AFTER',
+    min: 0,
+    max: maxLife,
+    fallback: seconds(defaultPolicy.eraseAfterMs),
+    help: 'an account that its owner erases can be kept by him for so long',
+  },
+  messageRetention: {
+    kind: 'days',
+    flag: 'message-retention',
+    variable: 'CHAT_MESSAGE_RETENTION',
+    min: 0,
+    max: 36_500,
+    fallback: 0,
+    help: 'messages lose their text at this age',
+  },
+  consentFile: {
+    kind: 'file',
+    flag: 'consent-file',
+    variable: 'CHAT_CONSENT_FILE',
+    fallback: '',
+    help: 'a text that everybody accepts who registers',
+  },
   freeFailedLogins: {
     kind: 'integer',
     flag: 'free-failed-logins',
@@ -465,7 +506,7 @@ function option(setting: Setting): ServeOption {
     value: placeholder(setting),
     describe: `${setting.help} (${notes.join('; ')})`,
     ...(setting.kind === 'origins' || setting.kind === 'networks' ? { repeats: true } : {}),
-    ...(setting.kind === 'path' ? { complete: 'file' } : {}),
+    ...(setting.kind === 'path' || setting.kind === 'file' ? { complete: 'file' } : {}),
     ...(setting.kind === 'choice' ? { complete: setting.choices } : {}),
   };
 }
@@ -481,6 +522,10 @@ function placeholder(setting: Exclude<Setting, SwitchSetting>): string {
       return 'N';
     case 'seconds':
       return 'SECONDS';
+    case 'days':
+      return 'DAYS';
+    case 'file':
+      return 'FILE';
     case 'address':
       return 'HOST:PORT';
     case 'path':

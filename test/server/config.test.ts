@@ -61,6 +61,8 @@ const defaults: ServerConfig = {
     freeFailedLogins: 5,
     auditRetentionMs: 0,
     requiresSecondFactor: false,
+    eraseAfterMs: 604_800_000,
+    messageRetentionMs: 0,
   },
   limits: {
     maxConnections: 20_000,
@@ -76,6 +78,7 @@ const defaults: ServerConfig = {
     maxQueuedBytes: 1_048_576,
   },
   drainMs: 5_000,
+  consentFile: undefined,
 };
 
 const limits = (change: Partial<ServerConfig['limits']>): Partial<ServerConfig> => ({
@@ -181,6 +184,9 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
     messagesPerSecond: ['0', policy({ messagesPerSecond: 0 }), ['-1', '1000001']],
     registrationsPerHour: ['0', policy({ registrationsPerHour: 0 }), ['-1']],
     loginsPerMinute: ['0', policy({ loginsPerMinute: 0 }), ['-1']],
+    eraseAfter: ['0', policy({ eraseAfterMs: 0 }), ['-1', '7d']],
+    messageRetention: ['30', policy({ messageRetentionMs: 2_592_000_000 }), ['-1', '36501', '1.5']],
+    consentFile: ['/etc/terms.txt', { consentFile: '/etc/terms.txt' }, ['', 'a\0b', '~/terms']],
     freeFailedLogins: ['0', policy({ freeFailedLogins: 0 }), ['-1']],
     auditRetention: ['2', policy({ auditRetentionMs: 172_800_000 }), ['-1', '36501', '1d']],
     requireSecondFactor: ['true', policy({ requiresSecondFactor: true }), ['on']],

@@ -40,7 +40,7 @@ const register: FormRoute = {
   path: '/register',
   isProtected: false,
   status: 201,
-  fields: ['username', 'email', 'password', 'invite'],
+  fields: ['username', 'email', 'password', 'invite', 'accept_terms'],
   async serve(fields, { call }) {
     const { user_id, username } = await call('account.register', fields);
     return { body: { user_id, username } };

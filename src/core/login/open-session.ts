@@ -80,6 +80,7 @@ export async function openSession(
     absoluteExpiresAt: Math.min(now + policy.sessionAbsoluteMs, familyExpiresAt),
     familyExpiresAt,
     csrfHash: null,
+    ...(account.erasesAt === undefined ? {} : { erasesAt: account.erasesAt }),
   };
   const open = (opening: Session, isNewDevice: boolean) =>
     store.openSession({

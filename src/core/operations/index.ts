@@ -1,8 +1,12 @@
 import type { z } from 'zod';
 import { loginOperations } from '../login/index.ts';
+import { acceptTermsOperation } from './account/accept-terms.ts';
 import { beginChangePassword } from './account/begin-change-password.ts';
 import { beginRegister } from './account/begin-register.ts';
+import { cancelErase } from './account/cancel-erase.ts';
 import { changePassword } from './account/change-password.ts';
+import { erase } from './account/erase.ts';
+import { exportData } from './account/export.ts';
 import { me } from './account/me.ts';
 import { raiseVerifier } from './account/raise-verifier.ts';
 import { recoveryCodes } from './account/recovery-codes.ts';
@@ -66,6 +70,10 @@ export const operations = [
   totpConfirm,
   totpOff,
   recoveryCodes,
+  acceptTermsOperation,
+  exportData,
+  erase,
+  cancelErase,
   ...loginOperations,
   reject,
   refresh,

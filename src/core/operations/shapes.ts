@@ -72,6 +72,10 @@ export const oneTimeCode = z.string().transform((input, context): OneTimeCode =>
 export const inviteCode = z.string().max(256);
 /** An e-mail address; checked for its form alone. */
 export const email = z.email('not an e-mail address').max(254);
+/** That the terms are accepted: the SHA-256 in hex of the text that was read, or a plain yes. */
+export const acceptTerms = z.union([z.boolean(), z.string().max(64)], {
+  error: "the terms' SHA-256, or true",
+});
 /** A room's name, with or without its `#`. */
 export const roomName = parsedBy(parseRoomName);
 /** `#room` or `@user`. */

@@ -23,6 +23,8 @@ export const beginRegister = operation({
     server_key: z.string(),
     password_policy: passwordPolicy,
     registration: z.enum(registrationModes),
+    /** What has to be accepted. */
+    terms: z.object({ text: z.string(), sha256: z.string() }).optional(),
   }),
   async handle(_input, { services, peer }) {
     return {
@@ -32,6 +34,7 @@ export const beginRegister = operation({
       server_key: toBase64(peer.channel.serverKey),
       password_policy: passwordPolicyAnswer(services.policy),
       registration: services.policy.registration,
+      ...(services.terms && { terms: services.terms }),
     };
   },
 });

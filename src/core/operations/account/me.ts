@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { badToken } from '../../errors.ts';
+import type { UserId } from '../../model/ids.ts';
 import { operation } from '../../operation.ts';
+import type { Services } from '../../services.ts';
 import { instant } from '../shapes.ts';
 
 /** The caller's own account and session. */
@@ -11,6 +13,7 @@ export const me = operation({
   needsNoFactor: true,
   audited: false,
   overlaps: true,
+  whileErasing: true,
   input: z.strictObject({}),
   output: z.object({
     user_id: z.string(),
@@ -21,6 +24,10 @@ export const me = operation({
     admin: z.boolean(),
     created_at: instant,
     second_factor: z.object({ on: z.boolean(), recovery_codes_left: z.number() }),
+    /** When it is to be erased. */
+    erases_at: instant.optional(),
+    /** The terms of the server, and since when they are accepted as they are now; null: not yet. */
+    terms: z.object({ sha256: z.string(), accepted_at: instant.nullable() }).optional(),
     session: z.object({ id: z.string(), device_id: z.string(), device: z.string(), expires_at: instant }),
   }),
   async handle(_input, { services, session }) {
@@ -39,6 +46,8 @@ export const me = operation({
         on: account.hasSecondFactor,
         recovery_codes_left: factor?.recoveryCodesLeft ?? 0,
       },
+      ...(account.erasesAt === undefined ? {} : { erases_at: new Date(account.erasesAt).toISOString() }),
+      ...(await termsOf(services, account.id)),
       session: {
         id: session.id,
         device_id: session.deviceId,
@@ -48,3 +57,10 @@ export const me = operation({
     };
   },
 });
+
+async function termsOf({ terms, store }: Services, userId: UserId) {
+  if (!terms) return {};
+  const { sha256 } = terms;
+  const accepted = (await store.consents({ userId })).find(({ digest }) => digest === sha256);
+  return { terms: { sha256, accepted_at: accepted ? new Date(accepted.at).toISOString() : null } };
+}

@@ -10,7 +10,9 @@ import { checkNewPassword } from '../../new-password.ts';
 import { type CallContext, operation } from '../../operation.ts';
 import type { CreatedAccount } from '../../ports/store.ts';
 import { uuidV7 } from '../../random.ts';
+import { consentOf } from '../../terms.ts';
 import {
+  acceptTerms,
   deviceClaim,
   email,
   hashedPassword,
@@ -33,6 +35,7 @@ const input = z
     invite: inviteCode.optional(),
     open_session: z.boolean().default(false),
     device: deviceClaim.optional(),
+    accept_terms: acceptTerms.optional(),
   })
   .superRefine((given, context) => {
     const refuse = (path: string, message: string) =>
@@ -109,6 +112,7 @@ async function create(
 ): Promise<Made> {
   const { services, now } = context;
   const { store, policy } = services;
+  const consent = consentOf(context, given.accept_terms);
   const warning =
     given.password && (await checkNewPassword(policy, { username: name, password: given.password }));
   // Looked up before a password is stretched for nothing; who comes first is decided by the store.
@@ -130,7 +134,7 @@ async function create(
     hasSecondFactor: false,
     createdAt: now,
   };
-  const outcome = await store.createAccount({ account, verifier, admission });
+  const outcome = await store.createAccount({ account, verifier, admission, consent });
   return outcome.kind === 'created' ? { kind: 'created', account, warning } : outcome;
 }
 

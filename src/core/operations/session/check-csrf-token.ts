@@ -15,6 +15,7 @@ export const checkCsrfToken = operation({
   needsNoFactor: true,
   audited: false,
   overlaps: false,
+  whileErasing: true,
   input: z.strictObject({ csrf_token: z.string().optional() }),
   output: z.object({}),
   async handle({ csrf_token: text }, { services, session }) {

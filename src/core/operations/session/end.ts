@@ -9,6 +9,7 @@ export const end = operation({
   needsNoFactor: true,
   audited: true,
   overlaps: false,
+  whileErasing: true,
   input: z.strictObject({}),
   output: z.object({}),
   async handle(_input, { services, session, peer }) {

@@ -14,6 +14,7 @@ export const issueCsrfToken = operation({
   needsNoFactor: true,
   audited: false,
   overlaps: false,
+  whileErasing: true,
   input: z.strictObject({}),
   output: z.object({ csrf_token: z.string() }),
   async handle(_input, { services, session, peer }) {

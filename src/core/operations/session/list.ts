@@ -10,6 +10,7 @@ export const list = operation({
   needsNoFactor: true,
   audited: false,
   overlaps: false,
+  whileErasing: true,
   input: z.strictObject({}),
   output: z.object({
     sessions: z.array(

@@ -15,6 +15,7 @@ export const revoke = operation({
   needsNoFactor: true,
   audited: true,
   overlaps: false,
+  whileErasing: true,
   input: z.union(
     [
       z.strictObject({ id: sessionId }),

@@ -47,6 +47,7 @@ const buryUser = statement((db, p: { userId: string; now: number }) =>
       email: null,
       email_key: null,
       email_verified_at: null,
+      disabled_at: null,
       is_admin: 0,
       privacy: 'private',
       created_at: 0,
@@ -67,6 +68,13 @@ const parts = [
   // One row and at most ten.
   statement((db, p: Part) => db.deleteFrom('totp').where('user_id', '=', p.userId)),
   statement((db, p: Part) => db.deleteFrom('recovery_codes').where('user_id', '=', p.userId)),
+  statement((db, p: Part) =>
+    db
+      .deleteFrom('invites')
+      .where('id', 'in', (of) =>
+        of.selectFrom('invites').select('id').where('created_by', '=', p.userId).limit(p.limit),
+      ),
+  ),
   statement((db, p: Part) =>
     db
       .deleteFrom('codes')

@@ -1,0 +1,161 @@
+import type { AuditRow } from './audit-chain.ts';
+import { ChatError } from './errors.ts';
+import type { Account } from './model/account.ts';
+import { conversationName, parseConversationName } from './model/conversation-name.ts';
+import { instantText } from './model/instant.ts';
+import { wireBody } from './model/message.ts';
+import type { CallContext } from './operation.ts';
+import type { SentPlace } from './ports/store.ts';
+
+/** The parts of what is kept about an account, in the order of an export. */
+export const ownSections = [
+  'account',
+  'consents',
+  'devices',
+  'sessions',
+  'conversations',
+  'messages',
+  'audit',
+] as const;
+
+/** One of {@link ownSections}. */
+export type OwnSection = (typeof ownSections)[number];
+
+/** A page of a section; `next` is the `after` of the one that follows. It may have no rows and still a next one. */
+export interface OwnPage {
+  readonly rows: ReadonlyArray<Readonly<Record<string, unknown>>>;
+  readonly next: string | undefined;
+}
+
+/** Who asks, and how much he gets at once. */
+interface Asked {
+  readonly context: CallContext<'session'>;
+  readonly account: Account;
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+const whole = (rows: OwnPage['rows']): OwnPage => ({ rows, next: undefined });
+
+/**
+ * What is kept about the caller, and about nobody else: of messages those that he has sent, wherever that was. What others wrote
+ * to him is theirs. No secret and no digest of one: neither the verifier nor a token's.
+ */
+const sections: Readonly<Record<OwnSection, (asked: Asked) => Promise<OwnPage>>> = {
+  async account({ account }) {
+    return whole([
+      {
+        user_id: account.id,
+        username: account.username,
+        email: account.email,
+        email_verified_at: timeOrNull(account.emailVerifiedAt),
+        privacy: account.privacy,
+        admin: account.isAdmin,
+        second_factor: account.hasSecondFactor,
+        created_at: instantText(account.createdAt),
+        erases_at: timeOrNull(account.erasesAt ?? null),
+      },
+    ]);
+  },
+  async consents({ context, account }) {
+    const found = await context.services.store.consents({ userId: account.id });
+    return whole(
+      found.map(({ digest, at, door }) => ({ sha256: digest, accepted_at: instantText(at), door })),
+    );
+  },
+  async devices({ context, account, after = '', limit }) {
+    const found = await context.services.store.devices({ userId: account.id, after, limit });
+    const rows = found.map(({ id, label, createdAt }) => ({ id, label, created_at: instantText(createdAt) }));
+    return { rows, next: found.length === limit ? found.at(-1)?.id : undefined };
+  },
+  async sessions({ context: { services, session, now }, account }) {
+    const found = await services.store.sessions({
+      userId: account.id,
+      now,
+      idleMs: services.policy.sessionIdleMs,
+    });
+    return whole(
+      found.map((one) => ({
+        id: one.id,
+        device_id: one.deviceId,
+        device: one.deviceLabel,
+        door: one.door,
+        address: one.address,
+        created_at: instantText(one.createdAt),
+        last_used_at: instantText(one.lastUsedAt),
+        expires_at: instantText(services.sessions.expiresAt(one)),
+        current: one.id === session.id,
+      })),
+    );
+  },
+  async conversations({ context, account }) {
+    const found = await context.services.store.conversations({ userId: account.id });
+    return whole(
+      found.map(({ ref, lastSeq, readSeq }) => ({
+        to: conversationName(ref),
+        last_seq: lastSeq,
+        read_seq: readSeq,
+      })),
+    );
+  },
+  async messages({ context, account, after, limit }) {
+    const { messages, next } = await context.services.store.sentMessages({
+      userId: account.id,
+      after: after === undefined ? undefined : readPlace(after),
+      limit,
+    });
+    const rows = messages.map(({ ref, seq, id, sentAt, body }) => ({
+      to: conversationName(ref),
+      seq,
+      id,
+      sent_at: instantText(sentAt),
+      ...wireBody(body),
+    }));
+    return { rows, next: next && `${conversationName(next.ref)} ${next.seq}` };
+  },
+  async audit({ context, account, after, limit }) {
+    const { rows, next } = await context.services.store.auditPage({
+      user: account.username,
+      limit,
+      after: after === undefined ? 0 : readNumber(after),
+    });
+    return { rows: rows.map(auditRow), next: next === undefined ? undefined : String(next) };
+  },
+};
+
+/** A page of one section. `invalid` for an `after` that no page has given. */
+export function ownPage(section: OwnSection, asked: Asked): Promise<OwnPage> {
+  return sections[section](asked);
+}
+
+/** Who failed may have been somebody else, whose address is none of the owner's. */
+function auditRow({ at, operation, door, factor, address, outcome, details }: AuditRow) {
+  return {
+    at: instantText(at),
+    operation,
+    door,
+    factor,
+    address: outcome === 'ok' ? address : null,
+    outcome,
+    details: details === null ? null : JSON.parse(details),
+  };
+}
+
+function readPlace(after: string): SentPlace {
+  const [name = '', seq = '', ...rest] = after.split(' ');
+  if (rest.length > 0) throw notOurs();
+  return { ref: parseConversationName(name), seq: readNumber(seq) };
+}
+
+function readNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw notOurs();
+  return Number(text);
+}
+
+function notOurs(): ChatError {
+  return new ChatError('invalid', 'after: give what the page before has for its next', { field: 'after' });
+}
+
+function timeOrNull(ms: number | null): string | null {
+  return ms === null ? null : instantText(ms);
+}
