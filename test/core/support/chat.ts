@@ -19,6 +19,7 @@ import type { Mailer } from '../../../src/core/ports/mailer.ts';
 import type { PasswordStretcher } from '../../../src/core/ports/password-stretcher.ts';
 import type { SessionCache } from '../../../src/core/ports/session-cache.ts';
 import type { ServerSettings, Store } from '../../../src/core/ports/store.ts';
+import type { Terms } from '../../../src/core/terms.ts';
 import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import { localBus } from '../../../src/server/bus/local.ts';
 import { localCounter } from '../../../src/server/counter/local.ts';
@@ -51,6 +52,8 @@ export interface OpenChatParts {
   readonly mail?: { readonly mailer: Mailer; readonly server: string | undefined };
   /** Left out: one without threads that makes each AuthSecret once. */
   readonly stretcher?: PasswordStretcher;
+  /** Left out: nothing has to be accepted. */
+  readonly terms?: Terms;
 }
 
 /** A real chat over the real embedded store, with what it said to the world outside. */
@@ -95,6 +98,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
       mail: parts.mail,
       stretcher: parts.stretcher ?? rememberingStretcher,
       onFailure,
+      terms: parts.terms,
     },
     policy,
     await store.settings(settings),

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { ownSections } from '../../src/core/own-data.ts';
+import { type FakePeer, loggedIn, openChat, peer, refusal, register, type TestChat } from './support/chat.ts';
+
+/** Every page of a section. */
+async function pages(t: TestChat, connection: FakePeer, section: (typeof ownSections)[number], limit = 100) {
+  const rows: Array<Record<string, unknown>> = [];
+  let after: string | null = null;
+  let count = 0;
+  do {
+    const page: { rows: Array<Record<string, unknown>>; next: string | null } = await t.call(
+      connection,
+      'account.export',
+      { section, limit, ...(after === null ? {} : { after }) },
+    );
+    expect(page.rows.length).toBeLessThanOrEqual(limit);
+    rows.push(...page.rows);
+    after = page.next;
+    count += 1;
+  } while (after !== null);
+  return { rows, count };
+}
+
+describe('an export', () => {
+  it('has all own data and nobody else’s, and no secret', async () => {
+    const t = await openChat();
+    await t.call(peer(), 'account.register', {
+      username: 'alice',
+      email: 'a@example.org',
+      password: 'correct horse',
+    });
+    await register(t, 'bob', 'carol');
+    const alice = peer({ address: '192.0.2.9' });
+    await t.call(alice, 'login.password', {
+      username: 'alice',
+      password: 'correct horse',
+      device: { label: 'her laptop' },
+    });
+    const [bob, carol] = [
+      await loggedIn(t, 'bob', { device: { label: 'his phone' } }),
+      await loggedIn(t, 'carol'),
+    ];
+    for (const one of [bob, carol]) await t.call(one, 'message.send', { to: '#lobby', text: 'not hers' });
+    await t.call(alice, 'room.create', { room: 'left' });
+    await t.call(alice, 'message.send', { to: '#left', text: 'hers in a room she left' });
+    await t.call(alice, 'room.leave', { room: 'left' });
+    await t.call(alice, 'message.send', { to: '#lobby', text: 'hers' });
+    await t.call(alice, 'message.send', { to: '@bob', text: 'hers to him' });
+    await t.call(bob, 'message.send', { to: '@alice', text: 'not hers, to her' });
+    await t.call(bob, 'message.send', { to: '@carol', text: 'not hers, to carol' });
+    const all: Record<string, unknown[]> = {};
+    for (const section of ownSections) all[section] = (await pages(t, alice, section)).rows;
+    expect(all.account).toMatchObject([
+      { username: 'alice', email: 'a@example.org', privacy: 'open', admin: false, erases_at: null },
+    ]);
+    expect(all.devices).toMatchObject([{ label: 'her laptop' }]);
+    expect(all.sessions).toMatchObject([{ device: 'her laptop', address: '192.0.2.9', current: true }]);
+    expect(all.conversations).toEqual([
+      { to: '#lobby', last_seq: 3, read_seq: 0 },
+      { to: '@bob', last_seq: 2, read_seq: 0 },
+    ]);
+    expect(all.messages).toMatchObject([
+      { to: '#left', seq: 1, text: 'hers in a room she left' },
+      { to: '#lobby', seq: 3, text: 'hers' },
+      { to: '@bob', seq: 1, text: 'hers to him' },
+    ]);
+    expect(all.audit).not.toHaveLength(0);
+    const text = JSON.stringify(all);
+    for (const foreign of ['not hers', 'his phone', 'carol']) expect(text).not.toContain(foreign);
+    for (const secret of ['cs1_', 'cr1_', 'stored_key', 'token_hash', 'salt', 'correct horse']) {
+      expect(text).not.toContain(secret);
+    }
+  });
+
+  it('is read in pages that come to an end, each message once and in order', async () => {
+    const t = await openChat({ policy: { messagesPerSecond: 0, joinsPerMinute: 0 } });
+    await register(t, 'alice', 'bob');
+    const [alice, bob] = [await loggedIn(t, 'alice'), await loggedIn(t, 'bob')];
+    await t.call(alice, 'room.create', { room: 'a' });
+    await t.call(alice, 'room.create', { room: 'a-b' });
+    await t.call(bob, 'room.join', { room: 'a' });
+    const sent: string[] = [];
+    for (const to of ['#a', '#a-b', '#lobby', '@alice', '@bob']) {
+      for (let one = 0; one < 7; one++) {
+        const { seq } = await t.call(alice, 'message.send', { to, text: 'x' });
+        sent.push(`${to} ${seq}`);
+        if (to === '#a' || to === '#lobby') await t.call(bob, 'message.send', { to, text: 'y' });
+      }
+    }
+    for (const limit of [1, 2, 7, 35, 36, 100]) {
+      const { rows, count } = await pages(t, alice, 'messages', limit);
+      expect(rows.map(({ to, seq }) => `${to} ${seq}`)).toEqual(sent);
+      expect(count).toBeLessThanOrEqual(Math.ceil(35 / limit) + 1);
+    }
+    expect((await pages(t, alice, 'audit', 1)).rows).toEqual((await pages(t, alice, 'audit')).rows);
+  });
+
+  it('counts once against the limit, however many pages it has', async () => {
+    const t = await openChat({ policy: { exportsPerHour: 2 } });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    for (let one = 0; one < 2; one++) {
+      for (const section of ownSections) await pages(t, alice, section, 1);
+    }
+    expect(await refusal(t.call(alice, 'account.export', {}))).toMatchObject({ code: 'rate-limited' });
+    expect(t.audit.filter(({ operation }) => operation === 'account.export')).toHaveLength(2);
+  });
+
+  it.each(['#lobby', '#lobby -1', '#lobby 1 1', 'lobby x', '#no such 1', '', '@bob 1e3'])(
+    'refuses a place that it has not given: %j',
+    async (after) => {
+      const t = await openChat();
+      await register(t, 'alice');
+      const alice = await loggedIn(t, 'alice');
+      expect(await refusal(t.call(alice, 'account.export', { section: 'messages', after }))).toMatchObject({
+        code: 'invalid',
+      });
+    },
+  );
+
+  it('answers a place that was made up with nothing of anybody else', async () => {
+    const t = await openChat();
+    await register(t, 'alice', 'bob', 'carol');
+    const [alice, bob] = [await loggedIn(t, 'alice'), await loggedIn(t, 'bob')];
+    await t.call(bob, 'message.send', { to: '@carol', text: 'secret' });
+    for (const after of ['@carol 0', '@nobody 0', '#none 0', '#zzz 9']) {
+      const page = await t.call(alice, 'account.export', { section: 'messages', after });
+      expect(page).toMatchObject({ rows: [], next: null });
+    }
+  });
+});
