@@ -15,6 +15,7 @@ export const ownSections = [
   'sessions',
   'conversations',
   'messages',
+  'invites',
   'audit',
 ] as const;
 
@@ -112,6 +113,19 @@ const sections: Readonly<Record<OwnSection, (asked: Asked) => Promise<OwnPage>>>
       ...wireBody(body),
     }));
     return { rows, next: next && `${conversationName(next.ref)} ${next.seq}` };
+  },
+  async invites({ context: { services, now }, account, after = '', limit }) {
+    const found = await services.store.invites({ after, limit, now });
+    const rows = found
+      .filter(({ by }) => by === account.username)
+      .map(({ id, createdAt, expiresAt, uses, usesLeft }) => ({
+        id,
+        created_at: instantText(createdAt),
+        expires_at: instantText(expiresAt),
+        uses,
+        uses_left: usesLeft,
+      }));
+    return { rows, next: found.length === limit ? found.at(-1)?.id : undefined };
   },
   async audit({ context, account, after, limit }) {
     const { rows, next } = await context.services.store.auditPage({

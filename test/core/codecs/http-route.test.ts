@@ -50,6 +50,7 @@ describe('the list of the HTTP API', () => {
       new Set([
         'account.begin-register',
         'account.me',
+        'account.export',
         'account.begin-change-password',
         'session.list',
         'user.list',
