@@ -14,6 +14,7 @@ import { createFactorFailures } from './login/factor-failures.ts';
 import { createLoginFailures } from './login/failures.ts';
 import { createRaises } from './login/raises.ts';
 import { createMailing } from './mailing.ts';
+import type { Terms } from './model/terms.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 import type { Peer } from './peer.ts';
@@ -28,7 +29,6 @@ import type { ServerSettings, Store } from './ports/store.ts';
 import { createPresence } from './presence.ts';
 import type { Services } from './services.ts';
 import { createSessions } from './sessions.ts';
-import type { Terms } from './terms.ts';
 import type { Turn } from './turn.ts';
 
 /** What chat is built on: everything outside of the rules. */

@@ -13,13 +13,13 @@ import type { FactorFailures } from './login/factor-failures.ts';
 import type { LoginFailures } from './login/failures.ts';
 import type { Raises } from './login/raises.ts';
 import type { Mailing } from './mailing.ts';
+import type { Terms } from './model/terms.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
 import type { Presence } from './presence.ts';
 import type { Sessions } from './sessions.ts';
-import type { Terms } from './terms.ts';
 
 /** The parts of the rules that operations share. */
 export interface Services {

@@ -2,12 +2,6 @@ import { ChatError } from './errors.ts';
 import type { CallContext } from './operation.ts';
 import type { Consent } from './ports/store.ts';
 
-/** What everybody accepts who registers: the text, and its SHA-256 in hex, by which it is known. */
-export interface Terms {
-  readonly text: string;
-  readonly sha256: string;
-}
-
 /** How a form says yes, besides the digest of what was read. */
 const yes: ReadonlySet<boolean | string> = new Set([true, 'true', 'on', 'yes', '1']);
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ChatError } from '../core/errors.ts';
-import type { Terms } from '../core/terms.ts';
+import type { Terms } from '../core/model/terms.ts';
 
 /** So much goes into one answer, and is still read by nobody. */
 const maxBytes = 65_536;

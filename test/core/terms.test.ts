@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Terms } from '../../src/core/terms.ts';
+import type { Terms } from '../../src/core/model/terms.ts';
 import { loggedIn, openChat, peer, refusal, register, registration } from './support/chat.ts';
 
 const start = Date.parse('2026-03-01T12:00:00.000Z');
