@@ -3,8 +3,8 @@ import type { Connection } from '../client/connection.ts';
 import { ChatError } from '../core/errors.ts';
 import type { Username } from '../core/model/username.ts';
 import type { CommandContext } from './command.ts';
-import { canPrompt } from './host.ts';
 import { openKnownServers, pinOf } from './known-servers.ts';
+import { codePrompt } from './one-time-code.ts';
 import type { SavedLogin } from './profile.ts';
 import { callTimeoutMs, profileOf, savedLogin, withConnection } from './session.ts';
 import { ensureWritable } from './state-directory.ts';
@@ -51,6 +51,7 @@ async function endReplaced(context: CommandContext, replaced: SavedLogin): Promi
   }
 }
 
+/** Logs in with the password, asking a person for the second factor when one is required. */
 async function proveAndOpen(
   context: CommandContext,
   connection: Connection,
@@ -66,27 +67,9 @@ async function proveAndOpen(
     device: deviceId === undefined ? { label } : { id: deviceId, label },
     onProgress: showStretching(context),
     ...(otp === undefined ? {} : { otp }),
+    askOtp: codePrompt(context),
     ...(pin === undefined ? {} : { pin }),
   });
-}
-
-/** Logs in with the password, asking a person for the second factor when one is required. */
-async function proveWithFactor(
-  context: CommandContext,
-  connection: Connection,
-  request: LoginRequest,
-  deviceId: string | undefined,
-) {
-  try {
-    return await proveAndOpen(context, connection, request, deviceId);
-  } catch (error) {
-    const asks = error instanceof ChatError && error.code === 'second-factor-required';
-    if (!asks || request.otp !== undefined || !canPrompt(context.host)) throw error;
-    const otp = (await context.host.prompts.text('One-time code')).trim();
-    return await proveAndOpen(context, connection, { ...request, otp }, deviceId);
-  } finally {
-    context.output.progress(undefined);
-  }
 }
 
 /**
@@ -101,7 +84,9 @@ export async function logIn(
   const profile = profileOf(context);
   const before = await profile.load();
   const deviceId = before?.username === request.username ? before.device_id : undefined;
-  const { session, pin } = await proveWithFactor(context, connection, request, deviceId);
+  const { session, pin } = await proveAndOpen(context, connection, request, deviceId).finally(() =>
+    context.output.progress(undefined),
+  );
   const login = savedLogin(session, context.host.now());
   await profile.locked(() => profile.save(login));
   await openKnownServers(context.host).update(context.settings.server, (known) => ({

@@ -12,6 +12,7 @@ import { believed } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { BadFrame, type Fields, instantIn, listIn, objectIn, textIn } from './frames.ts';
 import { readPasswordPolicy } from './password-policy.ts';
+import { type CodeSource, withCode } from './second-factor.ts';
 
 export type { LoginPin } from '../core/crypto/scram-client.ts';
 
@@ -38,12 +39,10 @@ export interface RegisteredAccount {
 }
 
 /** Who logs in, on which device. */
-export interface LoginOptions {
+export interface LoginOptions extends CodeSource {
   readonly username: string;
   readonly password: string;
   readonly device?: { readonly id?: string | undefined; readonly label?: string | undefined } | undefined;
-  /** The second factor's code. */
-  readonly otp?: string | undefined;
   /** What the last login to this server gave: nothing weaker, and no other server, is accepted (security 1.6). */
   readonly pin?: LoginPin | undefined;
   /** Told how much of the password's stretching is done, 0 to 1. */
@@ -176,12 +175,14 @@ async function loginOnce(
   const finished = challenged.finish(
     await stretch({ realm, username, password, salt, cost }, options.onProgress),
   );
-  const answer = await connection.call('login.finish', {
-    exchange,
-    message: finished.message,
-    ...(options.device === undefined ? {} : { device: options.device }),
-    ...(options.otp === undefined ? {} : { otp: options.otp }),
-  });
+  const answer = await withCode(options, (code) =>
+    connection.call('login.finish', {
+      exchange,
+      message: finished.message,
+      ...(options.device === undefined ? {} : { device: options.device }),
+      ...code,
+    }),
+  );
   const { message } = answer as Fields;
   let pin: LoginPin;
   try {

@@ -10,6 +10,8 @@ export type ProofOptions = Pick<LoginOptions, 'username' | 'password' | 'pin' | 
 export interface ExchangeProof {
   readonly exchange: string;
   readonly message: string;
+  /** The second factor's code, where the account has one. */
+  readonly otp?: string;
 }
 
 /**

@@ -11,7 +11,7 @@ const next = 'another secret';
 /** A host on which alice is logged in to an account of `privacy`, and what was asked of the library. */
 async function world(outside: Outside = {}, privacy: 'private' | 'open' = 'private') {
   const server = fakeServer({
-    'account.me': { username: 'alice', privacy },
+    'account.me': { username: 'alice', privacy, second_factor: { on: false, recovery_codes_left: 0 } },
     'account.change-password': {},
   });
   const library = fakeClient(server);

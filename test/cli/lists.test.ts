@@ -22,6 +22,7 @@ describe('chat account', () => {
     email_verified: false,
     privacy: 'private',
     admin: false,
+    second_factor: { on: true, recovery_codes_left: 9 },
     created_at: '2026-11-21T06:00:00.000Z',
   };
 
@@ -29,7 +30,8 @@ describe('chat account', () => {
     const { run } = await loggedIn({ 'account.me': me });
     expect(await run('account')).toEqual({
       code: 0,
-      stdout: 'name\talice\ne-mail\t-\npassword\tprivate: no server sees it\nsince\t2026-11-21 06:00:00\n',
+      stdout:
+        'name\talice\ne-mail\t-\npassword\tprivate: no server sees it\nsecond factor\ton, 9 recovery codes left\nsince\t2026-11-21 06:00:00\n',
       stderr: '',
     });
     expect(JSON.parse((await run('account', '-o', 'json')).stdout)).toEqual(me);

@@ -123,14 +123,17 @@ describe('chat login', () => {
   });
 
   it('asks a person for the second factor, and a script for --otp with exit 11', async () => {
-    const needsFactor: ClientLibrary['login'] = async (_connection, { otp }) => {
-      if (otp === undefined) throw new ChatError('second-factor-required', 'a second factor is required');
+    const codes: (string | undefined)[] = [];
+    const needsFactor: ClientLibrary['login'] = async (_connection, { otp, askOtp }) => {
+      codes.push(otp ?? (await askOtp?.()));
+      if (codes.at(-1) === undefined)
+        throw new ChatError('second-factor-required', 'a second factor is required');
       return { session: openedSession('alice'), pin: testPin };
     };
-    const { client, logins } = recording({ login: needsFactor });
-    const host = await fakeHost({ client, terminal: true, typed: ['123456'], env: password });
+    const { client } = recording({ login: needsFactor });
+    const host = await fakeHost({ client, terminal: true, typed: [' 123456 '], env: password });
     expect((await runOn(host, 'login', 'alice')).code).toBe(0);
-    expect(logins.map(({ otp }) => otp)).toEqual([undefined, '123456']);
+    expect({ codes, asked: host.asked }).toEqual({ codes: ['123456'], asked: ['One-time code'] });
     expect(await chat(['login', 'alice', '-q'], { client, env: password })).toEqual({
       code: 11,
       stdout: '',

@@ -57,6 +57,8 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   'admin reset': ['admin', 'reset', 'bob', '-q'],
   'admin invite': ['admin', 'invite', '-q'],
   'admin invites': ['admin', 'invites'],
+  totp: ['totp'],
+  'totp on': ['totp', 'on', '-q'],
   token: ['token'],
   context: ['context'],
   'context ls': ['context', 'ls'],
@@ -142,8 +144,9 @@ describe('a client command', () => {
       const { subcommands = [] } = await load();
       paths.push(name, ...subcommands.map((subcommand) => `${name} ${subcommand.name}`));
     }
-    // The server is none; what a group of commands is called is no command; and there is one first administrator.
-    const others = ['serve', 'room', 'admin', 'admin claim'];
+    // The server is none; what a group of commands is called is no command; there is one first
+    // administrator; and a second factor needs another code each time.
+    const others = ['serve', 'room', 'admin', 'admin claim', 'totp off', 'totp codes'];
     expect(paths.filter((path) => !others.includes(path) && !(path in commandLines))).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 import type { OutputOf } from '../../core/operations/index.ts';
 import { command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
+import { factorText } from '../factor-text.ts';
 import { lineTime } from '../message-text.ts';
 import { callTimeoutMs, withSession } from '../session.ts';
 import { tableLines } from '../table.ts';
@@ -12,6 +13,7 @@ function rowsOf(me: OutputOf<'account.me'>): [string, string][] {
     ['name', username],
     ['e-mail', email === null ? '-' : isConfirmed ? email : `${email} (not confirmed)`],
     ['password', privacy === 'private' ? 'private: no server sees it' : 'open: works at every door'],
+    ['second factor', factorText(me.second_factor)],
     ['since', lineTime(created_at)],
   ];
 }
@@ -20,7 +22,7 @@ function rowsOf(me: OutputOf<'account.me'>): [string, string][] {
 export const account = command({
   usage: ['account', 'account password [--open | --private]'],
   description:
-    'Prints the account that is logged in: name, e-mail address, how its password is kept, and since when it is there (UTC). ' +
+    'Prints the account that is logged in: name, e-mail address, how its password is kept, its second factor, and since when it is there (UTC). ' +
     'Columns are separated by a tab in a script.',
   options: {},
   operands: noOperands,

@@ -111,6 +111,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./sessions.ts')).sessions,
   },
   {
+    name: 'totp',
+    summary: 'a second factor for logins',
+    group: 'Account',
+    load: async () => (await import('./totp.ts')).totp,
+  },
+  {
     name: 'token',
     summary: 'print a session token for another door',
     group: 'Account',

@@ -2,6 +2,7 @@ import { parseUsername } from '../../core/model/username.ts';
 import { command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { checkStateBeforeLogin, logIn } from '../log-in.ts';
+import { otpOption } from '../one-time-code.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
 
@@ -17,7 +18,7 @@ export const login = command({
       value: 'LABEL',
       describe: "this device's name in the list of sessions; default: the machine's",
     },
-    otp: { type: 'text', value: 'CODE', describe: 'the one-time code of the second factor' },
+    ...otpOption,
     ...passwordOptions,
   },
   operands: { min: 0, max: 1, names: 'NAME' },

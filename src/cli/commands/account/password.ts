@@ -4,6 +4,7 @@ import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
 import { openKnownServers, pinOf } from '../../known-servers.ts';
 import { showStretching, warnOf } from '../../log-in.ts';
+import { otpOption } from '../../one-time-code.ts';
 import { refuseBoth, usageError } from '../../options.ts';
 import {
   checkPasswordSources,
@@ -34,7 +35,12 @@ async function keepCost({ host, settings }: CommandContext, username: string, co
 async function change(
   context: CommandContext,
   session: LoggedIn,
-  given: { readonly old: string; readonly next: string; readonly privacy: Privacy },
+  given: {
+    readonly old: string;
+    readonly next: string;
+    readonly privacy: Privacy;
+    readonly otp: string | undefined;
+  },
 ) {
   const { host, settings, output } = context;
   const { connection, username } = session;
@@ -43,7 +49,7 @@ async function change(
       username,
       newPassword: given.next,
       privacy: given.privacy,
-      prove: () => freshProof(context, session, given.old),
+      prove: () => freshProof(context, session, given.old, given.otp),
       pin: await pinOf(host, settings.server, username),
       onProgress: showStretching(context),
       onWarning: warnOf(context),
@@ -68,6 +74,7 @@ export const password = command({
       type: 'flag',
       describe: 'from now on no door takes the password: chat logs in, others need a token',
     },
+    ...otpOption,
     ...passwordOptions,
     ...newPasswordOptions,
   },
@@ -88,7 +95,7 @@ export const password = command({
       if (!options.open && parsePassword(next) === parsePassword(old)) {
         throw usageError('the new password is the old one; nothing was done');
       }
-      const { ended_sessions } = await change(context, session, { old, next, privacy });
+      const { ended_sessions } = await change(context, session, { old, next, privacy, otp: options.otp });
       const switched = privacy === me.privacy ? '' : `; the account is ${privacy} now`;
       await context.output.note(`the password is changed${switched}; ${endedText(ended_sessions)}`);
       if (context.output.format === 'json') {
