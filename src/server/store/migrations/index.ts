@@ -6,9 +6,6 @@ import { admin } from './0005-admin.ts';
 import { audit } from './0006-audit.ts';
 import { privacy } from './0007-privacy.ts';
 import { search } from './0008-search.ts';
-
-/** Every step there has been, in order; a released one is never changed. */
-
 import type { Migration } from './migration.ts';
 
 /** Every step there has been, in order; a released one is never changed. */
