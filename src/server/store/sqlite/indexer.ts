@@ -22,8 +22,8 @@ export interface IndexerPace {
 const usualPace: IndexerPace = {
   gatherMs: 250,
   gathered: 256,
-  rests: 3,
-  pressing: 100_000,
+  rests: 7,
+  pressing: 500_000,
   most: 1_000_000,
   retryMs: 10_000,
 };
