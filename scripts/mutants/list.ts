@@ -1,0 +1,12 @@
+import { accounts } from './accounts.ts';
+import { audit } from './audit.ts';
+import { doors } from './doors.ts';
+import { login } from './login.ts';
+import type { Mutant } from './mutant.ts';
+import { sessions } from './sessions.ts';
+
+/**
+ * Every rule of security that a test can see, each taken away once. Left out: that comparisons take the same time whatever they
+ * compare, which no test of outcomes sees.
+ */
+export const mutants: readonly Mutant[] = [...login, ...sessions, ...doors, ...accounts, ...audit];

@@ -1,0 +1,272 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { AuditEntry } from '../../src/core/audit.ts';
+import { type AuditLink, auditChain } from '../../src/core/audit-chain.ts';
+import { createAuditWriter } from '../../src/core/audit-writer.ts';
+import { auditWrites } from '../../src/core/policy.ts';
+import { loggedIn, openChat, peer, refusal, register } from './support/chat.ts';
+
+const start = Date.parse('2026-03-01T12:00:00.000Z');
+const chain = auditChain({ realm: 'chat.example', serverSecret: new Uint8Array(32) });
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: start });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function entry(user: string): AuditEntry {
+  return { at: start, operation: 'ping', user, door: 'line', address: '192.0.2.1', outcome: 'ok' };
+}
+
+/** A writer over a store that answers when it is told to. */
+function writer() {
+  const asked: Array<{
+    users: Array<string | undefined>;
+    entries: readonly AuditEntry[];
+    answer(): void;
+    fail(): void;
+  }> = [];
+  const told: Array<string | undefined> = [];
+  const heads: number[] = [];
+  const failures: unknown[] = [];
+  let seq = 0;
+  const made = createAuditWriter({
+    chain,
+    store: {
+      appendAudit: ({ entries }) => {
+        const { promise, resolve, reject } = Promise.withResolvers<AuditLink>();
+        asked.push({
+          users: entries.map(({ user }) => user),
+          entries,
+          answer: () => {
+            seq += entries.length;
+            resolve({ seq, hash: new Uint8Array(32) });
+          },
+          fail: () => reject(new Error('the disk is full')),
+        });
+        return promise;
+      },
+    },
+    told: ({ user }) => void told.push(user),
+    onHead: (head) => void heads.push(head.seq),
+    onFailure: (error) => void failures.push(error),
+  });
+  const settled = () => vi.advanceTimersByTimeAsync(0);
+  return { ...made, asked, told, heads, failures, settled };
+}
+
+describe('the writer of the audit trail', () => {
+  it('tells each entry at once, and writes those of 20 ms together in their order', async () => {
+    const w = writer();
+    for (const user of ['a', 'b', 'c']) w.append(entry(user));
+    expect(w.told).toEqual(['a', 'b', 'c']);
+    vi.advanceTimersByTime(auditWrites.lingerMs - 1);
+    expect(w.asked).toHaveLength(0);
+    vi.advanceTimersByTime(1);
+    expect(w.asked.map(({ users }) => users)).toEqual([['a', 'b', 'c']]);
+  });
+
+  it('has one write under way, and what comes meanwhile goes with the next', async () => {
+    const w = writer();
+    w.append(entry('a'));
+    vi.advanceTimersByTime(auditWrites.lingerMs);
+    for (const user of ['b', 'c']) w.append(entry(user));
+    vi.advanceTimersByTime(1_000);
+    expect(w.asked).toHaveLength(1);
+    w.asked[0]?.answer();
+    await w.settled();
+    vi.advanceTimersByTime(auditWrites.lingerMs);
+    expect(w.asked.map(({ users }) => users)).toEqual([['a'], ['b', 'c']]);
+  });
+
+  it('tries what the store did not take again each second, in its order, and says so once', async () => {
+    const w = writer();
+    w.append(entry('a'));
+    vi.advanceTimersByTime(auditWrites.lingerMs);
+    for (let tries = 1; tries <= 3; tries++) {
+      expect(w.asked).toHaveLength(tries);
+      w.asked[tries - 1]?.fail();
+      await w.settled();
+      if (tries === 1) w.append(entry('b'));
+      await vi.advanceTimersByTimeAsync(auditWrites.retryMs - 1);
+      expect(w.asked).toHaveLength(tries);
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    expect(w.asked.at(-1)?.users).toEqual(['a', 'b']);
+    expect(w.failures).toEqual([new Error('the disk is full')]);
+    w.asked.at(-1)?.answer();
+    await w.settled();
+    await w.written();
+    w.append(entry('c'));
+    await vi.advanceTimersByTimeAsync(auditWrites.lingerMs);
+    expect(w.asked.at(-1)?.users).toEqual(['c']);
+  });
+
+  it('keeps a bounded number, and the trail says how many were left out', async () => {
+    const w = writer();
+    w.append(entry('first'));
+    vi.advanceTimersByTime(auditWrites.lingerMs);
+    for (let count = 0; count < auditWrites.maxWaiting + 6; count++) w.append(entry('more'));
+    expect(w.told).toHaveLength(auditWrites.maxWaiting + 7);
+    w.asked[0]?.answer();
+    await w.settled();
+    await vi.advanceTimersByTimeAsync(auditWrites.lingerMs);
+    expect(w.asked[1]?.entries.at(-1)).toEqual({
+      at: expect.any(Number),
+      operation: 'audit.lost',
+      user: undefined,
+      door: undefined,
+      address: undefined,
+      outcome: 'unavailable',
+      details: { count: 7 },
+    });
+    expect(w.asked[1]?.entries).toHaveLength(auditWrites.atOnce + 1);
+  });
+
+  it('writes everything before it closes, and takes nothing after that', async () => {
+    const w = writer();
+    w.append(entry('a'));
+    const closed = w.close();
+    await w.settled();
+    expect(w.asked.map(({ users }) => users)).toEqual([['a']]);
+    w.asked[0]?.answer();
+    await closed;
+    expect(w.heads).toEqual([1]);
+    w.append(entry('b'));
+    vi.advanceTimersByTime(10_000);
+    expect(w.told).toEqual(['a', 'b']);
+    expect(w.asked).toHaveLength(1);
+  });
+
+  it('closes also when the store takes nothing', async () => {
+    const w = writer();
+    w.append(entry('a'));
+    const closed = w.close();
+    await w.settled();
+    w.asked[0]?.fail();
+    await closed;
+  });
+
+  it('tells where the trail ends once a minute, not more often', async () => {
+    const w = writer();
+    const write = async (user: string) => {
+      w.append(entry(user));
+      await vi.advanceTimersByTimeAsync(auditWrites.lingerMs);
+      w.asked.at(-1)?.answer();
+      await w.settled();
+    };
+    await write('a');
+    await write('b');
+    expect(w.heads).toEqual([1]);
+    await vi.advanceTimersByTimeAsync(auditWrites.headMs);
+    await write('c');
+    expect(w.heads).toEqual([1, 3]);
+  });
+});
+
+describe('the audit trail', () => {
+  it('has in its table what was told to the log, in that order', async () => {
+    const t = await openChat();
+    await register(t, 'alice', 'bob');
+    const device = { id: undefined, label: 'laptop' };
+    const first = await loggedIn(t, 'alice', { device: { label: device.label } });
+    const again = await loggedIn(t, 'alice', { device: { id: first.opened.device_id } });
+    await refusal(t.call(peer(), 'login.resume', { session_token: 'x' }));
+    await t.call(again, 'room.create', { room: 'tea' });
+    await t.chat.closeTrail();
+    const { rows } = await t.store.auditPage({ limit: 1_000 });
+    expect(
+      rows.map(({ seq, hash: _hash, details, ...row }) => ({
+        ...row,
+        details: details && JSON.parse(details),
+      })),
+    ).toEqual(
+      t.audit.map(({ user = null, door = null, address = null, factor = null, details = null, ...row }) => ({
+        ...row,
+        user,
+        door,
+        address,
+        factor,
+        details,
+      })),
+    );
+    expect(t.audit.map(({ operation }) => operation)).toEqual([
+      'account.register',
+      'account.register',
+      'login.finish',
+      'session.ended',
+      'login.finish',
+      'login.resume',
+      'room.create',
+    ]);
+  });
+
+  it('says how a login was proven, of which session it was, and what a call was about', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const { session_id: session, session_token } = alice.opened;
+    await t.call(peer(), 'login.resume', { session_token });
+    await t.call(alice, 'room.create', { room: 'tea' });
+    expect(
+      t.audit.slice(1).map(({ operation, factor, details }) => ({ operation, factor, details })),
+    ).toEqual([
+      { operation: 'login.finish', factor: 'challenge-response', details: { session } },
+      { operation: 'login.resume', factor: 'token', details: { session } },
+      { operation: 'room.create', factor: undefined, details: { session, room: 'tea' } },
+    ]);
+  });
+
+  it.each(['replaced', 'revoked', 'expired'] as const)(
+    'says that a session was %s, and whose it was',
+    async (reason) => {
+      const t = await openChat({ policy: { sessionIdleMs: 60_000 } });
+      await register(t, 'alice');
+      const ending = await loggedIn(t, 'alice', { address: '192.0.2.7', device: { label: 'laptop' } });
+      const { session_id: session, device_id } = ending.opened;
+      if (reason === 'replaced') await loggedIn(t, 'alice', { device: { id: device_id } });
+      if (reason === 'revoked') {
+        await t.call(await loggedIn(t, 'alice'), 'session.revoke', { id: session });
+      }
+      if (reason === 'expired') vi.advanceTimersByTime(60_000);
+      expect(ending.endings).toEqual([reason]);
+      expect(t.audit.filter(({ operation }) => operation === 'session.ended')).toEqual([
+        {
+          at: Date.now(),
+          operation: 'session.ended',
+          user: 'alice',
+          door: 'line',
+          address: '192.0.2.7',
+          outcome: 'ok',
+          details: { session, reason },
+        },
+      ]);
+    },
+  );
+
+  it('is for administrators', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    expect(await refusal(t.call(alice, 'admin.audit', {}))).toMatchObject({ code: 'forbidden' });
+    expect(await refusal(t.call(peer(), 'admin.audit', {}))).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('is cut after its time, every hour', async () => {
+    const cuts: number[] = [];
+    const t = await openChat({
+      policy: { auditRetentionMs: 86_400_000 },
+      store: (store) => ({
+        ...store,
+        cutAudit: async ({ before }) => {
+          cuts.push(before - start);
+          return 0;
+        },
+      }),
+    });
+    vi.advanceTimersByTime(3_600_000);
+    await t.quiet();
+    expect(cuts).toEqual([3_600_000 - 86_400_000]);
+  });
+});
