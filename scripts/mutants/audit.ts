@@ -5,8 +5,8 @@ export const audit: readonly Mutant[] = [
   {
     rule: 'a call that succeeds is audited',
     file: 'src/core/pipeline.ts',
-    find: "if (operation.audited) services.audit(entry(operation, peer, now, { user: caller, notes, outcome: 'ok' }));",
-    replace: '',
+    find: "services.audit(entry(operation, peer, now, { user: caller, notes, outcome: 'ok' }));",
+    replace: 'void result;',
     tests: ['test/core/login.test.ts'],
   },
   {

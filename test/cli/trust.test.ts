@@ -47,7 +47,7 @@ describe("an unknown server's key", () => {
     expect(mode & 0o777).toBe(0o600);
   });
 
-  it('elsewhere stops a script with exit 9, and the text names the key and the flag', async () => {
+  it('12.3.2: elsewhere stops a script with exit 9, and the text names the key and the flag', async () => {
     const server = fakeServer();
     expect(await visit(await temporaryDirectory(), server, ['--server', far])).toEqual({
       code: 9,

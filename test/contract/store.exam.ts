@@ -96,7 +96,7 @@ function examineAcrossParts(on: Examined): void {
     return view;
   }
 
-  describe('text that looks like SQL', () => {
+  describe('1.2.4: text that looks like SQL', () => {
     test.each(sqlLooking)('is kept as it was written, wherever it is written: %j', async (text) => {
       const alice = person('alice', { email: `${text}@example.org` });
       expect(await on.store.createAccount({ account: alice, verifier })).toEqual({ kind: 'created' });

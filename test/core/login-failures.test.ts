@@ -72,7 +72,7 @@ describe('waits after failed logins', () => {
     expect(waits.filter((wait) => wait === 0)).toHaveLength(5);
   });
 
-  it('slow twenty wrong tries down (ASVS 6.3.1)', async () => {
+  it('6.3.1: slow twenty wrong tries down', async () => {
     let waitedMs = 0;
     for (let tries = 0; tries < 20; ) {
       const wait = await fail('alice', home);

@@ -12,7 +12,7 @@ import { golden, goldenVerifier } from './golden.ts';
 
 const serverSecret = utf8('a server secret of thirty-two bytes');
 
-test('a verifier is the golden stored key and server key, and names suite and cost (ASVS 11.4.2)', () => {
+test('11.4.2: a verifier is the golden stored key and server key, and names suite and cost', () => {
   expect(verifierFrom(golden.authSecret, golden.salt, golden.cost)).toEqual({
     suite: 'CHAT-SCRAM-BCRYPT-1',
     salt: golden.salt,
