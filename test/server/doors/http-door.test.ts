@@ -311,6 +311,7 @@ describe('login over HTTP', () => {
         cost: 10,
         suite: 'CHAT-SCRAM-BCRYPT-1',
         server_key: expect.any(String),
+        password_policy: { min_code_points: 6, common: 'refuse' },
       }),
     );
     const { proof, verifyServer } = await challenge(first, 'pat', { kind: 'none' });
