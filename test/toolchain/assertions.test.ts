@@ -44,9 +44,7 @@ function assertions(): string[] {
 /** The numbers that titles of tests begin with, as in `'7.3.1, 7.3.2: …'`. */
 function tested(): Set<string> {
   const texts = [...filesUnder('test', '.test.ts'), ...filesUnder('test/contract', '.ts')].map(read);
-  const lists = texts.flatMap((text) => [
-    ...text.matchAll(/['"`]((?:\d+\.\d+\.\d+(?:–|,\s?)?)+): /g),
-  ]);
+  const lists = texts.flatMap((text) => [...text.matchAll(/['"`]((?:\d+\.\d+\.\d+(?:–|,\s?)?)+): /g)]);
   return new Set(lists.flatMap(([, list = '']) => numbersOf(list)));
 }
 
@@ -55,8 +53,7 @@ it('each assertion after OWASP ASVS in docs/spec.md has a test whose title begin
   expect(numbers.length).toBeGreaterThan(45);
   const all = [...tested()];
   const missing = numbers.filter(
-    (number) =>
-      !(number in waiting) && !all.some((one) => one === number || one.startsWith(`${number}.`)),
+    (number) => !(number in waiting) && !all.some((one) => one === number || one.startsWith(`${number}.`)),
   );
   expect(missing).toEqual([]);
   expect(Object.keys(waiting).filter((number) => !numbers.includes(number))).toEqual([]);
