@@ -13,7 +13,7 @@ import { ensureWritable } from './state-directory.ts';
 export interface LoginRequest {
   readonly username: Username;
   readonly password: string;
-  /** The device's label; this machine's name when left out. */
+  /** The device's label; when left out the one that it has, or this machine's name. */
   readonly device: string | undefined;
   readonly otp: string | undefined;
 }
@@ -60,11 +60,12 @@ async function proveAndOpen(
 ) {
   const { username, password, device, otp } = request;
   const pin = await pinOf(context.host, context.settings.server, username);
-  const label = device ?? context.host.hostName;
+  // A name that was given to the device stays, unless this login gives it another.
+  const label = device === undefined ? { default_label: context.host.hostName } : { label: device };
   return await context.host.client.login(connection, {
     username,
     password,
-    device: deviceId === undefined ? { label } : { id: deviceId, label },
+    device: deviceId === undefined ? label : { id: deviceId, ...label },
     onProgress: showStretching(context),
     ...(otp === undefined ? {} : { otp }),
     askOtp: codePrompt(context),

@@ -42,7 +42,13 @@ export interface RegisteredAccount {
 export interface LoginOptions extends CodeSource {
   readonly username: string;
   readonly password: string;
-  readonly device?: { readonly id?: string | undefined; readonly label?: string | undefined } | undefined;
+  readonly device?:
+    | {
+        readonly id?: string | undefined;
+        readonly label?: string | undefined;
+        readonly default_label?: string | undefined;
+      }
+    | undefined;
   /** What the last login to this server gave: nothing weaker, and no other server, is accepted (security 1.6). */
   readonly pin?: LoginPin | undefined;
   /** Told how much of the password's stretching is done, 0 to 1. */

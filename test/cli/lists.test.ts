@@ -201,9 +201,40 @@ describe('chat sessions', () => {
     const { run } = await loggedIn({
       'session.list': { sessions: [session, { ...session, current: false }] },
     });
-    const columns = `${id}\tlap\\ttop\tline\t127.0.0.1\t2026-11-21 05:59:00\t2026-11-22 06:00:00`;
+    const columns = `${id}\tlap\\ttop\tline\t127.0.0.1\t2026-11-20 06:00:00\t2026-11-21 05:59:00\t2026-11-22 06:00:00`;
     expect((await run('sessions')).stdout).toBe(`${columns}\tthis one\n${columns}\t\n`);
     expect(JSON.parse((await run('sessions', '-o', 'json')).stdout.split('\n')[0] ?? '')).toEqual(session);
+  });
+
+  it('revoke --all ends this one too, says so, and forgets the login here', async () => {
+    const world = await loggedIn({ 'session.revoke': { revoked: [id, id] } });
+    expect(await world.run('sessions', 'revoke', '--all')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'ended 2 sessions, this one too: alice is logged out here\n',
+    });
+    expect(world.server.calls.map(({ params }) => params)).toEqual([{ all: true }]);
+    expect((await world.run('sessions')).code).toBe(4);
+  });
+
+  it('rename names the device of one', async () => {
+    const world = await loggedIn({ 'session.rename': ({ device }) => ({ device }) });
+    expect(await world.run('sessions', 'rename', id.toUpperCase(), 'the\tlaptop')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'renamed to the\\tlaptop\n',
+    });
+    expect(await world.run('sessions', 'rename', id, 'pc', '-q', '-o', 'json')).toEqual({
+      code: 0,
+      stdout: '{"device":"pc"}\n',
+      stderr: '',
+    });
+    expect(world.server.calls[0]).toEqual({
+      name: 'session.rename',
+      params: { id, device: 'the\tlaptop' },
+    });
+    expect(await world.run('sessions', 'rename', 'first', 'pc')).toMatchObject({ code: 2 });
+    expect(await world.run('sessions', 'rename', id)).toMatchObject({ code: 2 });
   });
 
   it('revoke ends one, or all others', async () => {
@@ -224,8 +255,10 @@ describe('chat sessions', () => {
   });
 
   it.each([
-    [[], 'chat sessions revoke needs an ID (see chat sessions) or --others'],
+    [[], 'chat sessions revoke needs an ID (see chat sessions), --others or --all'],
     [[id, '--others'], 'ID and --others cannot be given together'],
+    [[id, '--all'], 'ID and --all cannot be given together'],
+    [['--others', '--all'], '--others and --all cannot be given together: they name different sessions'],
     [['first'], '"first" is not a session\'s ID (see chat sessions)'],
   ])('revoke %j is exit 2', async (argv, text) => {
     const world = await loggedIn();

@@ -41,7 +41,9 @@ describe('chat login', () => {
     const { client, logins, server } = recording();
     const outcome = await chat(['login', 'Alice'], { client, env: password });
     expect(outcome).toEqual({ code: 0, stdout: '', stderr: `${pinned}logged in as alice\n` });
-    expect(logins).toEqual([{ username: 'alice', password: 'secret', device: { label: 'test-machine' } }]);
+    expect(logins).toEqual([
+      { username: 'alice', password: 'secret', device: { default_label: 'test-machine' } },
+    ]);
     expect([server.opened, server.closed]).toEqual([1, 1]);
   });
 
@@ -67,9 +69,9 @@ describe('chat login', () => {
     await runOn(host, 'login', 'alice');
     await runOn(host, 'login', 'bob');
     expect(logins.map(({ device }) => device)).toEqual([
-      { label: 'test-machine' },
-      { id: 'device-of-alice', label: 'test-machine' },
-      { label: 'test-machine' },
+      { default_label: 'test-machine' },
+      { id: 'device-of-alice', default_label: 'test-machine' },
+      { default_label: 'test-machine' },
     ]);
   });
 

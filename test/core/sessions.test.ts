@@ -393,6 +393,51 @@ describe('a device', () => {
   });
 });
 
+describe('the name of a device', () => {
+  it('is given by its account to any of its sessions, at once here and in the list, and stays', async () => {
+    const t = await open();
+    const alice = await loggedIn(t, 'alice', { device: { default_label: 'machine' } });
+    const phone = await loggedIn(t, 'alice', { device: { label: 'phone' } });
+    expect(await t.call(alice, 'session.rename', { id: phone.opened.session_id, device: 'Lucía’s' })).toEqual(
+      { device: 'Lucía’s' },
+    );
+    await t.call(alice, 'session.rename', { id: alice.opened.session_id, device: 'desk' });
+    const nameOf = async (connection: Parameters<typeof t.call>[0]) =>
+      (await t.call(connection, 'account.me', {})).session.device;
+    expect([await nameOf(alice), await nameOf(phone)]).toEqual(['desk', 'Lucía’s']);
+    const { sessions } = await t.call(alice, 'session.list', {});
+    expect(sessions.map(({ device }) => device).toSorted()).toEqual(['Lucía’s', 'desk']);
+    const id = alice.opened.device_id;
+    const again = await loggedIn(t, 'alice', { device: { id, default_label: 'machine' } });
+    expect(await nameOf(again)).toBe('desk');
+    expect(await nameOf(await loggedIn(t, 'alice', { device: { id, label: 'new desk' } }))).toBe('new desk');
+  });
+
+  it('is a default where nobody has given one, also for a device that is another account’s', async () => {
+    const t = await open();
+    const bob = await loggedIn(t, 'bob', { device: { default_label: 'machine' } });
+    const device = { id: bob.opened.device_id, default_label: 'machine' };
+    const alice = await loggedIn(t, 'alice', { device });
+    expect((await t.call(alice, 'account.me', {})).session.device).toBe('machine');
+  });
+
+  it('of another account’s session is not to be given (ASVS 8.2.2), and no name that is none', async () => {
+    const t = await open();
+    const alice = await loggedIn(t, 'alice', { device: { label: 'hers' } });
+    const bob = await loggedIn(t, 'bob');
+    const id = alice.opened.session_id;
+    const notFound = { code: 'not-found', message: 'there is no such session', field: 'id' };
+    expect(await refusal(t.call(bob, 'session.rename', { id, device: 'mine' }))).toEqual(notFound);
+    for (const device of ['', 'a\nb', 'x'.repeat(129)]) {
+      expect(await refusal(t.call(alice, 'session.rename', { id, device }))).toMatchObject({
+        code: 'invalid',
+        field: 'device',
+      });
+    }
+    expect((await t.call(alice, 'account.me', {})).session.device).toBe('hers');
+  });
+});
+
 describe('listing and ending sessions', () => {
   it('7.5.2: lists what is alive, the last used first, each with where it came from', async () => {
     const t = await open();

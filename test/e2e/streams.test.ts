@@ -48,6 +48,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   leave: ['leave', 'ops', '-q', '-o', 'json'],
   sessions: ['sessions'],
   'sessions revoke': ['sessions', 'revoke', '--others', '-q', '-o', 'json'],
+  'sessions rename': ['sessions', 'rename', '00000000-0000-7000-8000-000000000000', 'pc', '-q', '-o', 'json'],
   'admin users': ['admin', 'users'],
   'admin audit': ['admin', 'audit'],
   'admin disable': ['admin', 'disable', 'bob', '-q', '-o', 'json'],

@@ -16,7 +16,7 @@ export const login = command({
     device: {
       type: 'text',
       value: 'LABEL',
-      describe: "this device's name in the list of sessions; default: the machine's",
+      describe: "this device's name in the list of sessions; default: the one that it has, or the machine's",
     },
     ...otpOption,
     ...passwordOptions,

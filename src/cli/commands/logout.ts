@@ -1,7 +1,8 @@
 import { ChatError } from '../../core/errors.ts';
 import { type CommandContext, command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
-import { callTimeoutMs, type LoggedIn, profileOf, withSession } from '../session.ts';
+import { forgetLogin } from '../forget-login.ts';
+import { callTimeoutMs, profileOf, withSession } from '../session.ts';
 
 /** Ends the session on the server, then forgets it here. */
 export const logout = command({
@@ -35,7 +36,7 @@ async function end(context: CommandContext, everywhere: boolean): Promise<string
       if (everywhere)
         await session.connection.call('session.revoke', { all: true }, { timeoutMs: callTimeoutMs });
       else await session.connection.call('session.end', {}, { timeoutMs: callTimeoutMs });
-      await forget(context, session, everywhere);
+      await forgetLogin(context, session, everywhere);
       return session.username;
     });
   } catch (error) {
@@ -46,16 +47,4 @@ async function end(context: CommandContext, everywhere: boolean): Promise<string
     }
     return undefined;
   }
-}
-
-/** Removes the kept login if it is the one that was ended: CHAT_TOKEN may have named another. */
-async function forget(context: CommandContext, session: LoggedIn, everywhere: boolean): Promise<void> {
-  const profile = profileOf(context);
-  await profile.locked(async () => {
-    const kept = await profile.load();
-    const isEnded = everywhere
-      ? kept?.username === session.username
-      : kept?.session_token === session.sessionToken;
-    if (isEnded) await profile.remove();
-  });
 }

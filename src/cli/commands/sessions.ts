@@ -1,38 +1,69 @@
 import { command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
+import { forgetLogin } from '../forget-login.ts';
 import { lineTime } from '../message-text.ts';
-import { usageError } from '../options.ts';
+import { refuseBoth, usageError } from '../options.ts';
 import { callTimeoutMs, withSession } from '../session.ts';
 import { tableLines } from '../table.ts';
 
 const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** What to revoke: exactly one of an id and all others. */
-function target(id: string | undefined, others: boolean): { id: string } | { others: true } {
-  if (others) {
-    if (id !== undefined) throw usageError('ID and --others cannot be given together', '--others');
-    return { others: true };
+/** What to revoke: exactly one of an id, all others, and all. */
+function target(id: string | undefined, values: { readonly others: boolean; readonly all: boolean }) {
+  refuseBoth(values, 'others', 'all', 'they name different sessions');
+  const flag = values.others ? '--others' : values.all ? '--all' : undefined;
+  if (flag !== undefined) {
+    if (id !== undefined) throw usageError(`ID and ${flag} cannot be given together`, flag);
+    return values.others ? ({ others: true } as const) : ({ all: true } as const);
   }
-  if (id === undefined) throw usageError('chat sessions revoke needs an ID (see chat sessions) or --others');
-  if (!idShape.test(id))
-    throw usageError(`${JSON.stringify(id)} is not a session's ID (see chat sessions)`, 'id');
-  return { id: id.toLowerCase() };
+  if (id === undefined)
+    throw usageError('chat sessions revoke needs an ID (see chat sessions), --others or --all');
+  return { id: parseId(id) };
+}
+
+function parseId(id: string): string {
+  if (idShape.test(id)) return id.toLowerCase();
+  throw usageError(`${JSON.stringify(id)} is not a session's ID (see chat sessions)`, 'id');
 }
 
 const revoke = command({
-  usage: ['sessions revoke ID', 'sessions revoke --others'],
-  description: 'Ends a session of this account, or all but this one; their open connections close at once.',
+  usage: ['sessions revoke ID', 'sessions revoke --others', 'sessions revoke --all'],
+  description:
+    'Ends a session of this account, all but this one, or all; their open connections close at once. --all logs out here too.',
   options: {
     others: { type: 'flag', describe: 'all sessions but this one' },
+    all: { type: 'flag', describe: 'all sessions, this one too: log in again afterwards' },
   },
   operands: { min: 0, max: 1, names: 'ID' },
   examples: [['chat sessions revoke --others', 'leaves only this session']],
   async run({ options, operands }, context) {
-    const which = target(operands[0], options.others);
+    const which = target(operands[0], options);
+    return await withSession(context, async (session) => {
+      const answer = await session.connection.call('session.revoke', which, { timeoutMs: callTimeoutMs });
+      const count =
+        answer.revoked.length === 1 ? 'ended 1 session' : `ended ${answer.revoked.length} sessions`;
+      if ('all' in which) {
+        await forgetLogin(context, session, true);
+        await context.output.note(`${count}, this one too: ${session.username} is logged out here`);
+      } else await context.output.note(count);
+      if (context.output.format === 'json') await context.output.result(answer, []);
+      return exitOk;
+    });
+  },
+});
+
+const rename = command({
+  usage: ['sessions rename ID NAME'],
+  description: "Names a session's device; it keeps the name at its next logins.",
+  options: {},
+  operands: { min: 2, max: 2, names: 'ID and NAME' },
+  examples: [["chat sessions rename $id 'the laptop at home'", 'ID as chat sessions prints it']],
+  async run({ operands }, context) {
+    const [id = '', device = ''] = operands;
+    const input = { id: parseId(id), device };
     return await withSession(context, async ({ connection }) => {
-      const answer = await connection.call('session.revoke', which, { timeoutMs: callTimeoutMs });
-      const count = answer.revoked.length;
-      await context.output.note(count === 1 ? 'ended 1 session' : `ended ${count} sessions`);
+      const answer = await connection.call('session.rename', input, { timeoutMs: callTimeoutMs });
+      await context.output.note(`renamed to ${answer.device}`);
       if (context.output.format === 'json') await context.output.result(answer, []);
       return exitOk;
     });
@@ -41,26 +72,32 @@ const revoke = command({
 
 /** Lists the sessions of the account, and ends them. */
 export const sessions = command({
-  usage: ['sessions', 'sessions revoke ID', 'sessions revoke --others'],
+  usage: ['sessions', 'sessions revoke ID', 'sessions revoke --others | --all', 'sessions rename ID NAME'],
   description:
-    'Prints the sessions of this account: id, device, door, address, last use and end (UTC), and which one is this. ' +
+    'Prints the sessions of this account: id, device, door, address, beginning, last use and end (UTC), and which one is this. ' +
     'Columns are separated by a tab in a script.',
   options: {},
   operands: noOperands,
   examples: [['chat sessions -o json', 'one object a session']],
-  subcommands: [{ name: 'revoke', summary: 'end one or all other sessions', load: async () => revoke }],
+  subcommands: [
+    { name: 'revoke', summary: 'end one, all other or all sessions', load: async () => revoke },
+    { name: 'rename', summary: "name a session's device", load: async () => rename },
+  ],
   async run(_args, context) {
     return await withSession(context, async ({ connection }) => {
       const { sessions: found } = await connection.call('session.list', {}, { timeoutMs: callTimeoutMs });
-      const rows = found.map(({ id, device, door, address, last_used_at, expires_at, current }) => [
-        id,
-        device,
-        door,
-        address,
-        lineTime(last_used_at),
-        lineTime(expires_at),
-        current ? 'this one' : '',
-      ]);
+      const rows = found.map(
+        ({ id, device, door, address, created_at, last_used_at, expires_at, current }) => [
+          id,
+          device,
+          door,
+          address,
+          lineTime(created_at),
+          lineTime(last_used_at),
+          lineTime(expires_at),
+          current ? 'this one' : '',
+        ],
+      );
       const lines = tableLines(rows, context.host.stdout);
       for (const [index, session] of found.entries())
         await context.output.result(session, lines[index] ?? '');

@@ -73,7 +73,7 @@ async function openedBy(fields: FormFields, { call, deviceId, deviceLabel }: For
   }
   const device = {
     ...(deviceId === undefined ? {} : { id: deviceId }),
-    ...(deviceLabel === undefined ? {} : { label: deviceLabel }),
+    ...(deviceLabel === undefined ? {} : { default_label: deviceLabel }),
   };
   const code = otp === undefined ? {} : { otp: otp as string };
   const opened = await call('login.password', { ...(rest as { password: string }), ...code, device });

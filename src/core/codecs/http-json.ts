@@ -99,6 +99,14 @@ export const httpRoutes: readonly HttpRoute[] = [
     status: 200,
   }),
   httpRoute({
+    method: 'PUT',
+    path: '/api/auth/sessions/{id}',
+    summary: "Names the device of one of the account's sessions.",
+    operation: 'session.rename',
+    body: ['device'],
+    status: 200,
+  }),
+  httpRoute({
     method: 'DELETE',
     path: '/api/auth/sessions/{id}',
     summary: "Ends one of the account's sessions and closes its connections.",

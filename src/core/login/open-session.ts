@@ -72,7 +72,7 @@ export async function openSession(
     username: account.username,
     hasSecondFactor: account.hasSecondFactor,
     deviceId: (device?.id ?? uuidV7()) as DeviceId,
-    deviceLabel: device?.label ?? '',
+    deviceLabel: '',
     door: peer.door,
     address: peer.address,
     createdAt: now,
@@ -82,9 +82,11 @@ export async function openSession(
     csrfHash: null,
     ...(account.erasesAt === undefined ? {} : { erasesAt: account.erasesAt }),
   };
+  const named = (isNew: boolean): string =>
+    device?.label ?? (isNew ? device?.default_label : undefined) ?? '';
   const open = (opening: Session, isNewDevice: boolean) =>
     store.openSession({
-      session: opening,
+      session: { ...opening, deviceLabel: named(isNewDevice) },
       isNewDevice,
       provenKey,
       tokenHash: tokenDigest(tokens.sessionToken, digests),
@@ -104,6 +106,7 @@ export async function openSession(
   if (outcome.kind === 'disabled') throw accountDisabled();
   if (outcome.kind === 'factor-changed') throw factorChanged();
   if (outcome.kind !== 'opened') throw badToken();
+  opened = { ...opened, deviceLabel: outcome.label };
   sessions.ended(outcome.ended, 'replaced', { of: account.username });
   sessions.attach(peer, opened);
   note({ details: { session: opened.id } });

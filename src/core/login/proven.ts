@@ -5,6 +5,8 @@ import type { Username } from '../model/username.ts';
 export interface DeviceClaim {
   readonly id?: string | undefined;
   readonly label?: string | undefined;
+  /** What a new one is called that has no label. */
+  readonly default_label?: string | undefined;
 }
 
 /** Whom a secret was found to belong to, and what is answered when that is no longer so. */

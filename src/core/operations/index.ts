@@ -49,6 +49,7 @@ import { end } from './session/end.ts';
 import { issueCsrfToken } from './session/issue-csrf-token.ts';
 import { list as listSessions } from './session/list.ts';
 import { refresh } from './session/refresh.ts';
+import { rename } from './session/rename.ts';
 import { revoke } from './session/revoke.ts';
 import { list as listUsers } from './user/list.ts';
 
@@ -78,6 +79,7 @@ export const operations = [
   reject,
   refresh,
   listSessions,
+  rename,
   revoke,
   end,
   issueCsrfToken,

@@ -125,8 +125,15 @@ export const scramMessage = z.string().min(1).max(maxScramCharacters);
 export const otp = z.string().max(64);
 /** … where it may be left out, or be null. */
 export const optionalOtp = otp.nullish().transform((code) => code ?? undefined);
-/** The device a client names at login: one it was given before, a label for a new one, or both. */
-export const deviceClaim = z.strictObject({ id: z.uuid().optional(), label: label.optional() });
+/**
+ * The device a client names at login: one it was given before, or a new one. `label` names it anew; `default_label` is for a new one
+ * that nobody has named.
+ */
+export const deviceClaim = z.strictObject({
+  id: z.uuid().optional(),
+  label: label.optional(),
+  default_label: label.optional(),
+});
 /** Exactly `length` bytes in canonical base64. */
 export const base64Bytes = (length: number) =>
   z.string().transform((input, context): Uint8Array => {

@@ -123,6 +123,8 @@ export interface Store {
   setCsrfHash(change: { id: SessionId; csrfHash: Uint8Array }): Promise<boolean>;
   /** Rotates a refresh token once; see {@link RefreshOutcome}. */
   refreshSession(refresh: RefreshRequest): Promise<RefreshOutcome>;
+  /** Names the device of a session of `userId`; answers the session as it is then, or undefined when that account has no such session. */
+  renameDevice(rename: { sessionId: SessionId; userId: UserId; label: string }): Promise<Session | undefined>;
   /** Ends one session of `userId`; false when that account has no such session. */
   endSession(end: { id: SessionId; userId: UserId }): Promise<boolean>;
   /** Ends the session of a device, whoever's it is; answers its id, or undefined when the device has none. */
@@ -346,7 +348,12 @@ export interface NewSession {
  * or off since the session's `hasSecondFactor` was read: nothing was opened.
  */
 export type OpenedSession =
-  | { readonly kind: 'opened'; readonly ended: readonly SessionId[] }
+  | {
+      readonly kind: 'opened';
+      readonly ended: readonly SessionId[];
+      /** The device's name, which it may have had before. */
+      readonly label: string;
+    }
   | { readonly kind: 'foreign-device' }
   | { readonly kind: 'stale' }
   | { readonly kind: 'disabled' }

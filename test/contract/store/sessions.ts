@@ -17,7 +17,7 @@ export function examineSessions(on: Examined): void {
         address: '2001:db8::1',
         deviceLabel: 'Lucía’s phone',
       });
-      expect(await on.store.openSession(opened)).toEqual({ kind: 'opened', ended: [] });
+      expect(await on.store.openSession(opened)).toMatchObject({ kind: 'opened', ended: [] });
       expect(await on.store.sessionByToken(opened.tokenHash)).toEqual(opened.session);
       expect(await (await on.reopen()).sessionByToken(opened.tokenHash)).toEqual(opened.session);
       expect(await on.store.sessionByToken(digest(1))).toBeUndefined();
@@ -39,7 +39,7 @@ export function examineSessions(on: Examined): void {
         { deviceId: first.session.deviceId, deviceLabel: 'desk', createdAt: 2_000, lastUsedAt: 2_000 },
         { isNewDevice: false },
       );
-      expect(await on.store.openSession(second)).toEqual({ kind: 'opened', ended: [first.session.id] });
+      expect(await on.store.openSession(second)).toMatchObject({ kind: 'opened', ended: [first.session.id] });
       expect(await on.store.sessionByToken(first.tokenHash)).toBeUndefined();
       expect(await on.store.sessionByToken(second.tokenHash)).toEqual(second.session);
       const { refreshHash } = first;
@@ -55,7 +55,7 @@ export function examineSessions(on: Examined): void {
       await on.store.openSession(first);
       await on.store.endSession({ id: first.session.id, userId: alice.id });
       const second = opening(alice, { deviceId: first.session.deviceId }, { isNewDevice: false });
-      expect(await on.store.openSession(second)).toEqual({ kind: 'opened', ended: [] });
+      expect(await on.store.openSession(second)).toMatchObject({ kind: 'opened', ended: [] });
     });
 
     test("another account's device opens nothing and ends nothing", async () => {
@@ -84,10 +84,10 @@ export function examineSessions(on: Examined): void {
       const [one, two, three, four] = [at(1_000), at(1_001), at(1_002), at(1_003)];
       await on.store.openSession(one);
       await on.store.openSession(two);
-      expect(await on.store.openSession(three)).toEqual({ kind: 'opened', ended: [] });
+      expect(await on.store.openSession(three)).toMatchObject({ kind: 'opened', ended: [] });
       // The first was used since, so that the second is now the longest idle one.
       await on.store.touchSession({ id: one.session.id, lastUsedAt: 1_500 });
-      expect(await on.store.openSession(four)).toEqual({ kind: 'opened', ended: [two.session.id] });
+      expect(await on.store.openSession(four)).toMatchObject({ kind: 'opened', ended: [two.session.id] });
       expect(
         await on.store.existingSessions([one.session.id, two.session.id, three.session.id, four.session.id]),
       ).toEqual([one.session.id, three.session.id, four.session.id]);
@@ -98,7 +98,7 @@ export function examineSessions(on: Examined): void {
       const at = (ms: number, maxPerAccount: number) => opening(alice, { lastUsedAt: ms }, { maxPerAccount });
       const [one, two, three, four] = [at(1_000, 9), at(1_001, 9), at(1_002, 9), at(1_003, 2)];
       for (const opened of [one, two, three]) await on.store.openSession(opened);
-      expect(await on.store.openSession(four)).toEqual({
+      expect(await on.store.openSession(four)).toMatchObject({
         kind: 'opened',
         ended: [two.session.id, one.session.id],
       });
@@ -115,7 +115,7 @@ export function examineSessions(on: Examined): void {
         { deviceId: second.session.deviceId, lastUsedAt: 1_002 },
         { isNewDevice: false, maxPerAccount: 2 },
       );
-      expect(await on.store.openSession(again)).toEqual({ kind: 'opened', ended: [second.session.id] });
+      expect(await on.store.openSession(again)).toMatchObject({ kind: 'opened', ended: [second.session.id] });
       expect(await on.store.sessionByToken(first.tokenHash)).toEqual(first.session);
     });
 
@@ -124,7 +124,8 @@ export function examineSessions(on: Examined): void {
       const all = Array.from({ length: 5 }, (_, i) =>
         opening(alice, { lastUsedAt: 1_000 + i }, { maxPerAccount: 0 }),
       );
-      for (const one of all) expect(await on.store.openSession(one)).toEqual({ kind: 'opened', ended: [] });
+      for (const one of all)
+        expect(await on.store.openSession(one)).toMatchObject({ kind: 'opened', ended: [] });
       const last = opening(alice, { lastUsedAt: 2_000 }, { maxPerAccount: 2 });
       const outcome = await on.store.openSession(last);
       const ids = all.map(({ session }) => session.id);
@@ -135,7 +136,7 @@ export function examineSessions(on: Examined): void {
     test('one account’s limit is not another’s', async () => {
       const [alice, bob] = await people(on.store, 'alice', 'bob');
       await on.store.openSession(opening(alice, {}, { maxPerAccount: 1 }));
-      expect(await on.store.openSession(opening(bob, {}, { maxPerAccount: 1 }))).toEqual({
+      expect(await on.store.openSession(opening(bob, {}, { maxPerAccount: 1 }))).toMatchObject({
         kind: 'opened',
         ended: [],
       });
@@ -239,11 +240,34 @@ export function examineSessions(on: Examined): void {
         await on.store.refreshSession({ ...refresh, now: 2_000, graceMs: 20, absoluteMs: 7_000 }),
       ).toEqual({ kind: 'unknown' });
       const again = opening(alice, { deviceId }, { isNewDevice: false });
-      expect(await on.store.openSession(again)).toEqual({ kind: 'opened', ended: [] });
+      expect(await on.store.openSession(again)).toMatchObject({ kind: 'opened', ended: [] });
     });
 
     test('a device that nobody knows has no session to end', async () => {
       expect(await on.store.endSessionOnDevice({ deviceId: uuidV7() as DeviceId })).toBeUndefined();
+    });
+
+    test('a device is named by the account of its session, and keeps the name at the next login', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const opened = opening(alice, { deviceLabel: 'old' });
+      const { id: sessionId, deviceId } = opened.session;
+      expect(await on.store.openSession(opened)).toEqual({ kind: 'opened', ended: [], label: 'old' });
+      const rename = { sessionId, userId: alice.id, label: 'Lucía’s' };
+      expect(await on.store.renameDevice({ ...rename, userId: bob.id })).toBeUndefined();
+      expect(await on.store.renameDevice({ ...rename, sessionId: nobody })).toBeUndefined();
+      expect(await on.store.sessionByToken(opened.tokenHash)).toEqual(opened.session);
+      const renamed = { ...opened.session, deviceLabel: 'Lucía’s' };
+      expect(await on.store.renameDevice(rename)).toEqual(renamed);
+      expect(await on.store.sessionByToken(opened.tokenHash)).toEqual(renamed);
+      const later = { deviceId, createdAt: 2_000, lastUsedAt: 2_000 };
+      const same = opening(alice, { ...later, deviceLabel: '' }, { isNewDevice: false });
+      expect(await on.store.openSession(same)).toEqual({
+        kind: 'opened',
+        ended: [sessionId],
+        label: 'Lucía’s',
+      });
+      const other = opening(alice, { ...later, deviceLabel: 'new' }, { isNewDevice: false });
+      expect(await on.store.openSession(other)).toMatchObject({ kind: 'opened', label: 'new' });
     });
 
     test('a session is ended by its own account only, and once', async () => {
@@ -302,7 +326,7 @@ export function examineSessions(on: Examined): void {
       const comeBack = ({ session: { deviceId } }: typeof old) =>
         on.store.openSession(opening(alice, { deviceId }, { isNewDevice: false }));
       expect(await comeBack(old)).toEqual({ kind: 'foreign-device' });
-      expect(await comeBack(young)).toEqual({ kind: 'opened', ended: [] });
+      expect(await comeBack(young)).toMatchObject({ kind: 'opened', ended: [] });
       expect(await on.store.sessionByToken(used.tokenHash)).toEqual(used.session);
     });
 

@@ -205,7 +205,7 @@ export async function register(t: TestChat, ...usernames: string[]): Promise<voi
 /** How a login is made. */
 export interface LoginParts {
   readonly password?: string;
-  readonly device?: { id?: string; label?: string };
+  readonly device?: { id?: string; label?: string; default_label?: string };
 }
 
 /** A login whose proof is ready to be sent. */

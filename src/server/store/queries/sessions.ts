@@ -70,7 +70,7 @@ const userWithFactor = statement((db, p: { id: string }) =>
     .where('erased_at', 'is', null),
 );
 const deviceOwner = statement((db, p: { id: string }) =>
-  db.selectFrom('devices').select('user_id').where('id', '=', p.id),
+  db.selectFrom('devices').select(['user_id', 'label']).where('id', '=', p.id),
 );
 const insertDevice = statement((db, p: { id: string; userId: string; label: string; now: number }) =>
   db.insertInto('devices').values({ id: p.id, user_id: p.userId, label: p.label, created_at: p.now }),
@@ -217,7 +217,8 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
     csrfHash: session.csrfHash,
   });
   yield* rows(insertRefresh, { hash: input.refreshHash, sessionId: session.id });
-  return { kind: 'opened', ended: gone };
+  const label = session.deviceLabel === '' ? (owner?.label ?? '') : session.deviceLabel;
+  return { kind: 'opened', ended: gone, label };
 }
 
 /** Store.sessionByToken */
@@ -273,6 +274,22 @@ export function* refreshSession(request: RefreshRequest): Query<RefreshOutcome> 
   yield* rows(insertRefresh, { hash: request.nextRefreshHash, sessionId: session.id });
   yield* rows(renew, { id: session.id, hash: request.nextTokenHash, now, absolute: absoluteExpiresAt });
   return { kind: 'rotated', session: { ...session, lastUsedAt: now, absoluteExpiresAt } };
+}
+
+/** Store.renameDevice */
+export function* renameDevice({
+  sessionId,
+  userId,
+  label,
+}: {
+  sessionId: SessionId;
+  userId: UserId;
+  label: string;
+}): Query<Session | undefined> {
+  const row = yield* first(byId, { id: sessionId });
+  if (row?.user_id !== userId) return undefined;
+  yield* rows(relabelDevice, { id: row.device_id, label });
+  return { ...sessionOf(row), deviceLabel: label };
 }
 
 /** Store.endSession */
