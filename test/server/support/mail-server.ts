@@ -23,8 +23,11 @@ export interface MailServer {
   close(): Promise<void>;
 }
 
-/** Starts a mail server, which ends with the test; without options it takes every mail, in clear text and without login. */
-export async function mailServer(options: SMTPServerOptions = {}, port = 0): Promise<MailServer> {
+/** Starts a mail server, which ends with the test or `atEnd`; without options it takes every mail, in clear text and without login. */
+export async function mailServer(
+  options: SMTPServerOptions = {},
+  atEnd: (close: () => Promise<void>) => void = onTestFinished,
+): Promise<MailServer> {
   const received: ReceivedMail[] = [];
   const waiting: Array<() => void> = [];
   const server = new SMTPServer({
@@ -56,14 +59,14 @@ export async function mailServer(options: SMTPServerOptions = {}, port = 0): Pro
   });
   // A client that breaks off is what some of these tests are about.
   server.on('error', () => {});
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   let isOpen = true;
   const close = async (): Promise<void> => {
     if (!isOpen) return;
     isOpen = false;
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
-  onTestFinished(close);
+  atEnd(close);
   return {
     port: (server.server.address() as AddressInfo).port,
     received,
