@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatHashedPassword } from '../../src/core/crypto/hashed-password.ts';
+import { totpCode, totpStep } from '../../src/core/crypto/totp.ts';
 import { newOneTimeCode } from '../../src/core/one-time-code.ts';
 import type { InputOf } from '../../src/core/operations/index.ts';
 import { mailLimits, oneTimeCodeMs } from '../../src/core/policy.ts';
 import {
   authSecret,
+  challenged,
   type FakePeer,
   loggedIn,
   logInFirst,
@@ -20,6 +22,7 @@ import {
   type TestChat,
 } from './support/chat.ts';
 import { type Mailbox, mailbox } from './support/mailbox.ts';
+import { secretOf } from './support/second-factor.ts';
 
 const start = Date.parse('2026-03-01T12:00:00.000Z');
 const another = 'another horse battery staple';
@@ -553,6 +556,23 @@ describe('a code for a new password', () => {
     expect(await refusal(t.call(peer(), 'login.password', { username: 'alice', password }))).toMatchObject({
       code: 'unauthenticated',
     });
+  });
+
+  it('leaves the second factor on: the next login asks for it', async () => {
+    const t = await openConfirmed();
+    const alice = await loggedIn(t, 'alice');
+    const { secret } = await t.call(alice, 'account.totp-begin', { proof: await proof('alice') });
+    const otp = (steps: number): string => totpCode(secretOf(secret), totpStep(Date.now()) + steps);
+    await t.call(alice, 'account.totp-confirm', { code: otp(0) });
+    const code = await resetCode(t);
+    await t.call(peer(), 'account.reset-password', { code, ...(await newVerifier('alice')) });
+    const connection = peer();
+    const { exchange, proof: message } = await challenged(t, connection, 'alice', another);
+    expect(await refusal(t.call(connection, 'login.finish', { exchange, message }))).toMatchObject({
+      code: 'second-factor-required',
+    });
+    await t.call(connection, 'login.finish', { exchange, message, otp: otp(1) });
+    expect(connection.session?.username).toBe('alice');
   });
 
   it('is kept when the new password is refused', async () => {
