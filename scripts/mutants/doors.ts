@@ -150,4 +150,18 @@ export const doors: readonly Mutant[] = [
     replace: '',
     tests: ['test/server/doors/http-door.test.ts', 'test/server/doors/http-wire.test.ts'],
   },
+  {
+    rule: '4.1.3 a stranger says nothing about where a request came from',
+    file: 'src/server/doors/trusted-proxies.ts',
+    find: 'if (forwardedFor === undefined || !has(peer)) return peer;',
+    replace: 'if (forwardedFor === undefined) return peer;',
+    tests: ['test/server/doors/trusted-proxies.test.ts', 'test/server/doors/forwarded.test.ts'],
+  },
+  {
+    rule: '4.1.3 what a client wrote before the proxies did does not count',
+    file: 'src/server/doors/trusted-proxies.ts',
+    find: '        if (!has(address)) break;\n',
+    replace: '',
+    tests: ['test/server/doors/trusted-proxies.test.ts', 'test/server/doors/forwarded.test.ts'],
+  },
 ];

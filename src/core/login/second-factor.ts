@@ -35,8 +35,10 @@ async function isCodeOf(
   const { factorFailures } = context.services;
   const code = parseTotpCode(otp);
   if (code !== undefined) {
+    context.note({ factor: 'totp' });
     return await factorFailures.guard(account.id, () => useTotpCode(context, account, factor, code));
   }
+  context.note({ factor: 'recovery-code' });
   return await useRecoveryCode(context, account, otp);
 }
 

@@ -75,7 +75,7 @@ describe('behind a trusted proxy', () => {
   });
 });
 
-describe('from a stranger (ASVS 4.1.3)', () => {
+describe('4.1.3: from a stranger', () => {
   it.each([[[]], [['198.51.100.0/24']]])(
     'a forwarded address is ignored, with proxies %j',
     async (proxies) => {
