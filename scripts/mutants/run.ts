@@ -28,20 +28,27 @@ export function edited(text: string, { file, find, replace, rule }: Mutant): str
 /** How a run of tests ended. */
 export interface TestRun {
   readonly passed: boolean;
+  /** The test files in which something failed. */
+  readonly failed: ReadonlySet<string>;
   /** What it said; for who wants to know why. */
   readonly output: string;
 }
 
-/** Runs test files in a copy, up to the first that fails. */
-export function runTests(directory: string, files: readonly string[], threads: number): Promise<TestRun> {
+/** Runs test files in a copy; with `untilFirst` up to the first test that fails. */
+export function runTests(
+  directory: string,
+  files: readonly string[],
+  { threads, untilFirst }: { readonly threads: number; readonly untilFirst: boolean },
+): Promise<TestRun> {
   const vitest = join(directory, 'node_modules', 'vitest', 'vitest.mjs');
-  const flags = ['run', '--project', 'unit', '--bail', '1', '--maxWorkers', String(threads), '--no-color'];
+  const bail = untilFirst ? ['--bail', '1'] : [];
+  const flags = ['run', '--project', 'unit', ...bail, '--maxWorkers', String(threads), '--no-color'];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [vitest, ...flags, ...files], {
       cwd: directory,
       env: { ...process.env, CHAT_TEST_COUNTS: '', CI: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: longestRunMs,
+      timeout: untilFirst ? longestRunMs : 5 * longestRunMs,
       killSignal: 'SIGKILL',
     });
     let output = '';
@@ -51,7 +58,10 @@ export function runTests(directory: string, files: readonly string[], threads: n
       });
     }
     child.on('error', reject);
-    child.on('close', (code) => resolve({ passed: code === 0, output }));
+    child.on('close', (code) => {
+      const failed = new Set([...output.matchAll(/^ FAIL {2}\|unit\| (\S+)/gm)].map(([, file = '']) => file));
+      resolve({ passed: code === 0, failed, output });
+    });
   });
 }
 
@@ -61,7 +71,7 @@ export async function isCaught(directory: string, mutant: Mutant): Promise<boole
   const text = await readFile(path, 'utf8');
   await writeFile(path, edited(text, mutant));
   try {
-    return !(await runTests(directory, mutant.tests, 1)).passed;
+    return !(await runTests(directory, mutant.tests, { threads: 1, untilFirst: true })).passed;
   } finally {
     await writeFile(path, text);
   }

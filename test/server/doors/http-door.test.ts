@@ -120,6 +120,7 @@ describe('registration over HTTP', () => {
         privacy: 'open',
         admin: false,
         created_at: time,
+        second_factor: { on: false, recovery_codes_left: 0 },
         session: {
           id: field(answer, 'session_id'),
           device_id: field(answer, 'device_id'),
@@ -312,6 +313,7 @@ describe('login over HTTP', () => {
         suite: 'CHAT-SCRAM-BCRYPT-1',
         server_key: expect.any(String),
         password_policy: { min_code_points: 6, common: 'refuse' },
+        registration: 'open',
       }),
     );
     const { proof, verifyServer } = await challenge(first, 'pat', { kind: 'none' });
