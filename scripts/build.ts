@@ -19,6 +19,7 @@ const dist = join(root, 'dist');
 const entryPoints = {
   chat: 'src/cli/chat.ts',
   'store-worker': 'src/server/store/sqlite/worker.ts',
+  'copy-worker': 'src/server/backups/copy-worker.ts',
   'password-worker': 'src/server/workers/password-worker.ts',
 };
 

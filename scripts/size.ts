@@ -61,6 +61,13 @@ const loads: readonly Load[] = [
     never: /^src\/(cli|client|server\/doors|core\/operations)\/|node_modules\/(yargs|@inquirer|@peculiar)\//,
   },
   {
+    name: 'the copying worker',
+    entries: ['src/server/backups/copy-worker.ts'],
+    minKb: 0.5,
+    maxKb: 10,
+    never: /^src\/(?!server\/backups)|node_modules\//,
+  },
+  {
     name: 'the password worker',
     entries: ['src/server/workers/password-worker.ts'],
     minKb: 20,

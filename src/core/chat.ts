@@ -23,6 +23,7 @@ import { exchangeWithFactorMs, type Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { Counter } from './ports/counter.ts';
 import type { Mailer } from './ports/mailer.ts';
+import type { Operator } from './ports/operator.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { SessionCache } from './ports/session-cache.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
@@ -52,6 +53,8 @@ export interface Ports {
   readonly mail?: { readonly mailer: Mailer; readonly server: string | undefined } | undefined;
   /** What everybody accepts who registers; left out: nothing. */
   readonly terms?: Terms | undefined;
+  /** For administrators: what the machine knows and can do. */
+  readonly operator?: Operator | undefined;
   /** Faster primitives than core's own, where the platform has them. */
   readonly digests?: Digests;
 }
@@ -151,6 +154,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     stretcher,
     policy,
     settings,
+    operator: ports.operator,
     sessions,
     limits,
     presence,

@@ -16,6 +16,7 @@ import type { Mailing } from './mailing.ts';
 import type { Terms } from './model/terms.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
+import type { Operator } from './ports/operator.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
 import type { Presence } from './presence.ts';
@@ -33,6 +34,7 @@ export interface Services {
   readonly stretcher: PasswordStretcher;
   readonly policy: Policy;
   readonly settings: ServerSettings;
+  readonly operator: Operator | undefined;
   readonly sessions: Sessions;
   readonly limits: Limits;
   readonly presence: Presence;

@@ -21,6 +21,8 @@ export interface ServerConfig {
   readonly port: number;
   /** Absolute. */
   readonly dataDirectory: string;
+  /** Absolute. */
+  readonly backupDirectory: string;
   readonly clearText: 'never' | 'loopback' | 'everywhere';
   /** Origins of pages that may connect besides the server's own. */
   readonly allowedOrigins: readonly string[];
@@ -104,7 +106,7 @@ export function readConfig(sources: ConfigSources): ServerConfig {
 export function settleConfig(sources: ConfigSources): SettledConfig {
   const problems: ChatError[] = [...(sources.file?.problems ?? [])];
   const unfit = new Set<SettingName>();
-  const all = (Object.keys(settings) as SettingName[]).map((name): SettledSetting => {
+  const each = (Object.keys(settings) as SettingName[]).map((name): SettledSetting => {
     try {
       return read(sources, name);
     } catch (error) {
@@ -114,6 +116,7 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
       return fallback(sources, name);
     }
   });
+  const all = withBackupDirectory(each, sources.platform);
   const settled = Object.fromEntries(all.map((one) => [one.name, one])) as Record<
     SettingName,
     SettledSetting
@@ -134,6 +137,17 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
     );
   }
   return { config: build(settled), settings: all, problems, unfit };
+}
+
+/** Backups are in the data directory, wherever that is, unless another place is named. */
+function withBackupDirectory(all: readonly SettledSetting[], platform: NodeJS.Platform): SettledSetting[] {
+  const { join } = platform === 'win32' ? win32 : posix;
+  const data = all.find(({ name }) => name === 'dataDirectory')?.value ?? '';
+  return all.map((one) =>
+    one.name === 'backupDirectory' && one.origin.kind === 'default'
+      ? { ...one, value: join(data, 'backups') }
+      : one,
+  );
 }
 
 const dayMs = 86_400_000;
@@ -183,6 +197,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     host,
     port,
     dataDirectory: settled.dataDirectory.value,
+    backupDirectory: settled.backupDirectory.value,
     clearText: isOn('tlsOnly') ? 'never' : isOn('insecureClearText') ? 'everywhere' : 'loopback',
     allowedOrigins: listOf(settled.allowOrigin),
     trustedProxies: listOf(settled.trustedProxy),

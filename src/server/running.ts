@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { auditChain } from '../core/audit-chain.ts';
 import { createChat } from '../core/chat.ts';
 import { offerClaim } from '../core/offer-claim.ts';
-import type { Store } from '../core/ports/store.ts';
 import { randomBytes } from '../core/random.ts';
 import { createTurn } from '../core/turn.ts';
+import { openBackups } from './backups/backups.ts';
 import { localBus } from './bus/local.ts';
 import type { Certificates } from './certificates/certificates.ts';
 import type { ServerConfig } from './config.ts';
@@ -15,7 +16,10 @@ import { type Listener, listen } from './doors/listener.ts';
 import { trustedProxies } from './doors/trusted-proxies.ts';
 import type { Log } from './log.ts';
 import type { OpenMailer } from './mailer/mail-queue.ts';
+import { machineOperator } from './operator.ts';
 import { localSessionCache } from './session-cache/local.ts';
+import { databaseName } from './store/sqlite/database-name.ts';
+import type { EmbeddedStore } from './store/sqlite/store.ts';
 import { readTerms } from './terms.ts';
 import { passwordPool, passwordWorkers } from './workers/password-pool.ts';
 
@@ -28,7 +32,9 @@ const nobody = { user: undefined, door: undefined, address: undefined };
 /** What a server runs on; both are opened and closed by the caller. */
 export interface ServerParts {
   readonly config: ServerConfig;
-  readonly store: Store;
+  readonly store: EmbeddedStore;
+  /** The data directory, which is locked. */
+  readonly directory: string;
   readonly certificates: Certificates;
   readonly log: Log;
 }
@@ -45,7 +51,13 @@ export interface OpenServer {
 }
 
 /** Builds chat over its ports and opens the port; throws what {@link listen} throws. */
-export async function openServer({ config, store, certificates, log }: ServerParts): Promise<OpenServer> {
+export async function openServer({
+  config,
+  store,
+  directory,
+  certificates,
+  log,
+}: ServerParts): Promise<OpenServer> {
   const turn = createTurn(setImmediate);
   const onFailure = (error: unknown, errorId?: string): string => log.failure('failure', error, errorId);
   const terms = config.consentFile === undefined ? undefined : readTerms(config.consentFile);
@@ -64,6 +76,21 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     });
   await keepOnRecord('server.started');
   const mailer = await openMailer(config, log);
+  const startedAt = Date.now();
+  const database = join(directory, databaseName);
+  const backups = await openBackups({
+    directory: config.backupDirectory,
+    database,
+    whileStill: (work) => store.whileStill(work),
+  });
+  let listener: Listener | undefined;
+  const operator = machineOperator({
+    version: manifest.version,
+    startedAt,
+    backups,
+    database,
+    connections: () => listener?.connections ?? 0,
+  });
   const passwords = passwordPool({ workers: passwordWorkers(availableParallelism()) });
   const chat = createChat(
     {
@@ -76,6 +103,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
       turn,
       mail: mailer && { mailer, server: config.publicAddress },
       stretcher: passwords,
+      operator,
       onFailure,
       digests: platformDigests,
       terms,
@@ -83,7 +111,7 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     config.policy,
     settings,
   );
-  const listener = await listen({
+  const opened = await listen({
     host: config.host,
     port: config.port,
     identity: certificates,
@@ -101,19 +129,23 @@ export async function openServer({ config, store, certificates, log }: ServerPar
     void mailer?.close(0);
     throw error;
   });
+  listener = opened;
   return {
-    listener,
+    listener: opened,
     claimCode,
     async drain() {
-      await listener.drain('shutting-down', config.drainMs);
+      const copying = backups.stop();
+      await opened.drain('shutting-down', config.drainMs);
       chat.stop();
       await chat.closeTrail();
       await keepOnRecord('server.stopped');
       await mailer?.close(config.drainMs);
+      await copying;
       await passwords.close();
     },
     destroy() {
-      listener.destroy();
+      opened.destroy();
+      void backups.stop();
       chat.stop();
       void passwords.close();
       void mailer?.close(0);

@@ -1,5 +1,4 @@
 import type { ChatError } from '../core/errors.ts';
-import type { Store } from '../core/ports/store.ts';
 import { openCertificates } from './certificates/certificates.ts';
 import { type ConfigSources, readConfig } from './config.ts';
 import { type CrashSource, guardProcess } from './crash-guard.ts';
@@ -7,7 +6,7 @@ import { openDataDirectory } from './data-directory/data-directory.ts';
 import { createLog } from './log.ts';
 import { openFilesLimit, tooFewFiles } from './open-files.ts';
 import { type OpenServer, openServer } from './running.ts';
-import { sqliteStore } from './store/sqlite/store.ts';
+import { type EmbeddedStore, sqliteStore } from './store/sqlite/store.ts';
 
 /** Where a server's words go, line by line without their ends. */
 export interface ServeOutput {
@@ -25,7 +24,7 @@ export interface ServeSurroundings {
   openStore(options: {
     readonly directory: string;
     readonly onFatal: (error: ChatError) => void;
-  }): Promise<Store>;
+  }): Promise<EmbeddedStore>;
   /** How many files the process may have open, if anybody says. */
   readonly filesLimit?: () => number | undefined;
 }
@@ -111,7 +110,7 @@ export async function serve(
       now: Date.now(),
     });
     for (const note of certificates.notes) log.info('certificates', { note });
-    server = await openServer({ config, store, certificates, log });
+    server = await openServer({ config, store, directory: directory.path, certificates, log });
     if (fatal) throw fatal;
     const release = guardProcess(crashSource, log, () => void drain(exitCodes.failed));
     closers.push(async () => release());

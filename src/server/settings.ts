@@ -140,6 +140,13 @@ export const settings = {
     fallback: '$XDG_DATA_HOME/chat',
     help: 'the directory of everything that is kept',
   },
+  backupDirectory: {
+    kind: 'path',
+    flag: 'backup-dir',
+    variable: 'CHAT_BACKUP_DIR',
+    fallback: 'DATA/backups',
+    help: 'the directory in which administrators make backups',
+  },
   insecureClearText: {
     kind: 'switch',
     flag: 'insecure-clear-text',

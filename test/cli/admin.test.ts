@@ -136,6 +136,43 @@ describe('chat admin', () => {
     expect(stderr).toContain(flag);
   });
 
+  it('stats prints a name and a value a line, and one object with -o json', async () => {
+    const stats = { version: '0.1.0', uptime_s: 12, accounts: 3 };
+    const world = await loggedIn({ 'admin.stats': stats });
+    expect((await world.run('admin', 'stats')).stdout).toBe('version\t0.1.0\nuptime_s\t12\naccounts\t3\n');
+    expect(JSON.parse((await world.run('admin', 'stats', '-o', 'json')).stdout)).toEqual(stats);
+  });
+
+  it('backup prints name, size and digest', async () => {
+    const made = { name: 'chat-20261121T153002Z-3f9a01.db', bytes: 4_096, sha256: 'ab'.repeat(32) };
+    const world = await loggedIn({ 'admin.backup': made });
+    expect(await world.run('admin', 'backup')).toEqual({
+      code: 0,
+      stdout: `${made.name}\t4096\t${made.sha256}\n`,
+      stderr: '',
+    });
+    expect(JSON.parse((await world.run('admin', 'backup', '-o', 'json')).stdout)).toEqual(made);
+  });
+
+  it('check says what is sound, and ends with 3 for what is not', async () => {
+    const sound = { name: null, bytes: 4_096, format: 5, faults: [] as string[] };
+    const world = await loggedIn({
+      'admin.check': ({ name }) =>
+        name === undefined ? sound : { ...sound, name, faults: ['page 3 is never used', 'page 4 too'] },
+    });
+    expect(await world.run('admin', 'check')).toEqual({
+      code: 0,
+      stdout: 'the database is sound, format 5, 4096 bytes\n',
+      stderr: '',
+    });
+    expect(await world.run('admin', 'check', 'a.db')).toEqual({
+      code: 3,
+      stdout: 'a.db is damaged: page 3 is never used\na.db is damaged: page 4 too\n',
+      stderr: '',
+    });
+    expect(world.server.calls.map(({ params }) => params)).toEqual([{}, { name: 'a.db' }]);
+  });
+
   it('invites lists them over all pages, and takes one back', async () => {
     const invite = {
       id: made.id,

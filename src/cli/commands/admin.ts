@@ -10,6 +10,9 @@ export const admin = command({
     'admin invite [--uses N] [--expires DURATION]',
     'admin invites [revoke ID]',
     'admin reset USER',
+    'admin stats',
+    'admin backup',
+    'admin check [NAME]',
     'admin audit [flags]',
   ],
   description:
@@ -68,6 +71,21 @@ export const admin = command({
       name: 'invites',
       summary: 'list invites, take them back',
       load: async () => (await import('./admin/invites.ts')).invites,
+    },
+    {
+      name: 'stats',
+      summary: 'print how much the server holds, and how it is',
+      load: async () => (await import('./admin/stats.ts')).stats,
+    },
+    {
+      name: 'backup',
+      summary: "copy the database on the server's machine",
+      load: async () => (await import('./admin/backup.ts')).backup,
+    },
+    {
+      name: 'check',
+      summary: 'look for damage in the database or a backup',
+      load: async () => (await import('./admin/check.ts')).check,
     },
   ],
   async run() {

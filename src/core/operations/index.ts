@@ -20,6 +20,8 @@ import { totpConfirm } from './account/totp-confirm.ts';
 import { totpOff } from './account/totp-off.ts';
 import { verifyEmail } from './account/verify-email.ts';
 import { audit } from './admin/audit.ts';
+import { backup } from './admin/backup.ts';
+import { check } from './admin/check.ts';
 import { claim } from './admin/claim.ts';
 import { createInvite } from './admin/create-invite.ts';
 import { disable } from './admin/disable.ts';
@@ -28,6 +30,7 @@ import { invites } from './admin/invites.ts';
 import { reset } from './admin/reset.ts';
 import { revokeInvite } from './admin/revoke-invite.ts';
 import { setAdministrator } from './admin/set-administrator.ts';
+import { stats } from './admin/stats.ts';
 import { users as listAccounts } from './admin/users.ts';
 import { catchUp } from './conversation/catch-up.ts';
 import { follow } from './conversation/follow.ts';
@@ -107,6 +110,9 @@ export const operations = [
   createInvite,
   invites,
   revokeInvite,
+  stats,
+  backup,
+  check,
   ping,
 ] as const;
 

@@ -38,6 +38,8 @@ export interface Store {
   /** Accounts in order of name. */
   accounts(page: { after: string; limit: number }): Promise<Account[]>;
 
+  /** How much there is. Looks at each account, session and conversation, never at messages. */
+  counts(): Promise<StoreCounts>;
   /** Keeps the digest of the code that makes the first administrator, in the place of an older one; false, and none is kept, when there is an administrator. */
   offerClaim(offer: { codeHash: Uint8Array }): Promise<boolean>;
   /** Makes an account the first administrator for the code that was offered last, which is used up then; `taken` when there is one already. */
@@ -316,6 +318,18 @@ export interface CredentialChange {
   readonly privacy: Account['privacy'];
   /** The session that stays; all others of the account end. */
   readonly except: SessionId;
+}
+
+/** How much a store holds. */
+export interface StoreCounts {
+  readonly accounts: number;
+  readonly disabled: number;
+  readonly sessions: number;
+  readonly rooms: number;
+  /** Direct conversations. */
+  readonly directs: number;
+  /** Sent so far, also those that are gone since. */
+  readonly messages: number;
 }
 
 /** What became of a new account. */

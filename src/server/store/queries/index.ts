@@ -23,6 +23,7 @@ import { changeCredential } from './change-credential.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
 import { addConsent, consents } from './consents.ts';
 import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
+import { counts } from './counts.ts';
 import { cancelErasure, eraseNext, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
 import { createInvite, invites, isAdmitted, revokeInvite } from './invites.ts';
@@ -89,6 +90,7 @@ export const queries: Queries = {
   verifyEmail,
   sweepCodes,
   accounts,
+  counts,
   offerClaim,
   claimAdministration,
   setAdministrator,
@@ -155,6 +157,7 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'usernames',
   'accountOfResetCode',
   'accounts',
+  'counts',
   'invites',
   'isAdmitted',
   'secondFactor',

@@ -62,6 +62,20 @@ function scrubCall(on: BatchDatabase, call: CallMessage): ResultMessage {
   }
 }
 
+/** Holds the file still; answers what keeps it from that, and throws as {@link runBatch} does. */
+export function hold(database: SqliteDatabase): ResultMessage | undefined {
+  const { trouble } = database;
+  if (trouble.syncFailure) throw trouble.syncFailure;
+  trouble.full = false;
+  try {
+    database.hold();
+    return undefined;
+  } catch (error) {
+    if (trouble.syncFailure) throw trouble.syncFailure;
+    return trouble.full ? fullDisk : failure(error);
+  }
+}
+
 function tryBatch(on: BatchDatabase, calls: readonly CallMessage[]): ResultMessage[] {
   const { trouble } = on.database;
   if (calls.every(([name]) => readCalls.has(name))) return calls.map((call) => attempt(on, call));

@@ -6,6 +6,7 @@ import type { Migration } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
 import { type Command, type Compiled, compile, type Query } from '../statement.ts';
 import { type Connection, connection, type Prepared, resultCode, SqliteError } from './connection.ts';
+import { databaseName } from './database-name.ts';
 import { type HostFileSystem, type HostFiles, type HostTrouble, hostFiles } from './host-files.ts';
 import { scrub } from './scrub.ts';
 import { loadSqlite } from './sqlite.ts';
@@ -21,6 +22,9 @@ export interface SqliteDatabase {
    * first time). Answers the next one; undefined at the end. Not within a transaction.
    */
   scrub(from: number): number | undefined;
+  /** Writes the log into the file, which then stays byte for byte as it is until {@link release}: commits go to the log alone. */
+  hold(): void;
+  release(): void;
   readonly trouble: HostTrouble;
   /** Closes the database in order: what the log holds goes into the file. */
   close(): void;
@@ -35,12 +39,11 @@ export interface DatabaseOptions {
   readonly wasmPath: string;
   /** `node:fs` unless a test hands in one that fails. */
   readonly host?: HostFileSystem;
+  /** `chat.db` unless it is a copy under another name. */
+  readonly name?: string;
   /** All there have been unless a test hands in others. */
   readonly migrations?: readonly Migration[];
 }
-
-/** The database's file in the data directory. */
-export const databaseName = 'chat.db';
 
 /** Only compiles: what it makes is run by {@link SqliteDatabase}. */
 const compiler = new Kysely<Schema>({
@@ -92,16 +95,16 @@ export type Look = Connection['once'];
  * Throws `unavailable` as {@link openDatabase} does.
  */
 export async function lookAtDatabase<Result>(
-  { directory, wasmPath, host, migrations: steps = migrations }: DatabaseOptions,
+  { directory, wasmPath, host, name = databaseName, migrations: steps = migrations }: DatabaseOptions,
   work: (look: Look) => Result,
 ): Promise<Result> {
-  const path = join(directory, databaseName);
+  const path = join(directory, name);
   const sqlite = await loadSqlite(wasmPath);
-  const files = hostFiles(directory, databaseName, host);
+  const files = hostFiles(directory, name, host);
   const mounted = sqlite.calls.mount(files);
   let opened: Connection | undefined;
   try {
-    const connected = connection(sqlite.exports, `${mounted}/${databaseName}`);
+    const connected = connection(sqlite.exports, `${mounted}/${name}`);
     opened = connected;
     refuseForeign(connected, path, steps.length);
     return work((sql) => connected.once(sql));
@@ -118,6 +121,9 @@ export async function lookAtDatabase<Result>(
     sqlite.calls.unmount(mounted);
   }
 }
+
+/** Pages in the log after which it goes into the file, which is SQLite's own default. */
+const logPages = 1_000;
 
 const pragmas = [
   // One process owns the file: the write-ahead log then needs no shared memory, which there is none of here.
@@ -155,6 +161,14 @@ function wrap(opened: Connection, files: HostFiles, letGo: () => void): SqliteDa
   return {
     trouble: files.trouble,
     scrub: (from) => scrub(opened, files, databaseName, from),
+    hold() {
+      const [checkpoint] = opened.once('PRAGMA wal_checkpoint(TRUNCATE)');
+      if (Number(checkpoint?.busy) !== 0) throw new Error('the log could not be emptied');
+      opened.once('PRAGMA wal_autocheckpoint = 0');
+    },
+    release() {
+      opened.once(`PRAGMA wal_autocheckpoint = ${logPages}`);
+    },
     execute(sql) {
       let known = bySql.get(sql);
       if (!known) {

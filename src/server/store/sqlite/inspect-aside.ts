@@ -5,11 +5,11 @@ import type { DatabaseReport, InspectMessage } from './inspect.ts';
 
 /**
  * Looks into the database of a data directory on a thread of its own: a large one takes its time, and signals must be heard
- * meanwhile. Throws as `inspectDatabase` does.
+ * meanwhile. `copy` is the name of another file than the server's own, and is looked at thoroughly. Throws as `inspectDatabase` does.
  */
-export async function inspectAside(directory: string): Promise<DatabaseReport> {
+export async function inspectAside(directory: string, copy?: string): Promise<DatabaseReport> {
   const worker = new Worker(workerUrl(), {
-    workerData: { directory, isInspecting: true },
+    workerData: { directory, isInspecting: true, copy },
     name: 'inspection',
   });
   const { promise, resolve, reject } = Promise.withResolvers<DatabaseReport>();

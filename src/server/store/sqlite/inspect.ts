@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../../core/errors.ts';
 import { migrations } from '../migrations/index.ts';
-import { type DatabaseOptions, databaseName, lookAtDatabase } from './database.ts';
+import { type DatabaseOptions, lookAtDatabase } from './database.ts';
+import { databaseName } from './database-name.ts';
 import { lookOnly } from './look-only.ts';
 
 /** What a look at a database found. */
@@ -12,7 +13,7 @@ export interface DatabaseReport {
   /** The format that it is written in, undefined when there is none yet, and the newest one that this program knows. */
   readonly format: number | undefined;
   readonly known: number;
-  /** What SQLite's `quick_check` found, at most ten sentences; none for a sound database. */
+  /** What SQLite's `quick_check`, or when it is thorough `integrity_check`, found, at most ten sentences; none for a sound database. */
   readonly faults: readonly string[];
 }
 
@@ -29,15 +30,16 @@ const maxFaults = 10;
  * damaged, that a newer version wrote, or that is somebody else's. The caller makes sure that no server has it open.
  */
 export async function inspectDatabase(
-  options: Pick<DatabaseOptions, 'directory' | 'wasmPath'>,
+  options: Pick<DatabaseOptions, 'directory' | 'wasmPath' | 'name'> & { readonly isThorough?: boolean },
 ): Promise<DatabaseReport> {
-  const path = join(options.directory, databaseName);
+  const path = join(options.directory, options.name ?? databaseName);
   if (!existsSync(path)) return { path, format: undefined, known: migrations.length, faults: [] };
   const files = lookOnly();
   try {
     return await lookAtDatabase({ ...options, host: files.host }, (look) => {
       const format = Number(look('PRAGMA user_version')[0]?.user_version);
-      const rows = look(`PRAGMA quick_check(${maxFaults})`).map(({ quick_check: text }) => String(text));
+      const check = options.isThorough ? 'integrity_check' : 'quick_check';
+      const rows = look(`PRAGMA ${check}(${maxFaults})`).map((row) => String(row[check]));
       return { path, format, known: migrations.length, faults: rows.filter((text) => text !== 'ok') };
     });
   } finally {

@@ -1,7 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { ChatError } from '../../../core/errors.ts';
 import { Memory } from '../queries/memory.ts';
-import { runBatch } from './batches.ts';
+import { hold, runBatch } from './batches.ts';
 import type { CallMessage, ResultMessage } from './calls.ts';
 import { type DatabaseOptions, openDatabase, type SqliteDatabase } from './database.ts';
 import { indexer } from './indexer.ts';
@@ -11,11 +11,12 @@ export type WorkerMessage =
   | { readonly kind: 'opened' }
   | { readonly kind: 'refused'; readonly code: ChatError['code']; readonly message: string }
   | { readonly kind: 'results'; readonly results: readonly ResultMessage[] }
+  | { readonly kind: 'held'; readonly failure: ResultMessage | undefined }
   | { readonly kind: 'fatal'; readonly message: string }
   | { readonly kind: 'closed' };
 
-/** What a store tells its worker: calls, or that it is to close. */
-export type StoreMessage = readonly CallMessage[] | 'close';
+/** What a store tells its worker: calls, that the file is to stay as it is for a while (`hold`, until `release`), or that it is to close. */
+export type StoreMessage = readonly CallMessage[] | 'hold' | 'release' | 'close';
 
 /** Calls in one commit at most, so that the first of them does not wait for ever. */
 const maxBatch = 8_192;
@@ -51,11 +52,19 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
   }
 
   function serve(calls: readonly CallMessage[]): void {
-    if (isOver) return;
-    try {
+    if (calls.length === 0) return;
+    guard(() => {
       const results = runBatch(on, calls);
       tell({ kind: 'results', results });
       index.note(calls, results);
+    });
+  }
+
+  /** Runs what may find that nothing can be promised any more, and throws then. */
+  function guard(work: () => void): void {
+    if (isOver) return;
+    try {
+      work();
     } catch (error) {
       giveUp(error);
     }
@@ -66,6 +75,14 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
     let next: StoreMessage | undefined = first;
     // Everything that arrived while the last commit ran goes into this one.
     while (next !== undefined && next !== 'close') {
+      if (next === 'hold' || next === 'release') {
+        serve(calls);
+        calls = [];
+        const isHold = next === 'hold';
+        guard(() => (isHold ? tell({ kind: 'held', failure: hold(database) }) : database.release()));
+        next = (receiveMessageOnPort(port) as { message: StoreMessage } | undefined)?.message;
+        continue;
+      }
       calls = calls.length === 0 ? [...next] : calls.concat(next);
       if (calls.length >= maxBatch) {
         serve(calls);
@@ -73,7 +90,7 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
       }
       next = (receiveMessageOnPort(port) as { message: StoreMessage } | undefined)?.message;
     }
-    if (calls.length > 0) serve(calls);
+    serve(calls);
     if (next === 'close' && !isOver) {
       isOver = true;
       index.stop();

@@ -8,6 +8,15 @@ import { workerUrl } from './assets.ts';
 import { type CallMessage, callMessage, type ResultMessage, storedOutcome } from './calls.ts';
 import type { StoreMessage, WorkerMessage } from './serve-store.ts';
 
+/** A store whose database is one file on this machine. */
+export interface EmbeddedStore extends Store {
+  /**
+   * Runs `work` while the database's file holds all that was answered before, and does not change: it may be copied. Everything
+   * is served meanwhile. One at a time, in order; `work` must end soon after the store is asked to close, which waits for it.
+   */
+  whileStill<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
 /** Where an embedded store lives. */
 export interface SqliteStoreOptions {
   /** The data directory; the database is `chat.db` in it. The caller holds the directory's lock. */
@@ -26,18 +35,25 @@ interface Pending {
  * Opens the embedded store: all of SQLite in one worker, one message to it per turn of the event loop. Throws `unavailable` for
  * a database that is damaged, from a newer version, or not to be written.
  */
-export function sqliteStore({ directory, onFatal }: SqliteStoreOptions): Promise<Store> {
+export function sqliteStore({ directory, onFatal }: SqliteStoreOptions): Promise<EmbeddedStore> {
   return storeIn(new Worker(workerUrl(), { workerData: { directory }, name: 'store' }), onFatal);
 }
 
 /** The port's calls on a thread that runs `serveStore`; settled when that thread has opened its database. */
-export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFatal']): Promise<Store> {
+export async function storeIn(
+  worker: Worker,
+  onFatal: SqliteStoreOptions['onFatal'],
+): Promise<EmbeddedStore> {
   const opening = Promise.withResolvers<void>();
   const closing = Promise.withResolvers<void>();
   let outgoing: CallMessage[] = [];
   /** Calls in the order in which they were made, which is the order of the answers. */
   let pending: Pending[] = [];
   let end: ChatError | undefined;
+  /** Waits for the file to be still. */
+  let holding: Pick<Pending, 'resolve' | 'reject'> | undefined;
+  /** Done when nobody needs the file to be still any more. */
+  let still: Promise<unknown> = Promise.resolve();
 
   function settle(results: readonly ResultMessage[]): void {
     const settled = pending.splice(0, results.length);
@@ -46,8 +62,7 @@ export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFat
       if (!result) continue;
       if (isStored(result)) resolve(storedOutcome(input as NewMessage, result[0], result[1]));
       else if ('value' in result) resolve(result.value);
-      else if ('error' in result) reject(new ChatError(result.error.code, result.error.message));
-      else reject(new Error(result.bug));
+      else reject(errorOf(result));
     }
   }
 
@@ -58,6 +73,8 @@ export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFat
     pending = [];
     outgoing = [];
     for (const { reject } of lost) reject(error);
+    holding?.reject(error);
+    holding = undefined;
   }
 
   function fail(message: string): void {
@@ -80,6 +97,11 @@ export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFat
         break;
       case 'results':
         settle(message.results);
+        break;
+      case 'held':
+        if (message.failure === undefined) holding?.resolve(undefined);
+        else holding?.reject(errorOf(message.failure));
+        holding = undefined;
         break;
       case 'fatal':
         fail(message.message);
@@ -109,6 +131,16 @@ export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFat
     });
   }
 
+  function holdFile(): Promise<unknown> {
+    if (end) return Promise.reject(end);
+    return new Promise((resolve, reject) => {
+      holding = { resolve, reject };
+      // What was asked before is to be in the file.
+      post();
+      worker.postMessage('hold' satisfies StoreMessage);
+    });
+  }
+
   await opening.promise;
   const calls = Object.fromEntries(
     ([...Object.keys(queries), 'scrub'] as StoreCall[]).map((name) => [
@@ -121,7 +153,29 @@ export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFat
     async credential(username) {
       return askedCredential((await call('credential', username)) as NearestCredential | undefined);
     },
+    async scrub(piece) {
+      // It writes to the file.
+      await still;
+      return (await call('scrub', piece)) as Awaited<ReturnType<Store['scrub']>>;
+    },
+    async whileStill(work) {
+      const before = still;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      still = promise;
+      try {
+        await before;
+        await holdFile();
+        try {
+          return await work();
+        } finally {
+          if (!end) worker.postMessage('release' satisfies StoreMessage);
+        }
+      } finally {
+        resolve();
+      }
+    },
     async close() {
+      await still;
       if (!end) {
         post();
         worker.postMessage('close' satisfies StoreMessage);
@@ -129,6 +183,11 @@ export async function storeIn(worker: Worker, onFatal: SqliteStoreOptions['onFat
       await closing.promise;
     },
   };
+}
+
+function errorOf(result: ResultMessage): Error {
+  if ('error' in result) return new ChatError(result.error.code, result.error.message);
+  return new Error('bug' in result ? result.bug : 'the store gave another answer');
 }
 
 function isStored(result: ResultMessage): result is readonly [ConversationId, number] {

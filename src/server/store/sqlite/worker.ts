@@ -7,10 +7,20 @@ import { serveStore } from './serve-store.ts';
 /** The store's thread; an entry point of the build. */
 if (parentPort) {
   const port = parentPort;
-  const { directory, isInspecting = false } = workerData as { directory: string; isInspecting?: boolean };
+  const { directory, isInspecting, copy } = workerData as WorkerOptions;
   const options = { directory, wasmPath: wasmPath() };
-  if (isInspecting) port.postMessage(await inspected(options));
+  if (isInspecting)
+    port.postMessage(await inspected({ ...options, ...(copy && { name: copy, isThorough: true }) }));
   else void serveStore(port, options);
+}
+
+/** What a thread is started with. */
+interface WorkerOptions {
+  readonly directory: string;
+  /** True: it only looks. */
+  readonly isInspecting?: boolean;
+  /** The file to look at, when it is not the server's own. */
+  readonly copy?: string;
 }
 
 async function inspected(options: Parameters<typeof inspectDatabase>[0]): Promise<InspectMessage> {
