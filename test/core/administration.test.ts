@@ -156,6 +156,8 @@ describe('an administrator', () => {
       code: 'forbidden',
       message: 'this account is disabled',
     });
+    const { details } = t.audit.find(({ operation }) => operation === 'admin.disable') ?? {};
+    expect(details).toMatchObject({ account: 'bob' });
     const { users } = await t.call(alice, 'admin.users', {});
     expect(users.filter(({ disabled_at }) => disabled_at !== null).map(({ username }) => username)).toEqual([
       'bob',

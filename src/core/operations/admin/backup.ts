@@ -11,8 +11,9 @@ export const backup = operation({
   overlaps: false,
   input: z.strictObject({}),
   output: z.object({ name: z.string(), bytes: z.number(), sha256: z.string() }),
-  async handle(_input, { services, now }) {
+  async handle(_input, { services, now, note }) {
     const { name, bytes, sha256 } = await operatorOf(services).backUp(now);
+    note({ details: { backup: name } });
     return { name, bytes, sha256: sha256.toHex() };
   },
 });

@@ -25,11 +25,12 @@ export const createInvite = operation({
       .default(defaultMs / 1_000),
   }),
   output: z.object({ id: z.string(), code: z.string(), uses: z.number(), expires_at: instant }),
-  async handle({ uses, expires_in_s: seconds }, { services, session, now }) {
+  async handle({ uses, expires_in_s: seconds }, { services, session, now, note }) {
     const code = newOneTimeCode();
     const id = uuidV7() as InviteId;
     const expiresAt = now + seconds * 1_000;
     const codeHash = oneTimeCodeDigest(code, services.digests);
+    note({ details: { invite: id, uses } });
     await services.store.createInvite({ id, codeHash, by: session.userId, createdAt: now, expiresAt, uses });
     return { id, code, uses, expires_at: new Date(expiresAt).toISOString() };
   },

@@ -12,7 +12,8 @@ export const revokeInvite = operation({
   overlaps: false,
   input: z.strictObject({ id: z.uuid().transform((id) => id as InviteId) }),
   output: z.object({}),
-  async handle({ id }, { services }) {
+  async handle({ id }, { services, note }) {
+    note({ details: { invite: id } });
     if (!(await services.store.revokeInvite({ id }))) {
       throw new ChatError('not-found', 'there is no such invite', { field: 'id' });
     }

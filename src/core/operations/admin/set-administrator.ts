@@ -12,7 +12,8 @@ export const setAdministrator = operation({
   overlaps: false,
   input: z.strictObject({ username, admin: z.boolean() }),
   output: z.object({}),
-  async handle({ username: name, admin }, { services }) {
+  async handle({ username: name, admin }, { services, note }) {
+    note({ details: { admin } });
     const outcome = await services.store.setAdministrator({ username: name, isAdmin: admin });
     if (outcome === 'missing') throw noSuchAccount();
     if (outcome === 'last-administrator') throw lastAdministrator();
