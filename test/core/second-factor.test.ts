@@ -321,6 +321,10 @@ describe('6.3.4: a login', () => {
     );
     expect(outcomes.sort()).toEqual(['in', 'unauthenticated']);
     expect((await t.call(connection, 'account.me', {})).second_factor.recovery_codes_left).toBe(8);
+    const recovered = t.audit.filter(
+      ({ factor, outcome }) => factor === 'hashed-password+recovery-code' && outcome === 'ok',
+    );
+    expect(recovered).toHaveLength(2);
     expect(await refusal(logInWith(t, peer(), `9${first.slice(1)}`))).toEqual(wrongCode);
   });
 
@@ -338,6 +342,16 @@ describe('6.3.4: a login', () => {
     verifyServer(opened.message);
     expect(connection.session?.username).toBe('alice');
     expect(await refusal(finish(code(1)))).toMatchObject({ code: 'conflict' });
+  });
+
+  it('by challenge and response over HTTP, where each request is a peer of its own, gives the same proof again', async () => {
+    const { t, code } = await open();
+    const request = () => peer({ door: 'http', events: null });
+    const { exchange, proof } = await challenged(t, request(), 'alice');
+    const finish = (otp?: string) => t.call(request(), 'login.finish', { exchange, message: proof, otp });
+    expect(await refusal(finish())).toEqual(factorRequired);
+    expect((await finish(code())).username).toBe('alice');
+    expect(await refusal(finish(code(1)))).toEqual(beginAgain);
   });
 
   it('by challenge and response waits two minutes for the code and no millisecond more', async () => {
@@ -453,10 +467,11 @@ describe('a code that comes by itself', () => {
     await refusal(logInWith(t, connection, undefined));
     await refusal(t.call(connection, 'login.second-factor', { otp: '000000' }));
     await t.call(connection, 'login.second-factor', { otp: code() });
-    expect(t.audit.slice(-3).map(({ operation, user, outcome }) => [operation, user, outcome])).toEqual([
-      ['login.hashed-password', 'alice', 'second-factor-required'],
-      ['login.second-factor', 'alice', 'unauthenticated'],
-      ['login.second-factor', 'alice', 'ok'],
+    const last = t.audit.slice(-3);
+    expect(last.map(({ operation, user, factor, outcome }) => [operation, user, factor, outcome])).toEqual([
+      ['login.hashed-password', 'alice', 'hashed-password', 'second-factor-required'],
+      ['login.second-factor', 'alice', 'second-step+totp', 'unauthenticated'],
+      ['login.second-factor', 'alice', 'second-step+totp', 'ok'],
     ]);
   });
 });
@@ -588,6 +603,9 @@ describe('a server that requires a second factor', () => {
       .filter((one) => one.access !== 'anyone' && 'needsNoFactor' in one)
       .map((one) => one.name);
     expect(allowed.sort()).toEqual([
+      'account.cancel-erase',
+      'account.erase',
+      'account.export',
       'account.me',
       'account.raise-verifier',
       'account.totp-begin',
