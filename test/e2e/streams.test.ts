@@ -209,17 +209,17 @@ describe('a command line that fails', () => {
 
 describe('chat send', () => {
   it('stores every line although nobody reads the answers', async () => {
-    const bob = await world.person('bob', server).register();
-    await bob.succeed(['join', 'lines', '--create']);
+    const carol = await world.person('carol', server).register();
+    await carol.succeed(['join', 'lines', '--create']);
     const input = Array.from({ length: 500 }, (_, index) => `line ${index}\n`).join('');
     const snippet = `exec 3> >(true); wait $!; "$@" >&3 3>&-`;
     const argv = ['-c', snippet, 'bash', chat, 'send', '#lines', '--lines', '-o', 'json'];
-    expect(await world.start(argv, bob.env, input, { program: 'bash' }).ended).toEqual({
+    expect(await world.start(argv, carol.env, input, { program: 'bash' }).ended).toEqual({
       code: 0,
       out: '',
       err: '',
     });
-    expect((await bob.json(['tail', '#lines', '--since', 'all', '--once'])).length).toBe(500);
+    expect((await carol.json(['tail', '#lines', '--since', 'all', '--once'])).length).toBe(500);
   });
 
   it('takes a closed stdin for an empty text, and says so', async () => {

@@ -2,6 +2,7 @@ import type { OutputOf } from '../../../core/operations/index.ts';
 import { type CommandContext, command } from '../../command.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
+import { otpOption } from '../../one-time-code.ts';
 import { usageError } from '../../options.ts';
 import { checkPasswordSource, passwordOptions, readPassword } from '../../secret.ts';
 import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
@@ -28,6 +29,7 @@ export const email = command({
     },
     send: { type: 'flag', describe: 'have a code sent again; the one before it is dead' },
     ...passwordOptions,
+    ...otpOption,
   },
   operands: { min: 0, max: 1, names: 'ADDRESS' },
   examples: [
@@ -41,9 +43,10 @@ export const email = command({
     if (wishes.length > 1) throw usageError('ADDRESS, --verify and --send are three things: give one');
     if (address !== undefined) checkPasswordSource(options, context.host);
     return await withSession(context, async (session) => {
-      if (address !== undefined)
-        await set(context, session, address, await readPassword(context, options, false));
-      else if (verify !== undefined) await confirm(context, session, verify);
+      if (address !== undefined) {
+        const password = await readPassword(context, options, false);
+        await set(context, session, { address, password, otp: options.otp });
+      } else if (verify !== undefined) await confirm(context, session, verify);
       else if (send) await sendCode(context, session);
       else await show(context, session);
       return exitOk;
@@ -51,8 +54,12 @@ export const email = command({
   },
 });
 
-async function set(context: CommandContext, session: LoggedIn, address: string, password: string) {
-  const proof = await freshProof(context, session, password);
+async function set(
+  context: CommandContext,
+  session: LoggedIn,
+  { address, password, otp }: { address: string; password: string; otp: string | undefined },
+) {
+  const proof = await freshProof(context, session, password, otp);
   const answer = await session.connection.call(
     'account.set-email',
     { email: address, proof },
