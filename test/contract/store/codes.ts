@@ -14,7 +14,7 @@ export function examineCodes(on: Examined): void {
       hash: digest(n),
       kind: 'reset-by-mail',
       userId: account.id,
-      email: null,
+      email: account.email,
       expiresAt: 5_000,
       ...other,
     };
@@ -111,6 +111,14 @@ export function examineCodes(on: Examined): void {
       expect(await verify(account, 1)).toBe('Alice@Example.org');
     });
 
+    test('of a mail works only while the account has the address that it was sent to', async () => {
+      const account = await alice();
+      await on.store.putCode(code(account, 1, { email: 'old@example.org' }));
+      expect(await on.store.accountOfResetCode({ hash: digest(1), now: 100 })).toBeUndefined();
+      expect(await reset(1)).toBeUndefined();
+      expect(await on.store.credential(account.username)).toEqual({ account, verifier });
+    });
+
     test('is not kept for an account that is not there', async () => {
       expect(await on.store.putCode(code(person('nobody'), 1))).toBe(false);
       expect(await reset(1)).toBeUndefined();
@@ -168,7 +176,7 @@ export function examineCodes(on: Examined): void {
       const [bob] = await people(on.store, 'bob');
       await on.store.putCode(code(account, 1, { kind: 'verify-email', email: account.email }));
       await on.store.putCode(code(account, 2, { email: account.email }));
-      await on.store.putCode(code(account, 3, { kind: 'reset-by-admin' }));
+      await on.store.putCode(code(account, 3, { kind: 'reset-by-admin', email: null }));
       await on.store.putCode(code(bob, 4));
       await on.store.setEmail({ userId: account.id, email: 'new@example.org' });
       expect(await verify(account, 1)).toBeUndefined();

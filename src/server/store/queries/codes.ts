@@ -123,5 +123,8 @@ export function* sweepCodes({ now }: { now: number }): Query<number> {
 function* resetCodeOwner({ hash, now }: { hash: Uint8Array; now: number }): Query<Account | undefined> {
   const code = yield* first(byHash, { hash });
   if (!code || !resetKinds.includes(code.kind) || now >= code.expires_at) return undefined;
-  return yield* accountById(code.user_id);
+  const account = yield* accountById(code.user_id);
+  // It was sent to an address that the account had then.
+  const isOfOldAddress = code.kind === 'reset-by-mail' && code.email !== account?.email;
+  return isOfOldAddress ? undefined : account;
 }
