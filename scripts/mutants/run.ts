@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Mutant } from './mutant.ts';
 
-/** Longest run of one mutant's tests: a mutant may also make something wait for ever, which counts as noticed. */
+/** Longest run of one mutant's tests; one that takes longer has shown nothing. */
 const longestRunMs = 120_000;
 
 /** What the tests need of a checkout; the packages are shared. */
@@ -28,6 +28,7 @@ export function edited(text: string, { file, find, replace, rule }: Mutant): str
 /** How a run of tests ended. */
 export interface TestRun {
   readonly passed: boolean;
+  readonly timedOut: boolean;
   /** The test files in which something failed. */
   readonly failed: ReadonlySet<string>;
   /** What it said; for who wants to know why. */
@@ -58,20 +59,21 @@ export function runTests(
       });
     }
     child.on('error', reject);
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       const failed = new Set([...output.matchAll(/^ FAIL {2}\|unit\| (\S+)/gm)].map(([, file = '']) => file));
-      resolve({ passed: code === 0, failed, output });
+      resolve({ passed: code === 0, timedOut: signal !== null, failed, output });
     });
   });
 }
 
-/** True when the mutant's tests notice it. The copy is as it was before, when this has ended. */
+/** True when a test of the mutant's fails, in time. The copy is as it was before, when this has ended. */
 export async function isCaught(directory: string, mutant: Mutant): Promise<boolean> {
   const path = join(directory, mutant.file);
   const text = await readFile(path, 'utf8');
   await writeFile(path, edited(text, mutant));
   try {
-    return !(await runTests(directory, mutant.tests, { threads: 1, untilFirst: true })).passed;
+    const { passed, timedOut } = await runTests(directory, mutant.tests, { threads: 1, untilFirst: true });
+    return !passed && !timedOut;
   } finally {
     await writeFile(path, text);
   }
