@@ -1,9 +1,11 @@
 import { dirname } from 'node:path';
 import type { Connection } from '../client/connection.ts';
+import type { Standing } from '../client/login.ts';
 import { ChatError } from '../core/errors.ts';
 import type { Username } from '../core/model/username.ts';
 import type { CommandContext } from './command.ts';
 import { openKnownServers, pinOf } from './known-servers.ts';
+import { lineTime } from './message-text.ts';
 import { codePrompt } from './one-time-code.ts';
 import type { SavedLogin } from './profile.ts';
 import { callTimeoutMs, profileOf, savedLogin, withConnection } from './session.ts';
@@ -36,6 +38,16 @@ export function showStretching({ output }: CommandContext): (fraction: number) =
 /** Passes on what is to be said of a new password that the server takes all the same. */
 export function warnOf({ output }: CommandContext): (text: string) => void {
   return (text) => void output.note(`warning: ${text}`);
+}
+
+/** Says what the owner of an account is to know of it. */
+async function tellStanding({ output }: CommandContext, { erasesAt, hasNewTerms }: Standing): Promise<void> {
+  if (erasesAt !== undefined) {
+    await output.note(
+      `this account is to be erased at ${lineTime(erasesAt)}: chat account erase --cancel keeps it`,
+    );
+  }
+  if (hasNewTerms) await output.note('the terms of this server are new: chat account terms shows them');
 }
 
 /** Ends the session of the account that was logged in here before; a server that does not mind is no reason to stop. */
@@ -85,7 +97,7 @@ export async function logIn(
   const profile = profileOf(context);
   const before = await profile.load();
   const deviceId = before?.username === request.username ? before.device_id : undefined;
-  const { session, pin } = await proveAndOpen(context, connection, request, deviceId).finally(() =>
+  const { session, pin, standing } = await proveAndOpen(context, connection, request, deviceId).finally(() =>
     context.output.progress(undefined),
   );
   const login = savedLogin(session, context.host.now());
@@ -95,5 +107,6 @@ export async function logIn(
     logins: { ...known.logins, [login.username]: pin },
   }));
   if (before !== undefined && before.username !== login.username) await endReplaced(context, before);
+  if (standing) await tellStanding(context, standing);
   return login;
 }

@@ -4,6 +4,7 @@ import type { OnProgress, StretchInput } from '../core/crypto/stretch.ts';
 import { ChatError } from '../core/errors.ts';
 import type { Verifier } from '../core/model/account.ts';
 import { type Password, parsePassword } from '../core/model/password.ts';
+import type { Terms } from '../core/model/terms.ts';
 import { parseUsername, type Username } from '../core/model/username.ts';
 import type { InputOf } from '../core/operations/index.ts';
 import { bcryptCostRange } from '../core/policy.ts';
@@ -25,6 +26,8 @@ export interface RegisterOptions {
   readonly invite?: string | undefined;
   /** Asked for one when the server needs it and none was given. */
   readonly askInvite?: (() => Promise<string>) | undefined;
+  /** Asked whether the terms of the server are accepted, where there are any: throws when they are not. */
+  readonly acceptTerms?: ((terms: Terms) => Promise<void>) | undefined;
   /** Told of a password that the server takes, but should better not be used. */
   readonly onWarning?: ((text: string) => void) | undefined;
   /** Told how much of the password's stretching is done, 0 to 1. */
@@ -53,6 +56,14 @@ export interface LoginOptions extends CodeSource {
   readonly pin?: LoginPin | undefined;
   /** Told how much of the password's stretching is done, 0 to 1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
+}
+
+/** What an account's owner is to be told at a login. */
+export interface Standing {
+  /** True when the server has terms that the account has not accepted as they are now. */
+  readonly hasNewTerms: boolean;
+  /** When the account is to be erased. */
+  readonly erasesAt?: string;
 }
 
 /** A session with its tokens, which are shown this once. */
@@ -99,6 +110,7 @@ export async function register(connection: Connection, options: RegisterOptions)
   const username = parseUsername(options.username);
   const password = parsePassword(options.password);
   const asked = await beginVerifier(connection);
+  if (asked.terms) await options.acceptTerms?.(asked.terms);
   const invite = options.invite ?? (asked.needsInvite ? await options.askInvite?.() : undefined);
   const verifier = await makeVerifier(asked, { ...options, username, password });
   const answer = await connection.call('account.register', {
@@ -106,6 +118,7 @@ export async function register(connection: Connection, options: RegisterOptions)
     verifier,
     ...(options.email === undefined ? {} : { email: options.email }),
     ...(invite === undefined ? {} : { invite }),
+    ...(asked.terms && options.acceptTerms ? { accept_terms: asked.terms.sha256 } : {}),
   });
   return believed(connection, answer, (value) => {
     const fields = objectIn(value, 'an account');
@@ -117,7 +130,11 @@ export async function register(connection: Connection, options: RegisterOptions)
 /** What a server asks of a new verifier, its key and its suite judged. Throws `untrusted` for a server that asks for a weak one. */
 export async function beginVerifier(connection: Connection) {
   const begun = await connection.call('account.begin-register', {});
-  const { realm, cost, suite, serverKey, rules, needsInvite } = believed(connection, begun, readRegistration);
+  const { realm, cost, suite, serverKey, rules, needsInvite, terms } = believed(
+    connection,
+    begun,
+    readRegistration,
+  );
   checkServerKey(connection, serverKey);
   const { chatSuite, isRealm } = await loadCrypto();
   if (suite !== chatSuite || !isRealm(realm))
@@ -127,7 +144,7 @@ export async function beginVerifier(connection: Connection) {
       `it asks for cost ${cost}, which is not within ${bcryptCostRange.min} to ${bcryptCostRange.max}`,
     );
   }
-  return { realm, cost, rules, needsInvite };
+  return { realm, cost, rules, needsInvite, terms };
 }
 
 /** Makes what the server keeps in place of a new password, as the wire spells it; throws `invalid` for one that its rules refuse. */
@@ -158,7 +175,7 @@ export async function makeVerifier(
 export async function login(
   connection: Connection,
   options: LoginOptions,
-): Promise<{ session: OpenedSession; pin: LoginPin }> {
+): Promise<{ session: OpenedSession; pin: LoginPin; standing?: Standing }> {
   try {
     return await loginOnce(connection, options);
   } catch (error) {
@@ -171,7 +188,7 @@ export async function login(
 async function loginOnce(
   connection: Connection,
   options: LoginOptions,
-): Promise<{ session: OpenedSession; pin: LoginPin }> {
+): Promise<{ session: OpenedSession; pin: LoginPin; standing?: Standing }> {
   const username = parseUsername(options.username);
   const password = parsePassword(options.password);
   const { beginLogin, stretch } = await loadCrypto();
@@ -199,15 +216,15 @@ async function loginOnce(
     throw error;
   }
   const session = believed(connection, answer, (value) => readSession(value, username));
-  await confirm(connection, session);
+  const standing = await confirm(connection, session);
   const asked = readRaise(answer as Fields, cost);
-  if (!asked) return { session, pin };
+  if (!asked) return { session, pin, standing };
   try {
     await raise(connection, { realm, username, password, ...asked }, options.onProgress);
-    return { session, pin: { ...pin, cost: asked.cost } };
+    return { session, pin: { ...pin, cost: asked.cost }, standing };
   } catch {
     // The old verifier is as good as it was, and the next login is asked again.
-    return { session, pin };
+    return { session, pin, standing };
   }
 }
 
@@ -250,11 +267,15 @@ export function bindingOf({ channelBinding }: Connection): ChannelBinding {
 }
 
 /** The client's last word in document 3's exchange: its first call, which shows that it took the session. */
-async function confirm(connection: Connection, session: OpenedSession): Promise<void> {
+async function confirm(connection: Connection, session: OpenedSession): Promise<Standing> {
   const me = await connection.call('account.me', {});
-  believed(connection, me, (value) => {
-    if (objectIn(value, 'an account').username !== session.username)
-      throw new BadFrame("another account's name");
+  return believed(connection, me, (value) => {
+    const fields = objectIn(value, 'an account');
+    if (fields.username !== session.username) throw new BadFrame("another account's name");
+    const hasNewTerms = fields.terms !== undefined && objectIn(fields.terms, 'terms').accepted_at === null;
+    return fields.erases_at === undefined
+      ? { hasNewTerms }
+      : { hasNewTerms, erasesAt: instantIn(fields, 'erases_at') };
   });
 }
 
@@ -276,7 +297,13 @@ function readRegistration(value: unknown) {
     rules: readPasswordPolicy(fields),
     // A server that does not say lets everybody register.
     needsInvite: fields.registration === 'invite',
+    terms: fields.terms === undefined ? undefined : readTerms(objectIn(fields.terms, 'terms')),
   };
+}
+
+function readTerms(fields: Fields): Terms {
+  if (typeof fields.text !== 'string') throw new BadFrame('a wrong text');
+  return { text: fields.text, sha256: textIn(fields, 'sha256', /^[0-9a-f]{64}$/) };
 }
 
 function readChallenge(value: unknown) {

@@ -5,22 +5,8 @@ import { conversationName, parseConversationName } from './model/conversation-na
 import { instantText } from './model/instant.ts';
 import { wireBody } from './model/message.ts';
 import type { CallContext } from './operation.ts';
+import type { OwnSection } from './own-sections.ts';
 import type { SentPlace } from './ports/store.ts';
-
-/** The parts of what is kept about an account, in the order of an export. */
-export const ownSections = [
-  'account',
-  'consents',
-  'devices',
-  'sessions',
-  'conversations',
-  'messages',
-  'invites',
-  'audit',
-] as const;
-
-/** One of {@link ownSections}. */
-export type OwnSection = (typeof ownSections)[number];
 
 /** A page of a section; `next` is the `after` of the one that follows. It may have no rows and still a next one. */
 export interface OwnPage {

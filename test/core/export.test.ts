@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ownSections } from '../../src/core/own-data.ts';
+import { ownSections } from '../../src/core/own-sections.ts';
 import { type FakePeer, loggedIn, openChat, peer, refusal, register, type TestChat } from './support/chat.ts';
 
 /** Every page of a section. */

@@ -31,6 +31,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
     'json',
   ],
   'account email': ['account', 'email', '-q'],
+  'account export': ['account', 'export', '--file', join(files, 'export.json'), '--force', '-q'],
   // Nobody has this name: no mail is sent.
   reset: ['reset', 'nobody', '-q'],
   send: ['send', 'hello', '-o', 'json'],

@@ -38,6 +38,21 @@ export const account = command({
       summary: 'show, set or confirm the e-mail address',
       load: async () => (await import('./account/email.ts')).email,
     },
+    {
+      name: 'terms',
+      summary: 'show and accept the terms of the server',
+      load: async () => (await import('./account/terms.ts')).terms,
+    },
+    {
+      name: 'export',
+      summary: 'save what the server keeps about you',
+      load: async () => (await import('./account/export.ts')).exportData,
+    },
+    {
+      name: 'erase',
+      summary: 'erase the account, or keep it after all',
+      load: async () => (await import('./account/erase.ts')).eraseAccount,
+    },
   ],
   async run(_args, context) {
     return await withSession(context, async ({ connection }) => {

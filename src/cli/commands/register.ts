@@ -6,6 +6,7 @@ import { inviteFrom } from '../invite.ts';
 import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
+import { acceptTerms } from '../terms.ts';
 
 /** Creates an account and logs in. */
 export const register = command({
@@ -24,6 +25,10 @@ export const register = command({
       type: 'text',
       value: 'CODE',
       describe: 'the code from an administrator, where one is needed; asked for at a terminal',
+    },
+    'accept-terms': {
+      type: 'flag',
+      describe: 'accept the terms of the server, where it has any, without being asked',
     },
     'ignore-exists': {
       type: 'flag',
@@ -52,6 +57,7 @@ export const register = command({
           onWarning: warnOf(context),
           invite: options.invite,
           askInvite: inviteFrom(context.host),
+          acceptTerms: (terms) => acceptTerms(context, terms, options['accept-terms']),
           ...(options.email === undefined ? {} : { email: options.email }),
         });
       });

@@ -11,6 +11,7 @@ import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.
 import { reportError } from '../output.ts';
 import { readPassword } from '../secret.ts';
 import { profileOf, withConnection } from '../session.ts';
+import { acceptTerms } from '../terms.ts';
 
 /** No password flag: it comes from CHAT_PASSWORD or is asked for. */
 const noFlags = { 'password-stdin': false, 'password-file': undefined, password: undefined } as const;
@@ -208,6 +209,7 @@ async function prove(context: CommandContext, isNew: boolean): Promise<void> {
         onProgress: showStretching(context),
         onWarning: warnOf(context),
         askInvite: inviteFrom(host),
+        acceptTerms: (terms) => acceptTerms(context, terms, false),
       });
       context.output.progress(undefined);
     }

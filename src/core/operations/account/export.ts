@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { badToken } from '../../errors.ts';
 import { operation } from '../../operation.ts';
-import { ownPage, ownSections } from '../../own-data.ts';
+import { ownPage } from '../../own-data.ts';
+import { ownSections } from '../../own-sections.ts';
 import { feedPageRows } from '../../policy.ts';
 
 /**

@@ -1,0 +1,14 @@
+/** The parts of what is kept about an account, in the order of an export. */
+export const ownSections = [
+  'account',
+  'consents',
+  'devices',
+  'sessions',
+  'conversations',
+  'messages',
+  'invites',
+  'audit',
+] as const;
+
+/** One of {@link ownSections}. */
+export type OwnSection = (typeof ownSections)[number];

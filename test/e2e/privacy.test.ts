@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Person, type ServerProcess, World } from './support/server.ts';
+
+const terms = 'Be kind.\nThat is all.\n';
+const sha256 = createHash('sha256').update(terms).digest('hex');
+
+let world: World;
+let server: ServerProcess;
+const closers: Array<() => Promise<void>> = [];
+
+beforeAll(async () => {
+  world = new World((close) => closers.push(close));
+  writeFileSync(world.path('terms.txt'), terms);
+  server = await world.serve(['--erase-after', '0', '--consent-file', world.path('terms.txt')]);
+});
+afterAll(async () => {
+  for (const close of closers) await close();
+});
+
+/** Somebody new, who has accepted the terms, on a device with a name to be found. */
+async function somebody(name: string): Promise<Person> {
+  const person = world.person(name, server);
+  await person.succeed([
+    'register',
+    name,
+    '--accept-terms',
+    '--device',
+    `${name}-DEVICE`,
+    '--email',
+    `${name}-MAIL@example.org`,
+  ]);
+  return person;
+}
+
+/** True when any file of the data directory has these bytes. */
+function isKept(text: string): boolean {
+  return readdirSync(server.data)
+    .map((name) => join(server.data, name))
+    .filter((path) => statSync(path).isFile())
+    .some((path) => readFileSync(path).includes(text));
+}
+
+/** The log says when an account is gone and its bytes too; its last line comes before the files are scrubbed. */
+async function gone(...markers: readonly string[]): Promise<void> {
+  while (markers.some(isKept)) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe('terms', () => {
+  it('are shown by chat register, which registers nobody in a script who has not accepted them', async () => {
+    const eve = world.person('eve', server);
+    const { code, err } = await eve.run(['register', 'eve']);
+    expect(code).toBe(5);
+    expect(err).toContain('The terms of this server:\nBe kind.\nThat is all.\n');
+    expect(err).toContain(
+      'chat: only who accepts the terms of this server may have an account here: --accept-terms does\n',
+    );
+    await eve.succeed(['register', 'eve', '--accept-terms']);
+    const [row] = (await eve.json(['account', 'export'])).filter(({ section }) => section === 'consents');
+    expect(row).toMatchObject({ sha256, door: 'line' });
+  });
+});
+
+describe('an account', () => {
+  it('is exported into a file for its owner alone, which is not replaced unless that is said', async () => {
+    const ann = await somebody('ann');
+    await ann.succeed(['send', '#lobby', 'ann was here']);
+    const file = world.path('ann.json');
+    expect(await ann.run(['account', 'export', '--file', file])).toMatchObject({ code: 0, out: '' });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const document = JSON.parse(readFileSync(file, 'utf8'));
+    expect(document).toMatchObject({
+      account: [{ username: 'ann', email: 'ann-MAIL@example.org' }],
+      consents: [{ sha256 }],
+      devices: [{ label: 'ann-DEVICE' }],
+      messages: [{ to: '#lobby', text: 'ann was here' }],
+      invites: [],
+    });
+    expect(JSON.parse(await ann.succeed(['account', 'export']))).toMatchObject({
+      messages: document.messages,
+    });
+    expect(await ann.run(['account', 'export', '--file', file])).toEqual({
+      code: 2,
+      out: '',
+      err: `chat: --file: ${file} is there already; --force replaces it\n`,
+    });
+    expect(await ann.run(['account', 'export', '--file', file, '--force'])).toMatchObject({ code: 0 });
+    expect(await ann.run(['account', 'export', '--file', world.path('no', 'such')])).toMatchObject({
+      code: 2,
+      err: `chat: --file: cannot write ${world.path('no', 'such')} (ENOENT)\n`,
+    });
+    expect(readdirSync(world.directory).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it('is erased when its owner says so, and nothing that it wrote is in the data directory afterwards', async () => {
+    const [sue, tom] = [await somebody('sue'), await somebody('tom')];
+    await sue.succeed(['send', '#lobby', '--key', 'sue-KEY', 'sue-TEXT']);
+    await tom.succeed(['send', '#lobby', 'tom-TEXT']);
+    const markers = ['sue-TEXT', 'sue-KEY', 'sue-DEVICE', 'sue-MAIL', 'sue-mail'];
+    for (const marker of [...markers, 'tom-TEXT']) expect([marker, isKept(marker)]).toEqual([marker, true]);
+
+    expect(await sue.run(['account', 'erase'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'chat: nobody can be asked whether this is meant: give --yes\n',
+    });
+    expect(
+      await sue.run(['account', 'erase', '--yes'], '', { CHAT_PASSWORD: 'not her password' }),
+    ).toMatchObject({ code: 4 });
+    expect(await sue.run(['account', 'erase', '--yes'])).toEqual({
+      code: 0,
+      out: '',
+      err: 'the account sue is being erased\n',
+    });
+    await gone(...markers);
+    expect(isKept('tom-TEXT')).toBe(true);
+    expect(await sue.run(['whoami'])).toMatchObject({ code: 4 });
+    expect(await sue.run(['login', 'sue'])).toMatchObject({ code: 4 });
+    expect(await sue.run(['register', 'sue', '--accept-terms'])).toMatchObject({ code: 7 });
+    const read = await tom.json(['tail', '#lobby', '--once', '--since', '1h']);
+    const hers = read.filter(({ sender }) => sender === 'sue');
+    expect(hers).toMatchObject([{ text: '[erased]', erased: true }]);
+    expect(read).toContainEqual(expect.objectContaining({ sender: 'tom', text: 'tom-TEXT' }));
+    const lines = await tom.succeed(['tail', '#lobby', '--once', '--since', '1h']);
+    expect(lines).toMatch(/sue.*\[erased\]/);
+  });
+
+  it('is erased to its end by a server that was killed at it, when that starts again', async () => {
+    const [kim, lea] = [await somebody('kim'), await somebody('lea')];
+    const many = Array.from({ length: 900 }, (_, line) => `kim-TEXT ${line}\n`).join('');
+    await kim.succeed(['send', '#lobby', '--lines'], many);
+    await lea.succeed(['send', '#lobby', 'lea-TEXT']);
+    expect(isKept('kim-TEXT')).toBe(true);
+    const asked = kim.start(['account', 'erase', '--yes']);
+    await asked.says(/being erased/);
+    await server.stop('SIGKILL');
+    expect(isKept('kim-TEXT')).toBe(true);
+    const [, port] = server.address.split(':');
+    server = await world.serve(['--erase-after', '0', '--consent-file', world.path('terms.txt')], {
+      listen: `127.0.0.1:${port}`,
+    });
+    await gone('kim-TEXT', 'kim-DEVICE', 'kim-MAIL');
+    expect(isKept('lea-TEXT')).toBe(true);
+    expect(await server.stop()).toMatchObject({ code: 0 });
+    expect(isKept('kim-TEXT')).toBe(false);
+    server = await world.serve(['--erase-after', '3600']);
+  });
+
+  it('is kept by who thinks better of it in time', async () => {
+    const max = await somebody('max');
+    expect((await max.run(['account', 'erase', '--yes'])).err).toMatch(
+      /^the account max is to be erased at .*; until then chat login and chat account erase --cancel keep it\n$/,
+    );
+    expect(await max.run(['send', '#lobby', 'hello'])).toMatchObject({ code: 4 });
+    expect((await max.run(['login', 'max'])).err).toMatch(
+      /this account is to be erased at .*: chat account erase --cancel keeps it\n/,
+    );
+    expect(await max.run(['send', '#lobby', 'hello'])).toMatchObject({ code: 5 });
+    expect(await max.run(['account', 'erase', '--cancel'])).toEqual({
+      code: 0,
+      out: '',
+      err: 'the account max is kept\n',
+    });
+    expect(await max.run(['send', '#lobby', 'hello'])).toMatchObject({ code: 0 });
+    expect(await max.run(['account', 'erase', '--cancel'])).toMatchObject({ code: 7 });
+  });
+});
