@@ -63,7 +63,7 @@ export interface Standing {
   /** True when the server has terms that the account has not accepted as they are now. */
   readonly hasNewTerms: boolean;
   /** When the account is to be erased. */
-  readonly erasesAt?: string;
+  readonly erasesAt: string | undefined;
 }
 
 /** A session with its tokens, which are shown this once. */
@@ -175,7 +175,7 @@ export async function makeVerifier(
 export async function login(
   connection: Connection,
   options: LoginOptions,
-): Promise<{ session: OpenedSession; pin: LoginPin; standing?: Standing }> {
+): Promise<{ session: OpenedSession; pin: LoginPin; standing?: Standing | undefined }> {
   try {
     return await loginOnce(connection, options);
   } catch (error) {
@@ -188,7 +188,7 @@ export async function login(
 async function loginOnce(
   connection: Connection,
   options: LoginOptions,
-): Promise<{ session: OpenedSession; pin: LoginPin; standing?: Standing }> {
+): Promise<{ session: OpenedSession; pin: LoginPin; standing?: Standing | undefined }> {
   const username = parseUsername(options.username);
   const password = parsePassword(options.password);
   const { beginLogin, stretch } = await loadCrypto();
@@ -267,15 +267,14 @@ export function bindingOf({ channelBinding }: Connection): ChannelBinding {
 }
 
 /** The client's last word in document 3's exchange: its first call, which shows that it took the session. */
-async function confirm(connection: Connection, session: OpenedSession): Promise<Standing> {
+async function confirm(connection: Connection, session: OpenedSession): Promise<Standing | undefined> {
   const me = await connection.call('account.me', {});
   return believed(connection, me, (value) => {
     const fields = objectIn(value, 'an account');
     if (fields.username !== session.username) throw new BadFrame("another account's name");
     const hasNewTerms = fields.terms !== undefined && objectIn(fields.terms, 'terms').accepted_at === null;
-    return fields.erases_at === undefined
-      ? { hasNewTerms }
-      : { hasNewTerms, erasesAt: instantIn(fields, 'erases_at') };
+    const erasesAt = fields.erases_at === undefined ? undefined : instantIn(fields, 'erases_at');
+    return hasNewTerms || erasesAt !== undefined ? { hasNewTerms, erasesAt } : undefined;
   });
 }
 

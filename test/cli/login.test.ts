@@ -16,7 +16,7 @@ function recording(overrides: Partial<ClientLibrary> = {}) {
   const server = fakeServer();
   const client = { ...fakeClient(server), ...overrides };
   const logins: Omit<LoginOptions, 'onProgress'>[] = [];
-  const registrations: Omit<RegisterOptions, 'onProgress' | 'onWarning'>[] = [];
+  const registrations: Omit<RegisterOptions, 'onProgress' | 'onWarning' | 'acceptTerms'>[] = [];
   const recorded: ClientLibrary = {
     ...client,
     async login(connection, { onProgress, ...options }) {
@@ -24,7 +24,7 @@ function recording(overrides: Partial<ClientLibrary> = {}) {
       onProgress?.(0.5);
       return await client.login(connection, options);
     },
-    async register(connection, { onProgress, onWarning, ...options }) {
+    async register(connection, { onProgress, onWarning, acceptTerms: _, ...options }) {
       registrations.push(options);
       if (options.password === 'trustno1') onWarning?.('it is a common one');
       onProgress?.(0.25);

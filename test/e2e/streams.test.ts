@@ -112,7 +112,7 @@ const closers: Array<() => Promise<void>> = [];
 beforeAll(async () => {
   world = new World((close) => closers.push(close));
   server = await world.serve([
-    ...['--logins-per-minute', '0', '--registrations-per-hour', '0'],
+    ...['--logins-per-minute', '0', '--registrations-per-hour', '0', '--exports-per-hour', '0'],
     ...['--smtp-url', 'smtp://127.0.0.1:1', '--mail-from', 'chat@example.org'],
   ]);
   alice = await world.person('alice', server).register();
@@ -152,6 +152,8 @@ describe('a client command', () => {
     // The server is none; what a group of commands is called is no command; there is one first
     // administrator; and a second factor needs another code each time.
     const others = ['serve', 'room', 'admin', 'admin claim', 'totp off', 'totp codes'];
+    // An account is erased once, and this server has no terms.
+    others.push('account erase', 'account terms');
     expect(paths.filter((path) => !others.includes(path) && !(path in commandLines))).toEqual([]);
   });
 
