@@ -144,6 +144,17 @@ it('a login that failed for another reason than its secret counts for nothing', 
   for (let tries = 0; tries < 5; tries++) expect(await fail('alice', home)).toBe(0);
 });
 
+it('a login that failed for another reason opens no account for those who have to wait', async () => {
+  const other = '203.0.113.9';
+  await fail('alice', other);
+  for (let tries = 0; tries < 4; tries++) await fail('alice', home);
+  expect(await fail('alice', other)).toBe(1_000);
+  const busy = new ChatError('unavailable', 'busy');
+  const login = failures.guard('alice', at(elsewhere), () => Promise.reject(busy));
+  await expect(login).rejects.toBe(busy);
+  expect(await fail('alice', other)).toBeGreaterThan(0);
+});
+
 it('nobody waits where waits are off', async () => {
   failures = createLoginFailures(localCounter(), 0, notices);
   for (let tries = 0; tries < 100; tries++) expect(await fail('alice', home)).toBe(0);

@@ -80,7 +80,9 @@ export function createLoginFailures(
       } catch (error) {
         const isWrong = error instanceof ChatError && error.code === 'unauthenticated';
         if (!isWrong) {
-          await Promise.all([counter.takeBack(pair, windowMs), forgive(account), forgive(address)]);
+          // Who came past a closed account has not closed it, and does not open it for those who have to wait.
+          const undone = isFirst ? counter.takeBack(account, windowMs) : forgive(account);
+          await Promise.all([counter.takeBack(pair, windowMs), undone, forgive(address)]);
         } else if (isTold(failures)) {
           const { door, address: from } = peer;
           const at = Date.now();
