@@ -152,7 +152,10 @@ function withBackupDirectory(all: readonly SettledSetting[], platform: NodeJS.Pl
 
 const dayMs = 86_400_000;
 
-function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerConfig {
+/** Every setting, checked. */
+type Settled = Readonly<Record<SettingName, SettledSetting>>;
+
+function build(settled: Settled): ServerConfig {
   const number = (name: SettingName): number => Number(settled[name].value);
   const ms = (name: SettingName): number => number(name) * 1_000;
   const isOn = (name: SettingName): boolean => settled[name].value === 'true';
@@ -162,7 +165,7 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
     ...defaultPolicy,
     bcryptCost: number('bcryptCost'),
     minPasswordCodePoints: number('minPasswordLength'),
-    commonPasswords: isForThisMachine(host, settled.publicAddress) ? 'warn' : 'refuse',
+    commonPasswords: isForThisMachine(host, settled) ? 'warn' : 'refuse',
     sessionIdleMs: ms('sessionIdle'),
     sessionAbsoluteMs: ms('sessionAbsolute'),
     refreshMs: ms('refresh'),
@@ -212,8 +215,10 @@ function build(settled: Readonly<Record<SettingName, SettledSetting>>): ServerCo
 }
 
 /** True for a server that nobody elsewhere can reach, not by a proxy either. */
-function isForThisMachine(host: string, { label, value: reachedAt }: SettledSetting): boolean {
-  return isLoopback(host) && (reachedAt === '' || isLoopback(parseAddress(label, reachedAt).host));
+function isForThisMachine(host: string, { publicAddress, trustedProxy }: Settled): boolean {
+  if (!isLoopback(host) || trustedProxy.value !== '') return false;
+  const { label, value: reachedAt } = publicAddress;
+  return reachedAt === '' || isLoopback(parseAddress(label, reachedAt).host);
 }
 
 function mailOf(url: string, from: string): ServerConfig['mail'] {

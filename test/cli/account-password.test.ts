@@ -132,6 +132,24 @@ describe('chat account password', () => {
     );
   });
 
+  it('takes the second factor’s code along, from a person or --otp; a script without it ends with 11', async () => {
+    const factor = { on: true, recovery_codes_left: 10 };
+    const person = await world({ terminal: true, typed: ['secret', next, next, ' 123456 '] });
+    const script = await world({ stdin: next, env: { CHAT_PASSWORD: 'secret' } });
+    const without = await world({ stdin: next, env: { CHAT_PASSWORD: 'secret' } });
+    for (const { server } of [person, script, without]) {
+      server.answers['account.me'] = { username: 'alice', privacy: 'private', second_factor: factor };
+    }
+    expect((await person.password('--no-color')).code).toBe(0);
+    expect(person.host.asked.at(-1)).toBe('One-time code');
+    expect((await script.password('--new-password-stdin', '--otp', '123456')).code).toBe(0);
+    for (const { server } of [person, script]) {
+      expect(server.calls.at(-1)?.params).toMatchObject({ proof: { otp: '123456' } });
+    }
+    expect((await without.password('--new-password-stdin')).code).toBe(11);
+    expect(without.server.calls.map(({ name }) => name)).not.toContain('account.change-password');
+  });
+
   it('does nothing when the two new ones differ, or one cannot be had', async () => {
     for (const [typed, text] of [
       [['secret', next, `${next}!`], 'the two passwords differ; nothing was done'],

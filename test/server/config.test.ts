@@ -173,7 +173,7 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
     ],
     trustedProxy: [
       '10.1.2.3/8,::1 10.9.9.9/8',
-      { trustedProxies: ['10.0.0.0/8', '::1/128'] },
+      { trustedProxies: ['10.0.0.0/8', '::1/128'], ...policy({ commonPasswords: 'refuse' }) },
       ['', ' , ', 'proxy.example', '10/8', '10.0.0.0/33', '0.0.0.0/0', '::/0', '10.0.0.0/-1', '::1 x'],
     ],
     logFormat: ['json', { logFormat: 'json' }, ['xml', '']],
