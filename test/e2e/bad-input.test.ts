@@ -38,13 +38,21 @@ function savedLogin({ home }: Person): { session_token: string; refresh_token: s
   return JSON.parse(readFileSync(join(directory, String(names[0])), 'utf8'));
 }
 
+const everybody = new World(afterAll);
+/** Where alice has an account, for who needs no server alone. */
+let server: ServerProcess;
+/** Alice at home, logged in there. */
+let alice: Person;
+beforeAll(async () => {
+  // Some of the tests are failed logins of hers.
+  server = await everybody.serve(['--free-failed-logins', '0']);
+  alice = await everybody.person('alice', server).register();
+});
+
 describe('names and passwords', () => {
   it('an unknown user and a wrong password are refused in the same words, with exit 4', async () => {
-    const world = new World();
-    const server = await world.serve();
-    await world.person('alice', server).register();
     const spy = await between(server);
-    const guesser = world.person('guesser', spy.server);
+    const guesser = new World().person('guesser', spy.server);
     const wrong = await guesser.run(['login', 'alice']);
     const unknown = await guesser.run(['login', 'nobody']);
     expect(wrong).toEqual(refused(4, 'unknown user or wrong secret'));
@@ -58,9 +66,6 @@ describe('names and passwords', () => {
   });
 
   it('a name that is taken is exit 7, and no error with --ignore-exists', async () => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
     expect(await alice.run(['register', 'alice'])).toEqual(refused(7, 'this username is taken already'));
     expect(await alice.run(['register', 'alice', '--ignore-exists'])).toEqual({
       code: 0,
@@ -84,11 +89,10 @@ describe('names and passwords', () => {
   });
 
   it('a password of 6 characters is taken', async () => {
-    const world = new World();
-    const alice = world.person('alice', await world.serve());
+    const erik = new World().person('erik', server);
     const env = { CHAT_PASSWORD: '123456' };
-    expect(await alice.succeed(['register', 'alice'], '', env)).toBe('');
-    expect(await alice.succeed(['login', 'alice'], '', env)).toBe('');
+    expect(await erik.succeed(['register', 'erik'], '', env)).toBe('');
+    expect(await erik.succeed(['login', 'erik'], '', env)).toBe('');
   });
 
   it('text where a target should be, an unknown command and a password as an argument are exit 2', async () => {
@@ -110,10 +114,7 @@ describe('names and passwords', () => {
 
 describe('messages and rooms', () => {
   it('an unknown room or person is exit 6, and a room that one is not in exit 5', async () => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
-    const bob = await world.person('bob', server).register();
+    const bob = await new World().person('bob', server).register();
     await alice.succeed(['join', 'ops', '--create']);
     for (const args of [
       ['send', '#none', 'hi'],
@@ -133,27 +134,21 @@ describe('messages and rooms', () => {
   });
 
   it('a message of 16,384 bytes is stored whole; one of 16,385 is refused by the command and by the server', async () => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
     // Two bytes a character: bytes are counted, not characters.
     const most = 'é'.repeat(8_192);
-    expect(await alice.run(['send'], most)).toEqual({ code: 0, out: '', err: '' });
-    expect(await alice.run(['send'], `${most}x`)).toEqual(
+    expect(await alice.run(['send', '@alice'], most)).toEqual({ code: 0, out: '', err: '' });
+    expect(await alice.run(['send', '@alice'], `${most}x`)).toEqual(
       refused(2, 'the text has 16385 bytes; a message has at most 16384'),
     );
     const wire = await Wire.open(server.port);
     await wire.call('login.resume', { session_token: savedLogin(alice).session_token });
-    expect(await wire.call('message.send', { to: '#lobby', text: `${most}x` })).toEqual(
+    expect(await wire.call('message.send', { to: '@alice', text: `${most}x` })).toEqual(
       wireError(-32006, 'text: a message has at most 16384 bytes', { code: 'too-large', field: 'text' }),
     );
-    expect(await alice.json(['tail', '--once', '#lobby'])).toMatchObject([{ seq: 1, text: most }]);
+    expect(await alice.json(['tail', '--once', '@alice'])).toMatchObject([{ seq: 1, text: most }]);
   });
 
   it('a text that is not UTF-8 is exit 2', async () => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
     expect(await alice.run(['send'], Buffer.of(0x61, 0xff, 0x62))).toEqual(
       refused(2, 'stdin is not UTF-8 text'),
     );
@@ -239,9 +234,6 @@ describe('lines on the wire', () => {
 
 describe('tokens', () => {
   it('one of the wrong kind is refused like one that was made up', async () => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
     const { session_token, refresh_token } = savedLogin(alice);
     const wire = await Wire.open(server.port);
     const refusal = wireError(-32001, 'the session is unknown, expired or revoked', {
@@ -343,45 +335,38 @@ describe('somebody between client and server', () => {
   const distrust = 'the server cannot be trusted with a login: ';
 
   it.each([4, 31])('who makes the login cost %i gets no proof: exit 9', async (cost) => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
+    const elsewhere = new World().person('alice', server);
     const thief = await between(server, (method, result) =>
       method === 'login.begin' ? replaced(result, /,i=10,/, `,i=${cost},`) : result,
     );
-    expect(await alice.run(['login', 'alice', '--server', thief.server])).toEqual(
+    expect(await elsewhere.run(['login', 'alice', '--server', thief.server])).toEqual(
       refused(9, `${distrust}it asks for cost ${cost}, which is not within 10 to 14`),
     );
     expect(thief.called).toEqual(['login.begin']);
   });
 
   it('who asks for another suite gets no verifier: exit 9', async () => {
-    const world = new World();
-    const thief = await between(await world.serve(), (method, result) =>
+    const thief = await between(server, (method, result) =>
       method === 'account.begin-register' ? { ...result, suite: 'CHAT-SCRAM-ROT13-1' } : result,
     );
-    expect(await world.person('alice', thief.server).run(['register', 'alice'])).toEqual(
+    expect(await new World().person('alice', thief.server).run(['register', 'alice'])).toEqual(
       refused(9, `${distrust}it asks for a verifier that this client does not know`),
     );
     expect(thief.called).toEqual(['account.begin-register']);
   });
 
   it.each([4, 31])('who makes the registration cost %i gets no verifier: exit 9', async (cost) => {
-    const world = new World();
-    const server = await world.serve();
     const thief = await between(server, (method, result) =>
       method === 'account.begin-register' ? { ...result, cost } : result,
     );
-    expect(await world.person('alice', thief.server).run(['register', 'alice'])).toEqual(
+    expect(await new World().person('alice', thief.server).run(['register', 'alice'])).toEqual(
       refused(9, `${distrust}it asks for cost ${cost}, which is not within 10 to 14`),
     );
     expect(thief.called).toEqual(['account.begin-register']);
   });
 
   it('who strips the offered binding, with the stolen key of the server, gets no proof: exit 9', async () => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
+    const elsewhere = new World().person('alice', server);
     const thief = await between(
       server,
       (method, result) => {
@@ -392,52 +377,47 @@ describe('somebody between client and server', () => {
       'chat',
     );
     expect(
-      await alice.run(['login', 'alice', '--server', thief.server, '--fingerprint', server.fingerprint]),
+      await elsewhere.run(['login', 'alice', '--server', thief.server, '--fingerprint', server.fingerprint]),
     ).toEqual(refused(9, `${distrust}what it offers was changed on the way`));
     expect(thief.called).toEqual(['login.begin']);
   });
 
   it('who only relays, with the stolen key of the server, is found out by the binding: exit 4', async () => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
+    const elsewhere = new World().person('alice', server);
     const relay = await between(server, undefined, 'chat');
     expect(
-      await alice.run(['login', 'alice', '--server', relay.server, '--fingerprint', server.fingerprint]),
+      await elsewhere.run(['login', 'alice', '--server', relay.server, '--fingerprint', server.fingerprint]),
     ).toEqual(refused(4, 'the login does not fit this connection (channel-bindings-dont-match)'));
     expect(relay.called).toEqual(['login.begin', 'login.finish']);
   });
 
   it.each([
-    ['no signature', undefined],
-    ['a wrong signature', `v=${Buffer.alloc(32).toString('base64')}`],
-  ])('who has %s gets no session: exit 4, and the server is told', async (_what, message) => {
-    const world = new World();
-    const server = await world.serve();
-    const alice = await world.person('alice', server).register();
-    await alice.succeed(['logout']);
+    ['no signature', 'carol', undefined],
+    ['a wrong signature', 'dave', `v=${Buffer.alloc(32).toString('base64')}`],
+  ])('who has %s gets no session: exit 4, and the server is told', async (_what, name, message) => {
+    const person = await new World().person(name, server).register();
+    await person.succeed(['logout']);
     const thief = await between(server, (method, result) =>
       method === 'login.finish' ? { ...result, message } : result,
     );
-    expect(await alice.run(['login', 'alice', '--server', thief.server])).toEqual(
+    expect(await person.run(['login', name, '--server', thief.server])).toEqual(
       refused(4, 'the server could not prove that it knows this account'),
     );
     expect(thief.called).toEqual(['login.begin', 'login.finish', 'login.reject']);
-    expect(readdirSync(join(alice.home, 'state', 'chat', 'logins'))).toEqual([]);
-    await alice.succeed(['login', 'alice']);
-    expect(await alice.json(['sessions'])).toHaveLength(1);
+    expect(readdirSync(join(person.home, 'state', 'chat', 'logins'))).toEqual([]);
+    await person.succeed(['login', name]);
+    expect(await person.json(['sessions'])).toHaveLength(1);
   });
 });
 
 describe('files', () => {
   it('a state directory that cannot be made is exit 2 before the server is asked for anything', async () => {
     const world = new World();
-    const server = await world.serve();
     const spy = await between(server);
-    const alice = world.person('alice', spy.server);
+    const elsewhere = world.person('alice', spy.server);
     const file = world.path('a-file');
     writeFileSync(file, '');
-    expect(await alice.run(['register', 'alice'], '', { XDG_STATE_HOME: file })).toEqual(
+    expect(await elsewhere.run(['register', 'alice'], '', { XDG_STATE_HOME: file })).toEqual(
       refused(2, `${file}/chat/logins: cannot make the directory (ENOTDIR)`),
     );
     expect(spy.called).toEqual([]);
@@ -445,9 +425,8 @@ describe('files', () => {
 
   it('a state directory that cannot be written is exit 2 before the server is asked for anything', async (context) => {
     const world = new World();
-    const server = await world.serve();
     const spy = await between(server);
-    const alice = world.person('alice', spy.server);
+    const elsewhere = world.person('alice', spy.server);
     const state = world.path('read-only');
     mkdirSync(join(state, 'chat', 'logins'), { recursive: true, mode: 0o700 });
     if (!mounted(state, '1m', ['chat', 'chat/logins'])) {
@@ -455,7 +434,7 @@ describe('files', () => {
       return;
     }
     execFileSync('mount', ['-o', 'remount,ro', state]);
-    expect(await alice.run(['register', 'alice'], '', { XDG_STATE_HOME: state })).toEqual(
+    expect(await elsewhere.run(['register', 'alice'], '', { XDG_STATE_HOME: state })).toEqual(
       refused(
         2,
         `${state}/chat/logins: cannot write there (EROFS); check whose the directory is, or name another with XDG_STATE_HOME and XDG_CONFIG_HOME`,
