@@ -487,6 +487,7 @@ describe('one account, every mechanism', () => {
       'challenge-response',
       'password',
       'hashed-password',
+      'second-step',
       'token',
     ]);
     expect(names).toEqual([
@@ -495,6 +496,7 @@ describe('one account, every mechanism', () => {
       'login.password',
       'login.salt',
       'login.hashed-password',
+      'login.second-factor',
       'login.resume',
     ]);
   });

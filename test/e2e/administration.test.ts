@@ -96,7 +96,8 @@ describe('a server with administrators', () => {
 
   it('7.4.2: ends what a disabled account has open at every door, and lets it in nowhere until it is enabled', async () => {
     const bob = world.person('bob', server);
-    const tail = bob.start(['tail', '-n', '0']);
+    const tail = bob.start(['tail', '-n', '0', '--verbose']);
+    await tail.says(/following/);
     await bob.succeed(['send', 'hello']);
     expect(await tail.line()).toContain('hello');
     const token = (await bob.succeed(['token'])).trim();

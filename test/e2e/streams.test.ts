@@ -10,6 +10,9 @@ const files = mkdtempSync(join(tmpdir(), 'chat-streams-'));
 const samePassword = join(files, 'password');
 writeFileSync(samePassword, 'correct horse of alice\n');
 
+/** Stands for the id of the session that alice has when the command runs. */
+const thisSession = 'THIS-SESSION';
+
 /**
  * A command line of every client command, that can be run any number of times and ends with 0; the talk of most is
  * silenced, so that whatever stands on stderr is about the streams.
@@ -49,7 +52,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   leave: ['leave', 'ops', '-q', '-o', 'json'],
   sessions: ['sessions'],
   'sessions revoke': ['sessions', 'revoke', '--others', '-q', '-o', 'json'],
-  'sessions rename': ['sessions', 'rename', '00000000-0000-7000-8000-000000000000', 'pc', '-q', '-o', 'json'],
+  'sessions rename': ['sessions', 'rename', thisSession, 'pc', '-q', '-o', 'json'],
   'admin users': ['admin', 'users'],
   'admin audit': ['admin', 'audit'],
   'admin disable': ['admin', 'disable', 'bob', '-q', '-o', 'json'],
@@ -137,7 +140,13 @@ function runIn(surrounding: Surrounding, argv: readonly string[]): Promise<Outco
 async function runCase(path: string, surrounding: Surrounding, argv: readonly string[]): Promise<Outcome> {
   const needed = before[path];
   if (needed !== undefined) await alice.succeed(needed);
-  return await runIn(surrounding, argv);
+  if (!argv.includes(thisSession)) return await runIn(surrounding, argv);
+  const sessions = await alice.json<{ id: string; current: boolean }>(['sessions']);
+  const { id = '' } = sessions.find(({ current }) => current) ?? {};
+  return await runIn(
+    surrounding,
+    argv.map((word) => (word === thisSession ? id : word)),
+  );
 }
 
 const linesOf = (text: string): number => text.split('\n').length - 1;
