@@ -107,8 +107,6 @@ async function explain(message: string, argv: readonly string[], options: Option
     const name = valueless[1] ?? '';
     return `${name.length === 1 ? '-' : '--'}${name} needs a value`;
   }
-  const similar = /^Did you mean (.*)\?$/.exec(message);
-  if (similar !== null) return `unknown command; did you mean ${similar[1]}? (see chat --help)`;
   return message;
 }
 
@@ -176,7 +174,6 @@ function createParser(columns: number, forHelp: boolean): Argv {
     .help('help', 'show what a command does, its flags, examples and exit codes')
     .alias('help', 'h')
     .option('version', { type: 'boolean', describe: 'show the version', group: 'Global flags:' })
-    .recommendCommands()
     .strictOptions()
     .fail((message, error) => {
       throw error ?? new YargsRefusal(message);

@@ -165,7 +165,7 @@ describe('commands', () => {
     expect(await chat(['sned'])).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'chat: unknown command; did you mean send? (see chat --help)\n',
+      stderr: 'chat: unknown command "sned"; did you mean send? (see chat --help)\n',
     });
     expect(await chat(['frobnicate'])).toMatchObject({
       code: 2,
@@ -262,12 +262,12 @@ describe('an error with -o json', () => {
 
 describe('a slip of the pen', () => {
   it.each([
-    [['sned', 'hi'], 'unknown command; did you mean send? (see chat --help)'],
+    [['sned', 'hi'], 'unknown command "sned"; did you mean send? (see chat --help)'],
     [['hlep'], 'unknown command "hlep"; did you mean help? (see chat --help)'],
     [['tail', '--tiemout', '3'], 'unknown flag --tiemout; did you mean --timeout? (see chat --help)'],
     [['send', '--flie', 'x'], 'unknown flag --flie; did you mean --file? (see chat --help)'],
     [['whoami', '--outptu=json'], 'unknown flag --outptu; did you mean --output? (see chat --help)'],
-    [['sessions', 'revok'], 'unknown command; did you mean revoke? (see chat --help)'],
+    [['sessions', 'revok'], 'chat sessions: unexpected "revok"; did you mean revoke? (see chat sessions --help)'],
   ])('is told what may have been meant, and nothing is done: %j', async (argv, told) => {
     expect(await chat(argv)).toEqual({ code: 2, stdout: '', stderr: `chat: ${told}\n` });
   });

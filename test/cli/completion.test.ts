@@ -461,9 +461,7 @@ describe('chat complete', () => {
 
   it('is named by no help and no guess', async () => {
     expect((await chat(['--help'])).stdout).not.toMatch(/chat complete\s/);
-    expect((await chat(['complet'])).stderr).toBe(
-      'chat: unknown command; did you mean completion? (see chat --help)\n',
-    );
+    expect((await chat(['complet'])).stderr).toBe('chat: unknown command "complet" (see chat --help)\n');
   });
 });
 
