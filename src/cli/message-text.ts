@@ -11,9 +11,10 @@ export interface LineContext {
   readonly paint: Paint;
 }
 
-/** A message as `-o json` prints it: exactly one of `text` and `envelope` is there. */
-export function messageRecord({ to, seq, id, sender, sent_at, text, envelope }: WireMessage): object {
-  return { to, seq, id, sender, sent_at, ...(text === undefined ? { envelope } : { text }) };
+/** A message as `-o json` prints it: exactly one of `text` and `envelope` is there; `erased` says that the text is only what stands for one. */
+export function messageRecord({ to, seq, id, sender, sent_at, text, envelope, erased }: WireMessage): object {
+  const body = text === undefined ? { envelope } : { text, ...(erased && { erased }) };
+  return { to, seq, id, sender, sent_at, ...body };
 }
 
 /** `2019-11-01 09:30:00`, UTC, as document 5 prints times. */

@@ -267,7 +267,10 @@ describe('a slip of the pen', () => {
     [['tail', '--tiemout', '3'], 'unknown flag --tiemout; did you mean --timeout? (see chat --help)'],
     [['send', '--flie', 'x'], 'unknown flag --flie; did you mean --file? (see chat --help)'],
     [['whoami', '--outptu=json'], 'unknown flag --outptu; did you mean --output? (see chat --help)'],
-    [['sessions', 'revok'], 'chat sessions: unexpected "revok"; did you mean revoke? (see chat sessions --help)'],
+    [
+      ['sessions', 'revok'],
+      'chat sessions: unexpected "revok"; did you mean revoke? (see chat sessions --help)',
+    ],
   ])('is told what may have been meant, and nothing is done: %j', async (argv, told) => {
     expect(await chat(argv)).toEqual({ code: 2, stdout: '', stderr: `chat: ${told}\n` });
   });
