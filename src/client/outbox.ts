@@ -268,7 +268,7 @@ export class Outbox {
       try {
         if (cause) await this.#wait(cause);
         if (this.#isOver) return;
-        this.#connection ??= await this.#opened();
+        this.#connection ??= await this.#opened(cause);
         if (this.#isOver) {
           await this.#connection.close();
           return;
@@ -305,14 +305,17 @@ export class Outbox {
     return this.#progressAt + this.#options.timeoutMs - Date.now();
   }
 
-  /** Opens a connection within the time that is left; one that comes later is closed. */
-  #opened(): Promise<Connection> {
+  /**
+   * Opens a connection within the time that is left; one that comes later is closed. Without one it throws `cause` if
+   * there is one: what the last try told says more than that the time has run out.
+   */
+  #opened(cause: ChatError | undefined): Promise<Connection> {
     const leftMs = Math.max(this.#leftMs(), 0);
     return new Promise((resolve, reject) => {
       let isLate = false;
       const timer = setTimeout(() => {
         isLate = true;
-        reject(new ChatError('unavailable', `no connection within ${leftMs} ms`));
+        reject(cause ?? new ChatError('unavailable', `no connection within ${leftMs} ms`));
       }, leftMs);
       this.#options.open().then(
         (connection) => {

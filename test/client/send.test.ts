@@ -144,6 +144,23 @@ describe('sending one message', () => {
     expect(whole(error)).toEqual({ code: 'unavailable', text: 'no connection within 30000 ms' });
   });
 
+  it('tells what the server said last, not that the time ran out while connecting once more', async () => {
+    stopTime();
+    withoutChance();
+    const chat = await FakeChat.start();
+    chat.onCall = ({ method }) =>
+      method === 'message.send' ? { code: 'unavailable', message: 'the disk is full' } : 'serve';
+    let tries = 0;
+    const open = (): Promise<Connection> => {
+      if (++tries === 1) return chat.open();
+      skip(30_000);
+      return new Promise(() => {});
+    };
+    const error = await refusal(sendReliably({ ...message, open, onRetry: skippingRetries() }));
+    expect(whole(error)).toEqual({ code: 'unavailable', text: 'the disk is full' });
+    expect(tries).toBe(2);
+  });
+
   it.each<FailureData>([
     { code: 'invalid', message: 'text: no', field: 'text' },
     { code: 'forbidden', message: 'not in that room' },

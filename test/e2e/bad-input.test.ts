@@ -506,11 +506,11 @@ describe('files', () => {
     await alice.succeed(['send', 'before']);
     fill(join(disk, 'ballast'));
 
-    let failed = await alice.run(['send', '--timeout', '0.5'], `0 ${text}`);
+    let failed = await alice.run(['send', '--timeout', '2'], `0 ${text}`);
     // What the log has allotted already is still used.
     for (let count = 0; failed.code === 0 && count < 100; count++) {
       stored.push(`${count} ${text}`);
-      failed = await alice.run(['send', '--timeout', '0.5'], `${count + 1} ${text}`);
+      failed = await alice.run(['send', '--timeout', '2'], `${count + 1} ${text}`);
     }
     expect(failed).toEqual(refused(3, "the server's disk is full: nothing was stored, try again later"));
     const history = async () =>
