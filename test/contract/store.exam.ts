@@ -35,7 +35,29 @@ export interface StoreUnderExam {
 }
 
 /** The exam that every store passes: the port's contract, both sides of each boundary, and calls at once. */
-export function describeStore(name: string, make: () => StoreUnderExam | Promise<StoreUnderExam>): void {
+export const wholeExam: readonly ((on: Examined) => void)[] = [
+  examineAccounts,
+  examineCredentialChange,
+  examineCodes,
+  examineAdministration,
+  examineSecondFactor,
+  examineSessions,
+  examineRefresh,
+  examineRooms,
+  examineMessages,
+  examineConversations,
+  examineAudit,
+  examineSearch,
+  examineAcrossParts,
+  examineRestarts,
+];
+
+/** Has a store, a new one for each test, pass the exam or parts of it. */
+export function describeStore(
+  name: string,
+  make: () => StoreUnderExam | Promise<StoreUnderExam>,
+  parts = wholeExam,
+): void {
   describe(name, () => {
     let under: StoreUnderExam;
     let store: Store;
@@ -57,19 +79,7 @@ export function describeStore(name: string, make: () => StoreUnderExam | Promise
         return store;
       },
     };
-    examineAccounts(examined);
-    examineCredentialChange(examined);
-    examineCodes(examined);
-    examineAdministration(examined);
-    examineSecondFactor(examined);
-    examineSessions(examined);
-    examineRefresh(examined);
-    examineRooms(examined);
-    examineMessages(examined);
-    examineConversations(examined);
-    examineAudit(examined);
-    examineSearch(examined);
-    examineAcrossParts(examined);
+    for (const examine of parts) examine(examined);
   });
 }
 
@@ -83,13 +93,22 @@ const sqlLooking = [
   '/* */ -- \u0000\u0000 ;',
 ];
 
-/** What concerns more than one part of the port: text is only text, limits of one call, and what a restart keeps. */
+/** Sends what is not to be refused. */
+async function sentOn(
+  on: Examined,
+  from: Account,
+  to: ConversationRef,
+  other: Parameters<typeof message>[2] = {},
+) {
+  const outcome = await on.store.appendMessage(message(from, to, other));
+  if (!('seq' in outcome)) throw new Error(`was refused: ${outcome.kind}`);
+  return outcome;
+}
+
+/** What concerns more than one part of the port: text is only text, and limits of one call. */
 function examineAcrossParts(on: Examined): void {
-  async function send(from: Account, to: ConversationRef, other: Parameters<typeof message>[2] = {}) {
-    const outcome = await on.store.appendMessage(message(from, to, other));
-    if (!('seq' in outcome)) throw new Error(`was refused: ${outcome.kind}`);
-    return outcome;
-  }
+  const send = (from: Account, to: ConversationRef, other?: Parameters<typeof message>[2]) =>
+    sentOn(on, from, to, other);
   async function open(user: Account, ref: ConversationRef) {
     const view = await on.store.openConversation({ userId: user.id, ref, now: 5 });
     if ('kind' in view) throw new Error(`was refused: ${view.kind}`);
@@ -232,6 +251,12 @@ function examineAcrossParts(on: Examined): void {
       expect((await send(bob, inRoom('dev'))).seq).toBe(3);
     });
   });
+}
+
+/** What a restart keeps, and calls that are under way while the store closes. */
+export function examineRestarts(on: Examined): void {
+  const send = (from: Account, to: ConversationRef, other?: Parameters<typeof message>[2]) =>
+    sentOn(on, from, to, other);
 
   describe('a restart', () => {
     const refresh = {

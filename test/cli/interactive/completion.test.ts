@@ -11,7 +11,7 @@ describe('Tab', () => {
 
   it.each([
     ['/jo', '/join ', 1],
-    ['/', '/', 11],
+    ['/', '/', 12],
     ['/join o', '/join op', 2],
     ['/join #oper', '/join #operations ', 1],
     ['/msg c', '/msg carol ', 1],

@@ -6,7 +6,7 @@ import { type SqliteStoreOptions, storeIn } from '../../../src/server/store/sqli
 
 /**
  * The embedded store on real files, served on the test's own thread: making a thread for each test is most of what such a test
- * would take. That it is the same on a thread is for the port's exam and the end-to-end tests.
+ * would take. That it is the same on a thread is for a part of the port's exam and for the end-to-end tests.
  */
 export function storeWithoutThread({ directory, onFatal }: SqliteStoreOptions): Promise<Store> {
   const { port1, port2 } = new MessageChannel();
