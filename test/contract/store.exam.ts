@@ -9,6 +9,7 @@ import { examineCredentialChange } from './store/change-credential.ts';
 import { examineCodes } from './store/codes.ts';
 import { examineConversations } from './store/conversations.ts';
 import { examineMessages } from './store/messages.ts';
+import { examinePrivacy } from './store/privacy.ts';
 import { examineRefresh } from './store/refresh.ts';
 import { examineRooms } from './store/rooms.ts';
 import { examineSearch } from './store/search.ts';
@@ -48,6 +49,7 @@ export const wholeExam: readonly ((on: Examined) => void)[] = [
   examineConversations,
   examineAudit,
   examineSearch,
+  examinePrivacy,
   examineAcrossParts,
   examineRestarts,
 ];

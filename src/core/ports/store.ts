@@ -57,7 +57,7 @@ export interface Store {
   /** Lets its owner log in again; false when there is no such account. */
   enableAccount(change: { username: Username }): Promise<boolean>;
 
-  /** Keeps an invite, and forgets those that are used up or over. */
+  /** Keeps an invite, and forgets those that are used up or over; one by somebody who has been erased since is not kept. */
   createInvite(invite: NewInvite): Promise<void>;
   /** Invites that are alive at `now`, in the order in which they were made. */
   invites(page: { after: string; limit: number; now: number }): Promise<Invite[]>;
@@ -88,7 +88,7 @@ export interface Store {
   sweepCodes(sweep: { now: number }): Promise<number>;
   /** An account's second factor, or the one that is being set up. */
   secondFactor(userId: UserId): Promise<SecondFactor | undefined>;
-  /** Keeps the sealed secret of a factor that is being set up, in the place of one that was before; false when one is on. */
+  /** Keeps the sealed secret of a factor that is being set up, in the place of one that was before; false when one is on, or there is no such account. */
   beginSecondFactor(begin: { userId: UserId; secret: Uint8Array; now: number }): Promise<boolean>;
   /**
    * Turns on the factor that was begun with `secret`, `step` being used by that, with a first set of recovery codes, and ends the
@@ -206,7 +206,7 @@ export interface Store {
    */
   scrub(piece: { from: number }): Promise<{ next: number | undefined }>;
 
-  /** Keeps that an account has accepted a text; the first time stands. */
+  /** Keeps that an account has accepted a text; the first time stands. Nothing is kept of one that was erased. */
   addConsent(consent: Consent & { userId: UserId }): Promise<void>;
   /** What an account has accepted, the oldest first. */
   consents(query: { userId: UserId }): Promise<Consent[]>;
@@ -358,8 +358,8 @@ export interface NewSession {
 
 /**
  * What `openSession` did. `foreign-device` when the device belongs to another account, `disabled` when nobody may log in to this one,
- * `stale` when the verifier of `provenKey` is not the account's any more, `factor-changed` when the account's second factor was turned on
- * or off since the session's `hasSecondFactor` was read: nothing was opened.
+ * `stale` when the verifier of `provenKey` is not the account's any more or its erasure is not what `erasesAt` says, `factor-changed` when
+ * the account's second factor was turned on or off since the session's `hasSecondFactor` was read: nothing was opened.
  */
 export type OpenedSession =
   | {

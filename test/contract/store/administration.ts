@@ -181,11 +181,11 @@ export function examineAdministration(on: Examined): void {
     test('are listed a page at a time, taken back, and forgotten when the next one is made after their end', async () => {
       const [alice] = await people(on.store, 'alice');
       // Two that are made in one millisecond have ids in any order.
-      const [first, second] = [invite(1), invite(2)].sort((one, other) => (one.id < other.id ? -1 : 1)) as [
-        ReturnType<typeof invite>,
-        ReturnType<typeof invite>,
-      ];
-      for (const one of [first, second]) await on.store.createInvite({ ...one, by: alice.id });
+      const [one, other] = [invite(1), invite(2)];
+      const isInOrder = one.id < other.id;
+      const first = { ...one, id: isInOrder ? one.id : other.id };
+      const second = { ...other, id: isInOrder ? other.id : one.id };
+      for (const made of [first, second]) await on.store.createInvite({ ...made, by: alice.id });
       const page = await on.store.invites({ after: '', limit: 1, now: 150 });
       expect(page.map(({ id }) => id)).toEqual([first.id]);
       const next = await on.store.invites({ after: first.id, limit: 10, now: 150 });

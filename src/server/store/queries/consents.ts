@@ -2,6 +2,7 @@ import type { UserId } from '../../../core/model/ids.ts';
 import type { DoorName } from '../../../core/model/session.ts';
 import type { Consent } from '../../../core/ports/store.ts';
 import { type Query, rows, statement } from '../statement.ts';
+import { isLive } from './conversations.ts';
 
 const insertConsent = statement((db, p: { userId: string; digest: string; at: number; door: string }) =>
   db
@@ -20,7 +21,7 @@ const ofUser = statement((db, p: { userId: string }) =>
 
 /** Store.addConsent */
 export function* addConsent(consent: Consent & { userId: UserId }): Query<void> {
-  yield* rows(insertConsent, consent);
+  if (yield* isLive(consent.userId)) yield* rows(insertConsent, consent);
 }
 
 /** Store.consents */

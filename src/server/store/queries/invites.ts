@@ -2,6 +2,7 @@ import type { Admission, Invite, InviteId, NewInvite } from '../../../core/model
 import type { Username } from '../../../core/model/username.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { isClaim } from './claim.ts';
+import { isLive } from './conversations.ts';
 
 const insert = statement(
   (
@@ -53,7 +54,7 @@ const use = statement((db, p: { id: string }) =>
 /** Store.createInvite */
 export function* createInvite(invite: NewInvite): Query<void> {
   yield* rows(removeOver, { now: invite.createdAt });
-  yield* rows(insert, invite);
+  if (yield* isLive(invite.by)) yield* rows(insert, invite);
 }
 
 /** Store.invites */

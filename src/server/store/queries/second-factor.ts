@@ -1,6 +1,7 @@
 import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import type { HashedRecoveryCode, SecondFactor } from '../../../core/model/second-factor.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
+import { isLive } from './conversations.ts';
 import { endSessions } from './sessions.ts';
 
 const ofUser = statement((db, p: { userId: string }) =>
@@ -88,6 +89,7 @@ export function* beginSecondFactor(begin: {
   secret: Uint8Array;
   now: number;
 }): Query<boolean> {
+  if (!(yield* isLive(begin.userId))) return false;
   yield* rows(removeUnconfirmed, { userId: begin.userId });
   if (yield* first(ofUser, { userId: begin.userId })) return false;
   yield* rows(insert, begin);
