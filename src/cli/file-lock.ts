@@ -87,9 +87,18 @@ export async function lookAtFileLock(path: string, hostName: string): Promise<Lo
   return { state, holder: holderText(parseHolder(found.text)), ageMs: found.ageMs };
 }
 
-/** Takes a stale lock away; one that was renewed between look and rename is put back. */
-export async function evictLock(path: string, staleText: string): Promise<void> {
-  const aside = `${path}.${uuidV7()}.tmp`;
+/** A new name beside a lock, which says whose file it is: what a killed process leaves is known from what a living one needs. */
+export function besideLock(path: string, { pid, host }: Pick<Holder, 'pid' | 'host'>): string {
+  return `${path}.${pid}.${encodeURIComponent(host)}.${uuidV7()}.tmp`;
+}
+
+/** Takes a stale lock away for `self`; one that was renewed between look and rename is put back. */
+export async function evictLock(
+  path: string,
+  staleText: string,
+  self: Pick<Holder, 'pid' | 'host'>,
+): Promise<void> {
+  const aside = besideLock(path, self);
   try {
     await rename(path, aside);
   } catch (error) {
@@ -147,7 +156,7 @@ export async function withFileLock<T>(
     const found = await inspectLock(path);
     if (found === undefined) continue;
     if (isStaleLock(found, host.hostName)) {
-      await evictLock(path, found.text);
+      await evictLock(path, found.text, holder);
       continue;
     }
     if (performance.now() >= giveUpAt) {

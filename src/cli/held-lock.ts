@@ -2,6 +2,7 @@ import { link, unlink, utimes, writeFile } from 'node:fs/promises';
 import { ChatError } from '../core/errors.ts';
 import { uuidV7 } from '../core/random.ts';
 import {
+  besideLock,
   createLock,
   evictLock,
   type FoundLock,
@@ -33,8 +34,8 @@ const errnoOf = (error: unknown): unknown =>
   error instanceof Error && 'code' in error ? error.code : undefined;
 
 /** Makes the file with its content at once: a process that is killed at any moment leaves no lock that names nobody. */
-async function createWhole(path: string, text: string): Promise<boolean> {
-  const temporary = `${path}.${uuidV7()}.tmp`;
+async function createWhole(path: string, text: string, self: Holder): Promise<boolean> {
+  const temporary = besideLock(path, self);
   try {
     await writeFile(temporary, text, { flag: 'wx', mode: 0o600 });
     await link(temporary, path);
@@ -75,11 +76,11 @@ export async function holdLock(
   const text = JSON.stringify(self);
   await makeLockDirectory(path);
   async function take(): Promise<void> {
-    while (!(await createWhole(path, text))) {
+    while (!(await createWhole(path, text, self))) {
       const found = await inspectLock(path);
       if (found === undefined) continue;
       if (!isStaleLock(found, hostName) && !isLeftBehind(found, self)) throw busy(nameOf(found, hostName));
-      await evictLock(path, found.text);
+      await evictLock(path, found.text, self);
     }
   }
   async function check(): Promise<void> {

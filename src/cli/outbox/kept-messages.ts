@@ -216,13 +216,15 @@ export class KeptMessages {
 
   /** Only whoever has the lock may ask. */
   async #isLeftover(name: string, names: readonly string[]): Promise<boolean> {
-    const [, pid, hostName] = /^new\.(\d+)\.(.*)\.[0-9a-f-]{36}\.tmp$/.exec(name) ?? [];
-    if (pid !== undefined)
-      return hostName === encodeURIComponent(this.#host.hostName) && !isRunning(Number(pid));
+    const [, what, pid, hostName] = /^(.*?)\.(\d+)\.(.*)\.[0-9a-f-]{36}\.tmp$/.exec(name) ?? [];
+    const isOfTheDead =
+      pid !== undefined && hostName === encodeURIComponent(this.#host.hostName) && !isRunning(Number(pid));
+    if (isOfTheDead) return true;
+    if (what === 'new') return false;
     if (name.endsWith(stateSuffix)) return !names.includes(name.replace(stateSuffix, suffix));
     if (!name.endsWith('.tmp')) return false;
     if (name.includes(stateSuffix)) return true;
-    // One of a lock may be another's, who tries at this moment.
+    // One of a lock may be that of another, who tries at this moment; by its age it is nobody's.
     const { mtimeMs } = await stat(join(this.directory, name)).catch(() => ({ mtimeMs: Date.now() }));
     return Date.now() - mtimeMs > staleLockMs;
   }

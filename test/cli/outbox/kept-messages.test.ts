@@ -152,13 +152,16 @@ describe('kept messages', () => {
       `new.${dead}.test-machine.${uuid}.tmp`,
       `${id}.state.json.${uuid}.tmp`,
       'zzzzzzzz.state.json',
+      `sending.lock.${dead}.test-machine.${uuid}.tmp`,
+      `keeping.lock.${dead}.test-machine.${uuid}.tmp`,
     ])
       await leave(name);
-    await leave(`sending.lock.${uuid}.tmp`, old);
+    await leave(`sending.lock.7.elsewhere.${uuid}.tmp`, old);
     const staying = [
       await leave(`new.${process.pid}.test-machine.${uuid}.tmp`),
       await leave(`new.${dead}.elsewhere.${uuid}.tmp`),
-      await leave(`keeping.lock.${uuid}.tmp`),
+      await leave(`keeping.lock.${process.pid}.test-machine.${uuid}.tmp`),
+      await leave(`keeping.lock.7.elsewhere.${uuid}.tmp`),
       await leave('notes.txt', old),
       `${id}.jsonl`,
       `${id}.state.json`,
