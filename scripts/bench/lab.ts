@@ -41,6 +41,7 @@ export const benchCost = 10;
 const limitsOff = [
   'messages-per-second',
   'logins-per-minute',
+  'free-failed-logins',
   'registrations-per-hour',
   'max-connections',
   'max-connections-per-address',

@@ -145,6 +145,13 @@ export const accounts: readonly Mutant[] = [
     tests: ['test/core/second-factor.test.ts'],
   },
   {
+    rule: '6.3.4 a session is opened without a code only for an account that has no second factor',
+    file: 'src/core/login/open-session.ts',
+    find: 'if (!hasSecondFactor) {',
+    replace: 'if (username) {',
+    tests: ['test/core/second-factor.test.ts'],
+  },
+  {
     rule: '6.3.4 a wrong one-time code is refused',
     file: 'src/core/login/second-factor.ts',
     find: 'if (!(await isCodeOf(context, account, factor, otp))) throw wrongCode();',

@@ -4,7 +4,6 @@ import { writeError } from '../../src/core/codecs/json-rpc.ts';
 import { fromBase64, toBase64url } from '../../src/core/crypto/bytes.ts';
 import { formatHashedPassword } from '../../src/core/crypto/hashed-password.ts';
 import type { StretchInput } from '../../src/core/crypto/stretch.ts';
-import { verifierFrom } from '../../src/core/crypto/verifier.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import { mechanisms } from '../../src/core/login/index.ts';
 import { parseUsername, usernamesFromEmail } from '../../src/core/model/username.ts';
@@ -27,6 +26,7 @@ import {
   saltOf,
   type TestChat,
 } from './support/chat.ts';
+import { happens } from './support/meanwhile.ts';
 
 const start = Date.parse('2026-03-01T12:00:00.000Z');
 const wrong = 'incorrect horse battery staple';
@@ -227,24 +227,13 @@ describe('login.password', () => {
     expect(t.stretched).toEqual([]);
   });
 
-  it('is refused when the password was changed, or the account removed, while it was stretched', async () => {
-    type State = 'as it was' | 'changed' | 'removed';
-    let now = 'as it was' as State;
-    let change = 'as it was' as State;
-    const other = verifierFrom(await authSecret('olga', wrong, saltOf('olga'), 10), saltOf('olga'), 10);
+  it('is refused when the password was changed, the account removed or disabled, while it was stretched', async () => {
+    let meanwhile = async (): Promise<void> => {};
     const t = await open({
-      store: (store): Store => ({
-        ...store,
-        async credential(username) {
-          const found = await store.credential(username);
-          if (now === 'removed') return undefined;
-          return now === 'changed' && found ? { ...found, verifier: other } : found;
-        },
-      }),
       stretcher: {
         async stretch(input) {
           const secret = await authSecret(input.username, input.password, input.salt, input.cost);
-          now = change;
+          await meanwhile();
           return secret;
         },
       },
@@ -253,17 +242,22 @@ describe('login.password', () => {
       code: 'conflict',
       message: 'the verifier has been changed since this login began: begin again',
     };
-    for (const [next, secret, expected] of [
+    const disabled = { code: 'forbidden', message: 'this account is disabled' };
+    for (const [what, secret, expected] of [
       ['changed', password, beginAgain],
       ['changed', wrong, badPassword],
       ['removed', password, badPassword],
+      ['disabled', password, disabled],
+      ['disabled', wrong, badPassword],
     ] as const) {
-      now = 'as it was';
-      change = next;
+      const username = `${what}-${secret === wrong ? 'wrong' : 'right'}`;
+      meanwhile = async () => {};
+      await t.call(peer(), 'account.register', { username, password });
+      meanwhile = () => happens(t.store, what, username);
       const connection = peer();
-      expect(
-        await refusal(t.call(connection, 'login.password', { username: 'olga', password: secret })),
-      ).toEqual(expected);
+      expect(await refusal(t.call(connection, 'login.password', { username, password: secret }))).toEqual(
+        expected,
+      );
       expect(connection.session).toBeUndefined();
     }
   });

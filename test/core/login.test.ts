@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeError } from '../../src/core/codecs/json-rpc.ts';
-import { verifierFrom } from '../../src/core/crypto/verifier.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import { parseUsername, type Username } from '../../src/core/model/username.ts';
 import type { Channel } from '../../src/core/peer.ts';
 import { exchangeMs, maxExchanges } from '../../src/core/policy.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import {
-  authSecret,
   badCredentials,
   badToken,
   challenged,
@@ -20,10 +18,10 @@ import {
   refusal,
   register,
   registration,
-  saltOf,
   serverKey,
   type TestChat,
 } from './support/chat.ts';
+import { happens } from './support/meanwhile.ts';
 
 const start = Date.parse('2026-03-01T12:00:00.000Z');
 const wrong = 'incorrect horse battery staple';
@@ -338,40 +336,60 @@ describe('an exchange', () => {
 });
 
 describe('login.finish', () => {
-  it('is refused when the password was changed, or the account removed, since the challenge', async () => {
-    let now: 'as it was' | 'changed' | 'removed' = 'as it was';
-    const other = verifierFrom(await authSecret('alice', wrong, saltOf('alice'), 10), saltOf('alice'), 10);
-    const t = await openChat({
-      store: (store): Store => ({
-        ...store,
-        async credential(username: Username) {
-          const found = await store.credential(username);
-          if (now === 'removed') return undefined;
-          return now === 'changed' && found ? { ...found, verifier: other } : found;
-        },
-      }),
-    });
-    await register(t, 'alice');
+  it('is refused when the password was changed, the account removed or disabled, since the challenge', async () => {
+    const t = await openChat();
     const beginAgain = {
       code: 'conflict',
       message: 'the verifier has been changed since this login began: begin again',
     };
-    for (const [change, answer, answerToWrong] of [
-      ['changed', beginAgain, badCredentials],
-      ['removed', badCredentials, badCredentials],
+    const disabled = { code: 'forbidden', message: 'this account is disabled' };
+    for (const [name, what, answer] of [
+      ['alice', 'changed', beginAgain],
+      ['bob', 'removed', badCredentials],
+      ['carol', 'disabled', disabled],
     ] as const) {
-      for (const [secret, expected] of [
-        [password, answer],
-        [wrong, answerToWrong],
-      ] as const) {
-        const connection = peer();
-        now = 'as it was';
-        const { exchange, proof } = await challenged(t, connection, 'alice', secret);
-        now = change;
-        expect(await refusal(finish(t, connection, exchange, proof))).toEqual(expected);
-        expect(connection.session).toBeUndefined();
-      }
+      await register(t, name);
+      const [right, other] = [peer(), peer()];
+      const begun = await challenged(t, right, name, password);
+      const mistaken = await challenged(t, other, name, wrong);
+      await happens(t.store, what, name);
+      expect(await refusal(finish(t, right, begun.exchange, begun.proof))).toEqual(answer);
+      expect(await refusal(finish(t, other, mistaken.exchange, mistaken.proof))).toEqual(badCredentials);
+      expect([right.session, other.session]).toEqual([undefined, undefined]);
     }
+  });
+
+  it('opens what an account may do now that was put down to be erased since the challenge', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const connection = peer();
+    const { exchange, proof } = await challenged(t, connection, 'alice');
+    await happens(t.store, 'put down to be erased', 'alice');
+    await finish(t, connection, exchange, proof);
+    expect(await refusal(t.call(connection, 'message.send', { to: '#lobby', text: 'a' }))).toMatchObject({
+      code: 'forbidden',
+      message: expect.stringMatching(/^this account is to be erased at /),
+    });
+  });
+
+  it('asks the store for the credential once, with its session', async () => {
+    const asked: string[] = [];
+    const t = await openChat({
+      store: (store): Store => ({
+        ...store,
+        async credential(username: Username) {
+          asked.push('credential');
+          return await store.credential(username);
+        },
+        async openSession(session) {
+          asked.push('session');
+          return await store.openSession(session);
+        },
+      }),
+    });
+    await register(t, 'alice');
+    await login(t, peer(), 'alice');
+    expect(asked).toEqual(['credential', 'session']);
   });
 
   it('is refused without an exchange', async () => {

@@ -19,7 +19,6 @@ import {
   type FakePeer,
   loggedIn,
   logInFirst,
-  login,
   type OpenChatParts,
   openChat,
   password,
@@ -29,6 +28,7 @@ import {
   saltOf,
   type TestChat,
 } from './support/chat.ts';
+import { happens } from './support/meanwhile.ts';
 import { secretOf, wrongCodeAt } from './support/second-factor.ts';
 
 const start = Date.parse('2026-03-01T12:00:00.000Z');
@@ -392,7 +392,7 @@ describe('6.3.4: a login', () => {
     expect(isLoggedIn(connection)).toBe(true);
   });
 
-  it('that began before the factor was on, and ends after, opens nothing', async () => {
+  it('that began before the factor was on, and ends after, asks for a code', async () => {
     let onOpening: (() => Promise<void>) | undefined;
     const t = await openQuickly({
       store: (store) => ({
@@ -405,17 +405,64 @@ describe('6.3.4: a login', () => {
     });
     await register(t, 'alice');
     const own = await loggedIn(t, 'alice');
-    const { secret } = await t.call(own, 'account.totp-begin', { proof: await proofOf(t, own) });
+    const begun = await t.call(own, 'account.totp-begin', { proof: await proofOf(t, own) });
+    const secret = secretOf(begun.secret);
     onOpening = async () => {
       onOpening = undefined;
-      await t.call(own, 'account.totp-confirm', { code: totpCode(secretOf(secret), totpStep(start)) });
+      await t.call(own, 'account.totp-confirm', { code: totpCode(secret, totpStep(start)) });
     };
     const connection = peer();
-    expect(await refusal(login(t, connection, 'alice'))).toEqual({
+    const { exchange, proof: message } = await challenged(t, connection, 'alice');
+    expect(await refusal(t.call(connection, 'login.finish', { exchange, message }))).toEqual(factorRequired);
+    expect(isLoggedIn(connection)).toBe(false);
+    vi.setSystemTime(start + stepMs);
+    const otp = totpCode(secret, totpStep(Date.now()));
+    await t.call(connection, 'login.finish', { exchange, message, otp });
+    expect(isLoggedIn(connection)).toBe(true);
+  });
+
+  it('that gave its code as the factor was turned off opens nothing', async () => {
+    let onOpening: (() => Promise<void>) | undefined;
+    const { t, connection, code } = await open({
+      store: (store) => ({
+        ...store,
+        async openSession(session) {
+          await onOpening?.();
+          return await store.openSession(session);
+        },
+      }),
+    });
+    const proof = await proofOf(t, connection, code(1));
+    onOpening = async () => {
+      onOpening = undefined;
+      await t.call(connection, 'account.totp-off', { proof });
+    };
+    const late = peer();
+    expect(await refusal(logInWith(t, late, code()))).toEqual({
       code: 'conflict',
       message: 'the second factor has been changed since this login began: begin again',
     });
-    expect(isLoggedIn(connection)).toBe(false);
+    expect(isLoggedIn(late)).toBe(false);
+  });
+
+  it('with a password that was changed meanwhile hears of that before a code is asked for or used up', async () => {
+    const { t, code } = await open();
+    const begin = async () => {
+      const connection = peer();
+      const { exchange, proof: message } = await challenged(t, connection, 'alice');
+      return (otp?: string) => t.call(connection, 'login.finish', { exchange, message, otp });
+    };
+    const [withCode, without] = [await begin(), await begin()];
+    await happens(t.store, 'changed', 'alice');
+    const conflict = {
+      code: 'conflict',
+      message: 'the verifier has been changed since this login began: begin again',
+    };
+    expect(await refusal(without())).toEqual(conflict);
+    expect(await refusal(withCode(code()))).toEqual(conflict);
+    const next = await authSecret('alice', 'a new horse, a new staple', saltOf('alice'), 10);
+    const hashed_password = formatHashedPassword(next);
+    await t.call(peer(), 'login.hashed-password', { username: 'alice', hashed_password, otp: code() });
   });
 });
 

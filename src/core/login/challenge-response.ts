@@ -56,7 +56,7 @@ const begin = operation({
     );
     if (!challenge.ok) throw loginRefusal(challenge.reason);
     const exchange = uuidV7();
-    exchanges.open(exchange, peer, challenge.value, now);
+    exchanges.open(exchange, peer, { ...challenge.value, found }, now);
     return {
       exchange,
       message: challenge.value.message,
@@ -95,13 +95,15 @@ const finish = operation({
     const exchange = takeExchange(context, id);
     if (!exchange) throw new ChatError('unauthenticated', 'this login has ended: begin again');
     concerns(exchange.username);
-    const { username, storedKey } = exchange;
+    const { username, found } = exchange;
     let isProven = exchange.code !== undefined;
     const finishing = services.failures.guard(username, peer, async () => {
       const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
       isProven = proof.ok;
       if (!proof.ok) throw loginRefusal(proof.reason);
-      const proven = { username, storedKey, refusal: badCredentials };
+      // What a name without an account is challenged with has no secret that fits.
+      if (!found) throw badCredentials();
+      const proven = { ...found, refusal: badCredentials };
       const { answer, verifier } = await openProven(context, proven, { device, otp });
       const raise = askToRaise(context, verifier);
       return { ...answer, message: proof.value, ...(raise && { raise }) };

@@ -3,9 +3,12 @@ import { ChatError } from '../errors.ts';
 import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
 import { exchangeMs, maxExchanges } from '../policy.ts';
+import type { Proven } from './proven.ts';
 
 /** A login under way: before its proof, or with `code` when that was right and the second factor is asked. */
 export interface OpenExchange extends ServerExchange {
+  /** The account that was challenged, with its verifier; undefined for a name that nobody has. */
+  readonly found?: Pick<Proven, 'account' | 'verifier'> | undefined;
   readonly code?: { readonly triesLeft: number; readonly endsAt: number };
 }
 

@@ -69,9 +69,9 @@ const loginHashedPassword = operation({
         policy.bcryptCost,
         digests,
       );
-      if (!fitsVerifier(authSecret, verifier, digests)) throw badCredentials();
-      const { storedKey } = verifier;
-      const proven = { username: name, storedKey, refusal: badCredentials };
+      const fits = fitsVerifier(authSecret, verifier, digests);
+      if (!fits || !found) throw badCredentials();
+      const proven = { ...found, refusal: badCredentials };
       return (await openOrWait(context, proven, { device, otp })).answer;
     });
   },

@@ -6,6 +6,7 @@ import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
 import type { CallContext } from '../operation.ts';
 import type { Peer } from '../peer.ts';
+import type { OpenedSession } from '../ports/store.ts';
 import { uuidV7 } from '../random.ts';
 import type { Services } from '../services.ts';
 import type { Proven, SessionWishes } from './proven.ts';
@@ -22,25 +23,29 @@ export interface ProvenSession {
 export type OpenedSessionAnswer = ReturnType<typeof sessionAnswer>;
 
 /**
- * Opens a session for a secret that was right: the credential is read again, since between its first reading and now the
- * password may have been changed or the account removed. The one place where logins are asked for the second factor.
+ * Opens a session for a secret that was right. Since the account was read for it the password may have been changed, the second
+ * factor turned on, the account disabled or removed: the store looks for all of that as it opens a session, so that it is read again
+ * only where something has changed or a code is asked for. The one place where logins are asked for the second factor.
  */
 export async function openProven(
   context: CallContext,
-  { username, storedKey, refusal }: Proven,
+  proven: Proven,
   wishes: SessionWishes,
 ): Promise<ProvenSession> {
+  const { username, hasSecondFactor } = proven.account;
+  const provenKey = proven.verifier.storedKey;
+  if (!hasSecondFactor) {
+    const opening = await tryToOpen(context, proven.account, { ...wishes, provenKey });
+    if (opening.kind === 'opened') return { ...proven, answer: opening.answer };
+  }
   const current = await context.services.store.credential(username);
-  if (!current) throw refusal();
+  if (!current) throw proven.refusal();
   const { account, verifier } = current;
   // Only who has proven the old one hears this: another login may have raised it to the server's cost.
-  if (!equalDigests(verifier.storedKey, storedKey)) throw changedMeanwhile();
+  if (!equalDigests(verifier.storedKey, provenKey)) throw changedMeanwhile();
+  // No code is asked for, nor used up, for an account that is not as it stands now.
   await passSecondFactor(context, account, wishes.otp);
-  return {
-    account,
-    verifier,
-    answer: await openSession(context, account, { ...wishes, provenKey: storedKey }),
-  };
+  return { account, verifier, answer: await openSession(context, account, { ...wishes, provenKey }) };
 }
 
 /** A proof against a verifier that is not the account's any more. */
@@ -58,10 +63,28 @@ function factorChanged(): ChatError {
  * by a new one, and its session ends: somebody else has the machine now.
  */
 export async function openSession(
+  context: CallContext,
+  account: Account,
+  wishes: SessionWishes,
+): Promise<OpenedSessionAnswer> {
+  const opening = await tryToOpen(context, account, wishes);
+  if (opening.kind === 'stale') throw changedMeanwhile();
+  if (opening.kind === 'disabled') throw accountDisabled();
+  if (opening.kind === 'factor-changed') throw factorChanged();
+  if (opening.kind !== 'opened') throw badToken();
+  return opening.answer;
+}
+
+/** A session that was opened, or what keeps the store from it: then nothing was done. */
+type Opening =
+  | { readonly kind: 'opened'; readonly answer: OpenedSessionAnswer }
+  | Exclude<OpenedSession, { readonly kind: 'opened' }>;
+
+async function tryToOpen(
   { services, peer, now, note }: CallContext,
   account: Account,
   { device, endsWithConnection = false, provenKey }: SessionWishes,
-): Promise<OpenedSessionAnswer> {
+): Promise<Opening> {
   const { store, policy, sessions, notices, digests } = services;
   if (peer.session) throw loggedInAlready();
   const tokens = newTokens();
@@ -102,10 +125,7 @@ export async function openSession(
     isNewDevice = true;
     outcome = await open(opened, isNewDevice);
   }
-  if (outcome.kind === 'stale') throw changedMeanwhile();
-  if (outcome.kind === 'disabled') throw accountDisabled();
-  if (outcome.kind === 'factor-changed') throw factorChanged();
-  if (outcome.kind !== 'opened') throw badToken();
+  if (outcome.kind !== 'opened') return outcome;
   opened = { ...opened, deviceLabel: outcome.label };
   sessions.ended(outcome.ended, 'replaced', { of: account.username });
   sessions.attach(peer, opened);
@@ -119,7 +139,7 @@ export async function openSession(
     );
   }
   if (endsWithConnection) peer.onGone(() => endGone(services, peer, opened));
-  return sessionAnswer(opened, tokens, sessions.expiresAt(opened));
+  return { kind: 'opened', answer: sessionAnswer(opened, tokens, sessions.expiresAt(opened)) };
 }
 
 /** Ends the session that a device has, whoever's it is: for who has proven an account there. */

@@ -65,7 +65,7 @@ const loginPassword = operation({
       const authSecret = await stretchFor(context, { username: name, password: secret, salt, cost });
       const fits = fitsVerifier(authSecret, verifier, digests);
       if (!fits || found?.account.privacy !== 'open') throw badPassword();
-      const given = { username: name, storedKey: verifier.storedKey, refusal: badPassword };
+      const given = { ...found, refusal: badPassword };
       const proven = await openOrWait(context, given, {
         device,
         otp,

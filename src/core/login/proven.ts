@@ -1,5 +1,5 @@
 import type { ChatError } from '../errors.ts';
-import type { Username } from '../model/username.ts';
+import type { Account, Verifier } from '../model/account.ts';
 
 /** The device a client names at login: one it was given before, a label for a new one, or neither. */
 export interface DeviceClaim {
@@ -9,11 +9,11 @@ export interface DeviceClaim {
   readonly default_label?: string | undefined;
 }
 
-/** Whom a secret was found to belong to, and what is answered when that is no longer so. */
+/** Whom a secret was found to belong to, as both were read for it, and what is answered when there is no such account any more. */
 export interface Proven {
-  readonly username: Username;
-  /** Of the verifier that the secret fitted. */
-  readonly storedKey: Uint8Array;
+  readonly account: Account;
+  /** What the secret fitted. */
+  readonly verifier: Verifier;
   readonly refusal: () => ChatError;
 }
 

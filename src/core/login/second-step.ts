@@ -23,8 +23,9 @@ const loginSecondFactor = operation({
     const awaited = services.awaitedCodes.get(peer, now);
     if (!awaited) throw new ChatError('unauthenticated', 'no login waits for a code here: log in again');
     const { proven, wishes } = awaited;
-    concerns(proven.username);
-    return services.failures.guard(proven.username, peer, async () => {
+    const { username } = proven.account;
+    concerns(username);
+    return services.failures.guard(username, peer, async () => {
       try {
         const { answer } = await openProven(context, proven, { ...wishes, otp });
         services.awaitedCodes.forget(peer);
