@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { register } from '../../../src/client/login.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 import { type FakeServer, fakeClient, fakeServer } from '../support/fake-client.ts';
 import { type FakeHost, fakeHost, type Outside, runOn, temporaryDirectory } from '../support/fake-host.ts';
@@ -66,6 +67,87 @@ describe('chat without a login', () => {
     const { chat } = await machine();
     const { asked, began } = await chat(['create an account', 'bob', 'secret', 'secret']);
     expect([asked, began]).toEqual([[notLoggedIn, 'Username', 'Password', 'Password again'], chatsAs('bob')]);
+  });
+
+  describe('whose server judges new accounts', () => {
+    const sha256 = 'ab'.repeat(32);
+    /** Registers by the real library at a server that asks for `begun`. */
+    async function registering(begun: object, typed: readonly string[]) {
+      const server = chatServer({
+        'account.begin-register': {
+          realm: 'realm',
+          cost: 10,
+          suite: 'CHAT-SCRAM-BCRYPT-1',
+          server_key: 'AAAA',
+          ...begun,
+        },
+        'account.register': {
+          user_id: 'id-of-bob',
+          username: 'bob',
+          created_at: '2026-11-21T06:00:00.000Z',
+        },
+      });
+      const fake = fakeClient(server);
+      const { chat } = await machine(server);
+      const outcome = await chat(typed, {
+        argv: ['--server', plain],
+        client: {
+          register,
+          login: (on, { username }) => fake.login(on, { username, password: 'secret' }),
+        },
+      });
+      const registrations = server.calls.filter(({ name }) => name === 'account.register');
+      return { ...outcome, registrations: registrations.length };
+    }
+    const plain = 'plain://127.0.0.1:8080';
+    const asNew = ['create an account', 'bob'];
+    const common = ['trustno1', 'trustno1'];
+    const good = ['a long enough secret', 'a long enough secret'];
+    const policy = (how: 'warn' | 'refuse') => ({ password_policy: { min_code_points: 6, common: how } });
+
+    it('warns of a common password and goes on where it is taken', async () => {
+      const { stderr, began, registrations } = await registering(policy('warn'), [...asNew, ...common]);
+      expect(stderr).toContain('warning: this password is among the most common ones');
+      expect([began, registrations]).toEqual([chatsAs('bob', plain), 1]);
+    });
+
+    it('refuses one where it is not, before it is sent, and asks again', async () => {
+      const { stderr, began, registrations } = await registering(policy('refuse'), [
+        ...asNew,
+        ...common,
+        ...asNew,
+        ...good,
+      ]);
+      expect(stderr).toContain('chat: password: it is among the most common ones, which are guessed first');
+      expect(stderr).not.toContain('warning');
+      expect([began, registrations]).toEqual([chatsAs('bob', plain), 1]);
+    });
+
+    it('says nothing of a good one', async () => {
+      const { stderr, registrations } = await registering(policy('refuse'), [...asNew, ...good]);
+      expect(stderr).not.toMatch(/warning|common/);
+      expect(registrations).toBe(1);
+    });
+
+    it('shows the terms and goes on when they are accepted', async () => {
+      const terms = { text: 'Be kind.\n', sha256 };
+      const { stderr, asked, began } = await registering({ terms }, [...asNew, ...good, 'yes']);
+      expect(stderr).toContain('The terms of this server:\nBe kind.\n');
+      expect(asked.at(-1)).toBe('Do you accept them?');
+      expect(began).toBe(chatsAs('bob', plain));
+    });
+
+    it('registers nobody who does not accept them, and asks again', async () => {
+      const terms = { text: 'Be kind.\n', sha256 };
+      const { code, stderr, registrations } = await registering({ terms }, [
+        ...asNew,
+        ...good,
+        'no',
+        'leave',
+      ]);
+      expect(stderr).toContain('chat: the terms were not accepted; nothing was done\n');
+      expect([code, registrations]).toEqual([0, 0]);
+    });
   });
 
   it('takes the password from the environment', async () => {

@@ -120,7 +120,8 @@ export const exportData = command({
         return exitOk;
       }
       let count = 0;
-      await writeWhole(file, { label, replaces: options.force, id: host.processId }, async (put) => {
+      const how = { label, replaces: options.force, id: host.processId, signal: context.signal };
+      await writeWhole(file, how, async (put) => {
         count = await writeAll(context, connection, put);
       });
       await output.note(`${count} rows are in ${file}`);
