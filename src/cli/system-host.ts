@@ -99,19 +99,26 @@ const inquirerPrompts: Prompts = {
     await asked(async ({ select }, on) => await select({ message, choices: [...choices] }, on)),
 };
 
+/** Asks; a prompt that is left (Ctrl-C, Ctrl-D, the end of the terminal) is {@link PromptLeft}. */
 async function asked<T>(
   ask: (
     prompts: typeof import('@inquirer/prompts'),
-    on: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream },
+    on: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream; signal: AbortSignal },
   ) => Promise<T>,
 ): Promise<T> {
   const prompts = await import('@inquirer/prompts');
+  const left = new AbortController();
+  // A prompt whose input ended (Ctrl-D on an empty line) waits for ever; that it pauses the stream is all that is seen of it.
+  const leave = () => left.abort();
+  process.stdin.once('pause', leave);
   try {
-    return await ask(prompts, { input: process.stdin, output: process.stderr });
+    return await ask(prompts, { input: process.stdin, output: process.stderr, signal: left.signal });
   } catch (error) {
-    if (error instanceof Error && error.name === 'ExitPromptError')
+    if (error instanceof Error && (error.name === 'ExitPromptError' || left.signal.aborted))
       throw new PromptLeft(error.message, { cause: error });
     throw error;
+  } finally {
+    process.stdin.off('pause', leave);
   }
 }
 

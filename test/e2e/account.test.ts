@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Person, type ServerProcess, World } from './support/server.ts';
+import { chatIn, keys } from './support/terminal.ts';
 
 const closers: Array<() => Promise<void>> = [];
 let world: World;
@@ -45,6 +46,26 @@ describe('chat account password', () => {
     });
     expect((await logIn(next)).code).toBe(0);
     alice.env.CHAT_PASSWORD = next;
+  });
+
+  it.each(['c', 'd'])('is left at its prompt by Ctrl-%s: exit 130, nothing changed', async (letter) => {
+    const { CHAT_PASSWORD: _, ...env } = alice.env;
+    const terminal = chatIn(env, { columns: 80, rows: 10 }, ['account', 'password']);
+    await terminal.shows('? Password');
+    terminal.type(keys.ctrl(letter));
+    expect(await terminal.ended()).toBe(130);
+    expect(terminal.text).not.toMatch(/Warning|error/i);
+    expect((await alice.run(['login', 'alice', '-q'])).code).toBe(0);
+  });
+
+  it('goes on after a Ctrl-D that deletes a character', async () => {
+    const { CHAT_PASSWORD: password, ...env } = alice.env;
+    const terminal = chatIn(env, { columns: 80, rows: 10 }, ['login', 'alice']);
+    await terminal.shows('? Password');
+    terminal.type('x');
+    await terminal.shows('*');
+    terminal.enter(`${keys.left}${keys.ctrl('d')}${password}`);
+    expect(await terminal.ended()).toBe(0);
   });
 
   it('does nothing without the right old one', async () => {
