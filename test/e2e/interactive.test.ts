@@ -1,32 +1,51 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
-import { type Person, World } from './support/server.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chat, type Person, type ServerProcess, World } from './support/server.ts';
 import { chatIn, keys, type Size, shellIn, type TerminalSession } from './support/terminal.ts';
 
 const wide: Size = { columns: 80, rows: 24 };
 const small: Size = { columns: 40, rows: 10 };
 const free = ['--messages-per-second', '0', '--registrations-per-hour', '0', '--logins-per-minute', '0'];
 
-/** A server that can be stopped and started again on its port, alice and bob on it. */
-async function aliceAndBob() {
+/** A server that can be stopped and started again on its port, alice on it. */
+async function aliceAlone() {
   const world = new World();
   let server = await world.serve(free);
   const { address } = server;
-  const alice = world.person('alice', server);
-  const bob = world.person('bob', server);
-  await alice.register();
-  await bob.register();
+  const alice = await world.person('alice', server).register();
   return {
     world,
     alice,
-    bob,
-    address,
     stop: (signal: NodeJS.Signals = 'SIGTERM') => server.stop(signal),
     start: async () => {
       server = await world.serve(free, { listen: address });
     },
   };
+}
+
+/** The same, and bob. */
+async function aliceAndBob() {
+  const alone = await aliceAlone();
+  const bob = await alone.world.person('bob', alone.alice.env.CHAT_SERVER ?? '').register();
+  return { ...alone, bob };
+}
+
+const everybody = new World(afterAll);
+/** For who neither stops a server nor minds what was said on it; nobody stays online. */
+let server: ServerProcess;
+/** Logged in there. */
+let alice: Person;
+beforeAll(async () => {
+  server = await everybody.serve(free);
+  alice = await everybody.person('alice', server).register();
+});
+
+/** Alice where she has never been: not logged in, nothing kept, and no password in the environment. */
+function aliceElsewhere(): { person: Person; env: NodeJS.ProcessEnv } {
+  const person = new World().person('alice', server);
+  const { CHAT_PASSWORD: _, ...env } = person.env;
+  return { person, env };
 }
 
 const isOnline = /^>/m;
@@ -42,13 +61,13 @@ async function chatting(person: Person, size = wide, args: readonly string[] = [
 const bodyOf = (terminal: TerminalSession) => terminal.rows.slice(1, -2).filter((row) => row !== '');
 const withoutTimes = (rows: readonly string[]) => rows.map((row) => row.replace(/^\d\d:\d\d /, 'hh:mm '));
 const texts = async (person: Person, to = '#lobby') =>
-  (await person.json<{ text: string }>(['tail', to, '--once', '-n', '900'])).map(({ text }) => text);
+  (await person.does(['tail', to, '--once', '-n', '900', '-o', 'json']))
+    .split('\n')
+    .flatMap((line): string[] => (line === '' ? [] : [JSON.parse(line).text]));
 
 describe('signing in', () => {
   it('registers by prompts, chats, and remembers the login', async () => {
-    const world = new World();
-    const server = await world.serve(free);
-    const carol = world.person('carol', server);
+    const carol = new World().person('carol', server);
     const { CHAT_PASSWORD: _, ...env } = carol.env;
     const terminal = chatIn(env, wide);
     await terminal.shows('You are not logged in to');
@@ -72,10 +91,7 @@ describe('signing in', () => {
   });
 
   it('says what was wrong and asks again', async () => {
-    const { alice, world } = await aliceAndBob();
-    const { CHAT_PASSWORD: _, ...own } = alice.env;
-    const env = { ...own, XDG_STATE_HOME: world.path('elsewhere') };
-    const terminal = chatIn(env, wide);
+    const terminal = chatIn(aliceElsewhere().env, wide);
     await terminal.shows('❯ log in');
     terminal.type(keys.enter);
     await terminal.shows('Username');
@@ -94,10 +110,9 @@ describe('signing in', () => {
     ['y', 0],
     ['n', 4],
   ])('a server that was chosen is used from now on when that is wanted (%s)', async (answer, code) => {
-    const { alice, address } = await aliceAndBob();
-    const { CHAT_SERVER: _, ...own } = alice.env;
-    const elsewhere = { XDG_STATE_HOME: alice.world.path('elsewhere') };
-    const terminal = chatIn({ ...own, ...elsewhere }, wide, ['--trust', 'always']);
+    const { person } = aliceElsewhere();
+    const { CHAT_SERVER: address = '', ...env } = person.env;
+    const terminal = chatIn(env, wide, ['--trust', 'always']);
     await terminal.shows('You are not logged in to');
     terminal.type(keys.up + keys.up);
     await terminal.shows('❯ another server');
@@ -113,7 +128,7 @@ describe('signing in', () => {
     await terminal.shows('1 online: alice');
     terminal.type(keys.ctrl('d'));
     expect(await terminal.ended()).toBe(0);
-    const whoami = await alice.run(['whoami'], '', { ...elsewhere, CHAT_SERVER: undefined });
+    const whoami = await person.run(['whoami'], '', { CHAT_SERVER: undefined });
     expect(whoami.code).toBe(code);
   });
 
@@ -133,8 +148,8 @@ describe('a chat on the whole screen', () => {
     'shows who says what, where one is and who is there, at $columns x $rows',
     async (size) => {
       const { alice, bob } = await aliceAndBob();
-      await bob.succeed(['send', 'good morning']);
-      await bob.succeed(['send', '@alice', 'a word in private']);
+      await bob.does(['send', 'good morning']);
+      await bob.does(['send', '@alice', 'a word in private']);
       const terminal = await chatting(alice, size);
       await terminal.shows('bob: good morning');
       await terminal.shows('2:@bob (1)');
@@ -160,12 +175,10 @@ describe('a chat on the whole screen', () => {
   it('keeps the line that is typed while a hundred messages a second arrive', async () => {
     const { alice, bob } = await aliceAndBob();
     const terminal = await chatting(alice);
-    const flood = bob.world.start(['send', '--lines'], bob.env, '');
-    expect((await flood.ended).code).toBe(0);
     const sending = (async () => {
       for (let batch = 0; batch < 10; batch += 1) {
         const lines = Array.from({ length: 30 }, (_, index) => `flood ${batch * 30 + index}`);
-        await bob.succeed(['send', '--lines'], `${lines.join('\n')}\n`);
+        await bob.does(['send', '--lines'], `${lines.join('\n')}\n`);
       }
     })();
     const typed = 'what I have to say: 你好, é, 👍';
@@ -186,8 +199,8 @@ describe('a chat on the whole screen', () => {
 
   it('what was looked at just before leaving is read the next time', async () => {
     const { alice, bob } = await aliceAndBob();
-    await bob.succeed(['send', 'in the lobby']);
-    await bob.succeed(['send', '@alice', 'in private']);
+    await bob.does(['send', 'in the lobby']);
+    await bob.does(['send', '@alice', 'in private']);
     const terminal = await chatting(alice);
     await terminal.shows('2:@bob (1)');
     terminal.type(keys.ctrl('n'));
@@ -204,7 +217,7 @@ describe('a chat on the whole screen', () => {
   it('loads what is older as one scrolls up, to the very first message', async () => {
     const { alice, bob } = await aliceAndBob();
     const lines = Array.from({ length: 400 }, (_, index) => `line ${index + 1}`);
-    await bob.succeed(['send', '--lines'], `${lines.join('\n')}\n`);
+    await bob.does(['send', '--lines'], `${lines.join('\n')}\n`);
     const terminal = await chatting(alice);
     await terminal.shows('line 400');
     const seen = new Set<string>();
@@ -220,8 +233,8 @@ describe('a chat on the whole screen', () => {
     expect(terminal.rows.at(-2)).toContain('↓ PgDn');
     // New messages leave the place where one reads alone.
     const place = bodyOf(terminal);
-    await bob.succeed(['send', 'something new']);
-    await bob.succeed(['send', '@alice', 'look at the lobby']);
+    await bob.does(['send', 'something new']);
+    await bob.does(['send', '@alice', 'look at the lobby']);
     await terminal.shows('2:@bob (1)');
     expect(bodyOf(terminal)).toEqual(place);
     for (let pages = 0; terminal.text.includes('↓ PgDn'); pages += 1) {
@@ -241,7 +254,7 @@ describe('a chat on the whole screen', () => {
     terminal.type(keys.enter);
     await terminal.shows(/^\d\d:\d\d alice: first\n +second\n +\\tthird/m);
     expect(await texts(bob)).toEqual(['first\nsecond\n\tthird']);
-    await bob.succeed(['send', '\u001b[2J\u001b]0;gotcha\u0007\u202eevil\n12:00 alice: I said this']);
+    await bob.does(['send', '\u001b[2J\u001b]0;gotcha\u0007\u202eevil\n12:00 alice: I said this']);
     await terminal.shows('\\x1b[2J\\x1b]0;gotcha\\x07\\u202eevil');
     // The line that would pass for another one stands behind the name of who wrote it.
     expect(terminal.text).toMatch(/^ {5,}12:00 alice: I said this$/m);
@@ -249,7 +262,7 @@ describe('a chat on the whole screen', () => {
 
   it('completes names, rooms and commands, and tells what a mistyped command may have meant', async () => {
     const { alice, bob } = await aliceAndBob();
-    await bob.succeed(['join', 'operations', '--create']);
+    await bob.does(['join', 'operations', '--create']);
     const terminal = await chatting(alice);
     // The lists come after the first picture.
     for (;;) {
@@ -278,7 +291,7 @@ describe('a chat on the whole screen', () => {
   });
 
   it('goes on after the server was killed: the half-typed line stays, what was sent meanwhile arrives once', async () => {
-    const { alice, bob, stop, start } = await aliceAndBob();
+    const { alice, stop, start } = await aliceAlone();
     const terminal = await chatting(alice);
     await stop('SIGKILL');
     await terminal.shows('not connected, next try in');
@@ -292,12 +305,12 @@ describe('a chat on the whole screen', () => {
     terminal.type('ne');
     terminal.type(keys.enter);
     await terminal.shows('alice: half a line');
-    expect(await texts(bob)).toEqual(['sent while away', 'half a line']);
+    expect(await texts(alice)).toEqual(['sent while away', 'half a line']);
   });
 
   it('follows the size of the terminal, and says when it is too small', async () => {
     const { alice, bob } = await aliceAndBob();
-    await bob.succeed(['send', 'a line that is longer than forty columns are wide']);
+    await bob.does(['send', 'a line that is longer than forty columns are wide']);
     const terminal = await chatting(alice);
     terminal.type('typed');
     await terminal.shows('> typed');
@@ -312,7 +325,7 @@ describe('a chat on the whole screen', () => {
   });
 
   it('asks before it leaves with something unsent, says when all is sent, and leaves then', async () => {
-    const { alice, bob, stop, start } = await aliceAndBob();
+    const { alice, stop, start } = await aliceAlone();
     const terminal = await chatting(alice);
     await stop('SIGKILL');
     await terminal.shows('not connected');
@@ -324,11 +337,11 @@ describe('a chat on the whole screen', () => {
     await terminal.shows('all is sent');
     terminal.type(keys.ctrl('d'));
     expect(await terminal.ended()).toBe(0);
-    expect(await texts(bob)).toEqual(['last words']);
+    expect(await texts(alice)).toEqual(['last words']);
   });
 
   it('asks to sign in again when its session was ended elsewhere, and keeps what was typed', async () => {
-    const { alice } = await aliceAndBob();
+    const { alice } = await aliceAlone();
     const terminal = await chatting(alice);
     terminal.type('not yet sent');
     await terminal.shows('> not yet sent');
@@ -354,7 +367,6 @@ describe('the terminal', () => {
     ['SIGTERM', (terminal) => terminal.kill('SIGTERM'), 143],
     ['SIGHUP', (terminal) => terminal.kill('SIGHUP'), 129],
   ])('is given back by %s', async (_how, leave, code) => {
-    const { alice } = await aliceAndBob();
     const terminal = await chatting(alice);
     expect(restored(terminal)).toEqual(['alternate', true]);
     leave(terminal);
@@ -366,8 +378,6 @@ describe('the terminal', () => {
   });
 
   it('has its echo and lines back after a chat, and a chat that was stopped goes on', async () => {
-    const { alice } = await aliceAndBob();
-    const { chat } = await import('./support/server.ts');
     const shell = shellIn(alice.env, wide);
     await shell.shows('$');
     shell.enter(`${chat}; stty -a | tr ';' '\\n' | grep -oE -- '-?(icanon|echo|isig)\\b' | tr '\\n' ' '`);
@@ -387,7 +397,6 @@ describe('the terminal', () => {
   });
 
   it('is kept at Ctrl-Z where no shell could continue the chat', async () => {
-    const { alice } = await aliceAndBob();
     const terminal = await chatting(alice);
     terminal.type(`before${keys.ctrl('z')}`);
     // Given back and taken again.
@@ -401,9 +410,7 @@ describe('the terminal', () => {
   });
 
   it('is taken again when somebody else has stopped the chat', async () => {
-    const { alice } = await aliceAndBob();
     const shell = shellIn(alice.env, wide);
-    const { chat } = await import('./support/server.ts');
     await shell.shows('$');
     shell.enter('echo the shell is here');
     shell.enter(`sh -c 'echo $$ >"$XDG_STATE_HOME/pid"; exec ${chat}'`);
@@ -422,17 +429,16 @@ describe('the terminal', () => {
   });
 
   it('that goes away ends the chat', async () => {
-    const { alice } = await aliceAndBob();
+    const watcher = await new World().person('watcher', server).register();
     const shell = shellIn(alice.env, wide);
-    const { chat } = await import('./support/server.ts');
     await shell.shows('$');
     shell.enter(`${chat}`);
     await shell.shows('1 online');
     shell.kill('SIGKILL');
     await shell.ended();
     await expect
-      .poll(async () => (await alice.succeed(['users'])).includes('alice'), { timeout: 15_000 })
-      .toBe(true);
+      .poll(async () => (await watcher.does(['users'])).split('\n'), { timeout: 15_000 })
+      .not.toContain('alice');
   });
 });
 
@@ -442,14 +448,14 @@ describe('without drawing', () => {
     ['TERM=dumb', { TERM: 'dumb' }, []],
   ])('(%s) a chat writes lines below one another only', async (_how, env, args) => {
     const { alice, bob, stop, start } = await aliceAndBob();
-    await bob.succeed(['send', 'good morning']);
+    await bob.does(['send', 'good morning']);
     const terminal = chatIn({ ...alice.env, ...env }, wide, args);
     await terminal.shows('bob: good morning');
     await terminal.shows('* you are in #lobby');
     terminal.enter('hello');
     terminal.enter('/users');
     await terminal.shows('* 1 online: alice');
-    await bob.succeed(['send', '@alice', 'in private']);
+    await bob.does(['send', '@alice', 'in private']);
     await terminal.shows('@bob bob: in private');
     terminal.enter('/nope');
     await terminal.shows('* error: there is no command /nope; /help lists the commands');
@@ -467,7 +473,7 @@ describe('without drawing', () => {
   it.each(['before it has begun', 'at a question of which nothing is shown'])(
     'what is typed ahead is there when it is asked for: %s',
     async (when) => {
-      const { alice, bob, world } = await aliceAndBob();
+      const { alice, world } = await aliceAlone();
       const { CHAT_PASSWORD: _, ...own } = alice.env;
       const env = { ...own, XDG_STATE_HOME: world.path('elsewhere') };
       const terminal = chatIn(env, wide, ['--screen-reader']);
@@ -479,7 +485,7 @@ describe('without drawing', () => {
         terminal.type(lines.slice(-rest).join('\r').concat('\r'));
       }
       await terminal.shows('* you are in #lobby');
-      await expect.poll(() => texts(bob), { timeout: 15_000 }).toEqual(['hello', 'I am new']);
+      await expect.poll(() => texts(alice), { timeout: 15_000 }).toEqual(['hello', 'I am new']);
       if (rest > 0) expect(terminal.written).not.toContain('a good secret');
       terminal.type(keys.ctrl('d'));
       expect(await terminal.ended()).toBe(0);
@@ -487,7 +493,7 @@ describe('without drawing', () => {
   );
 
   it('the end of the input waits for what was typed before', async () => {
-    const { alice, bob, stop, start } = await aliceAndBob();
+    const { alice, stop, start } = await aliceAlone();
     const terminal = chatIn(alice.env, wide, ['--screen-reader']);
     await terminal.shows('* you are in #lobby');
     await stop('SIGKILL');
@@ -497,11 +503,11 @@ describe('without drawing', () => {
     await terminal.shows('* 1 message is not sent yet; this ends when all is sent');
     await start();
     expect(await terminal.ended()).toBe(0);
-    expect(await texts(bob)).toEqual(['last words']);
+    expect(await texts(alice)).toEqual(['last words']);
   });
 
   it('Ctrl-C ends it, also when the input has ended and nothing can be sent', async () => {
-    const { alice, stop } = await aliceAndBob();
+    const { alice, stop } = await aliceAlone();
     const terminal = chatIn(alice.env, wide, ['--screen-reader']);
     await terminal.shows('* you are in #lobby');
     await stop('SIGKILL');
@@ -514,7 +520,7 @@ describe('without drawing', () => {
   });
 
   it('/quit says that something is not sent, and leaves when it is asked again', async () => {
-    const { alice, stop } = await aliceAndBob();
+    const { alice, stop } = await aliceAlone();
     const terminal = chatIn(alice.env, wide, ['--screen-reader']);
     await terminal.shows('* you are in #lobby');
     await stop('SIGKILL');
@@ -529,7 +535,7 @@ describe('without drawing', () => {
 
   it('NO_COLOR leaves every colour out', async () => {
     const { alice, bob } = await aliceAndBob();
-    await bob.succeed(['send', 'good morning']);
+    await bob.does(['send', 'good morning']);
     const terminal = chatIn({ ...alice.env, NO_COLOR: '1' }, wide);
     await terminal.shows('bob: good morning');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for

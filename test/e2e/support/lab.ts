@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { compileCache } from './server.ts';
 
 /** What a finished command left. */
 export interface Outcome {
@@ -52,6 +53,7 @@ export function openLab(): Lab {
     const home = join(directory, person);
     const child = spawn(chat, args, {
       env: {
+        ...compileCache,
         PATH: process.env.PATH,
         HOME: home,
         XDG_STATE_HOME: join(home, 'state'),

@@ -9,6 +9,10 @@ import { onTestFinished } from 'vitest';
 /** The launcher of the built program. */
 export const chat = fileURLToPath(new URL('../../../bin/chat', import.meta.url));
 
+/** Where the processes of a run keep what V8 has compiled of the build: a fifth of a server's start. */
+export const compileCache: NodeJS.ProcessEnv =
+  process.env.NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
+
 /** How a process ended and what it said. */
 export interface Outcome {
   readonly code: number | null;
@@ -44,7 +48,12 @@ export class Running {
     input?: string | Uint8Array,
     { program = chat, cwd, isGroup = false }: ProcessOptions = {},
   ) {
-    const child = spawn(program, args, { env, stdio: 'pipe', cwd, detached: isGroup });
+    const child = spawn(program, args, {
+      env: { ...compileCache, ...env },
+      stdio: 'pipe',
+      cwd,
+      detached: isGroup,
+    });
     this.#isGroup = isGroup;
     this.child = child;
     // Read to its end whether lines are asked for or not: a reader that stops would stop the process.
@@ -268,9 +277,21 @@ export class Person {
       .map((line) => JSON.parse(line));
   }
 
-  /** Registers, and is logged in. */
+  /**
+   * Does what a test needs to be there and is not about: `chat ARGS` from the sources, in this process, which costs a tenth of the
+   * built program's start. Throws unless it succeeds; answers stdout.
+   */
+  async does(args: readonly string[], input: string | Uint8Array = ''): Promise<string> {
+    // Loaded at its first use: not every file has somebody who does something.
+    const { runHere } = await import('./here.ts');
+    const { code, out, err } = await runHere(args, this.env, input);
+    if (code !== 0) throw new Error(`chat ${args.join(' ')} ended with ${code}: ${err}`);
+    return out;
+  }
+
+  /** Registers as {@link does}, and is logged in. */
   async register(): Promise<this> {
-    await this.succeed(['register', this.name]);
+    await this.does(['register', this.name]);
     return this;
   }
 }

@@ -1,7 +1,7 @@
 import { type IPty, spawn } from '@lydell/node-pty';
 import headless from '@xterm/headless';
 import { onTestFinished } from 'vitest';
-import { chat } from './server.ts';
+import { chat, compileCache } from './server.ts';
 
 /** How large a terminal is. */
 export interface Size {
@@ -25,7 +25,7 @@ export class TerminalSession {
       name: env.TERM ?? 'xterm-256color',
       cols: columns,
       rows,
-      env: { LANG: 'C.UTF-8', ...env },
+      env: { LANG: 'C.UTF-8', ...compileCache, ...env },
     });
     this.#pty.onData((data) => {
       this.written += data;
