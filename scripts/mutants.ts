@@ -5,8 +5,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { copyOf, edited } from './mutants/copy.ts';
+import { groupsOf, problemOf, verdictOn } from './mutants/group.ts';
 import { mutants } from './mutants/list.ts';
-import { copyOf, edited, isCaught, runTests } from './mutants/run.ts';
+import { TestProcess } from './mutants/test-process.ts';
 
 /** Copies in which mutants are tried at a time. */
 const atOnce = 2;
@@ -31,41 +33,37 @@ if (problems.length > 0) {
 }
 
 const scratch = await mkdtemp(join(tmpdir(), 'chat-mutants-'));
+const copies = Array.from({ length: atOnce }, (_, index) => join(scratch, String(index)));
+const testers = copies.map((copy) => new TestProcess(copy));
 try {
-  const copies = Array.from({ length: atOnce }, (_, index) => join(scratch, String(index)));
   for (const copy of copies) await copyOf(root, copy);
-
-  const files = [...new Set(chosen.flatMap(({ tests }) => tests))];
   const started = performance.now();
-  const baseline = await runTests(copies[0] ?? scratch, files, { threads: atOnce, untilFirst: false });
-  const { failed } = baseline;
-  if (baseline.passed) console.log(`${files.length} test files pass as they are (${seconds(started)} s)`);
-  else {
-    console.error(`${baseline.output}\nfails before anything was taken away: ${[...failed].join(', ')}`);
-    if (failed.size === 0) throw new Error('the tests did not run');
-    process.exitCode = 1;
-  }
-
-  // What fails anyway shows nothing.
-  const waiting = chosen.filter(({ tests }) => !tests.some((test) => failed.has(test)));
-  const tried = waiting.length;
-  const survivors: string[] = [];
+  const waiting = groupsOf(chosen);
+  let caught = 0;
   await Promise.all(
-    copies.map(async (copy) => {
-      for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
-        const since = performance.now();
-        const caught = await isCaught(copy, mutant);
-        if (!caught) survivors.push(mutant.rule);
-        console.log(`${caught ? 'caught  ' : 'SURVIVED'}  ${mutant.rule} (${seconds(since)} s)`);
+    copies.map(async (copy, index) => {
+      const tests = testers[index] as TestProcess;
+      for (let group = waiting.shift(); group; group = waiting.shift()) {
+        // What fails anyway shows nothing.
+        const problem = await problemOf(group, tests);
+        if (problem !== undefined) problems.push(problem);
+        for (const mutant of problem === undefined ? group.mutants : []) {
+          const since = performance.now();
+          const verdict = await verdictOn(mutant, copy, tests);
+          if (verdict === 'caught') caught += 1;
+          else problems.push(`${verdict}: ${mutant.rule} (${mutant.test})`);
+          console.log(`${verdict.padEnd(8)}  ${mutant.rule} (${seconds(since)} s)`);
+        }
       }
     }),
   );
-  console.log(`${tried - survivors.length} of ${chosen.length} caught in ${seconds(started)} s`);
-  if (survivors.length > 0) {
-    console.error(`no test notices that these no longer hold:\n${survivors.join('\n')}`);
+  console.log(`${caught} of ${chosen.length} caught in ${seconds(started)} s`);
+  if (problems.length > 0) {
+    console.error(problems.join('\n'));
     process.exitCode = 1;
   }
 } finally {
+  for (const tests of testers) tests.close();
   await rm(scratch, { recursive: true, force: true });
 }
 

@@ -1,4 +1,4 @@
-/** One rule of security, and an edit that takes it away; the tests are those that must notice. */
+/** One rule of security, and an edit that takes it away; the test is what must notice. */
 export interface Mutant {
   /** What no longer holds, in plain words, with the rule's id where it has one (ASVS). */
   readonly rule: string;
@@ -7,6 +7,8 @@ export interface Mutant {
   /** Stands in it exactly once. */
   readonly find: string;
   readonly replace: string;
-  /** Test files, from the root; one failing test in any of them is enough. */
-  readonly tests: readonly string[];
+  /** The test file, from the root, that must notice: the cheapest one that does. */
+  readonly test: string;
+  /** Stands in the titles (with those of the blocks around) of the tests of it that are run: for files that take long. */
+  readonly titled?: string;
 }

@@ -148,7 +148,8 @@ export function examineSessions(on: Examined): void {
       const [alice, bob] = await people(on.store, 'alice', 'bob');
       const older = opening(alice, { lastUsedAt: 2_000, absoluteExpiresAt: 9_000 });
       const newer = opening(alice, { lastUsedAt: 3_000, absoluteExpiresAt: 3_600 });
-      for (const one of [older, newer, opening(bob)]) await on.store.openSession(one);
+      const foreign = opening(bob, { lastUsedAt: 2_500, absoluteExpiresAt: 9_000 });
+      for (const one of [older, newer, foreign]) await on.store.openSession(one);
       const listed = (now: number) => on.store.sessions({ userId: alice.id, now, idleMs: 2_000 });
       expect(await listed(3_599)).toEqual([newer.session, older.session]);
       // At its absolute end one is dead, at its idle end the other.

@@ -15,7 +15,6 @@ const page = statement((db, p: { after: string; limit: number }) =>
     .select(accountColumns)
     .where('username', '>', p.after)
     .where('erased_at', 'is', null)
-    .where('erased_at', 'is', null)
     .orderBy('username')
     .limit(p.limit),
 );
