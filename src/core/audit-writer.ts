@@ -6,7 +6,7 @@ import type { Store } from './ports/store.ts';
 /**
  * Writes the audit trail behind the answers: nobody who is answered waits for it. One write is under way at a time and takes what
  * has come meanwhile, so that the order of the entries is that of the trail. What the store does not take is tried again; when
- * more waits than may, the newest are left out, and the trail says how many.
+ * more waits than may, the newest are left out, those of strangers that were refused before all others, and the trail says how many.
  */
 export interface AuditWriter {
   readonly append: AuditTrail;
@@ -31,6 +31,9 @@ export interface AuditWriterParts {
 export function createAuditWriter({ store, chain, told, onHead, onFailure }: AuditWriterParts): AuditWriter {
   let waiting: AuditEntry[] = [];
   let lost = 0;
+  /** How many have waited so far, and how many of those are in the store. */
+  let taken = 0;
+  let stored = 0;
   let underWay: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let hasFailed = false;
@@ -68,6 +71,7 @@ export function createAuditWriter({ store, chain, told, onHead, onFailure }: Aud
     try {
       head = await store.appendAudit({ entries: all, chain });
       waiting = waiting.slice(entries.length);
+      stored += entries.length;
       lost -= missing;
       hasFailed = false;
       tellHead();
@@ -89,24 +93,34 @@ export function createAuditWriter({ store, chain, told, onHead, onFailure }: Aud
   }
 
   async function written(): Promise<void> {
+    const upTo = taken;
     await underWay;
-    while (waiting.length > 0) {
+    while (stored < upTo) {
       await write();
       if (hasFailed) return;
     }
+  }
+
+  /** Room that refused strangers do not get is there for what was done, and for whoever is known. */
+  function hasRoom({ outcome, details }: AuditEntry): boolean {
+    const isStrangers = outcome !== 'ok' && details?.session === undefined;
+    return waiting.length < (isStrangers ? auditWrites.maxStrangersWaiting : auditWrites.maxWaiting);
   }
 
   return {
     append(entry) {
       told(entry);
       if (isClosed) return;
-      if (waiting.length >= auditWrites.maxWaiting) lost += 1;
-      else waiting.push(entry);
+      if (hasRoom(entry)) {
+        waiting.push(entry);
+        taken += 1;
+      } else lost += 1;
       schedule(hasFailed ? auditWrites.retryMs : auditWrites.lingerMs);
     },
     written,
     async close() {
-      await written();
+      do await written();
+      while (waiting.length > 0 && !hasFailed);
       isClosed = true;
       clearTimeout(timer);
       tellHead(true);

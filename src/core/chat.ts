@@ -28,6 +28,7 @@ import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { SessionCache } from './ports/session-cache.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
 import { createPresence } from './presence.ts';
+import { createRefusals } from './refusals.ts';
 import type { Services } from './services.ts';
 import { createSessions } from './sessions.ts';
 import type { Turn } from './turn.ts';
@@ -143,10 +144,12 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     sweepAll().catch(onFailure);
   }, sweepIntervalMs);
   const limits = createLimits(policy, ports.counter);
+  const refusals = createRefusals(trail.append);
   const services: Services = {
     store,
     bus,
     audit: trail.append,
+    refusals,
     trail,
     chain,
     onFailure,
@@ -195,6 +198,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       services.exchanges.stop();
       services.provenExchanges.stop();
       services.erasing.stop();
+      refusals.stop();
     },
     closeTrail: () => trail.close(),
   };

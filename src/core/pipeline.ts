@@ -27,10 +27,14 @@ export async function serveCall(
   const operation = operations.get(name);
   // An admission that fails never learns which operations exist beyond the documented ones: the list is public.
   if (!operation) throw new ChatError('unsupported', `there is no operation of this name: ${shown(name)}`);
+  const account = peer.session?.userId;
   let caller = peer.session?.username ?? namedUser(params);
+  let isAdmitted = false;
+  let isConcerned = false;
   const notes: AuditNote[] = [{ details: subjects(peer, params) }];
   try {
     const session = admit(services, operation, peer, now);
+    isAdmitted = true;
     if (operation.access === 'admin') await requireAdministrator(services, session);
     // A message is counted within this very turn, so that those of one connection stay in their order.
     const counted = limit(services, operation.cost, peer, session, now);
@@ -43,6 +47,7 @@ export async function serveCall(
       now,
       concerns: (user) => {
         caller = user;
+        isConcerned = true;
       },
       note: (note) => void notes.push(note),
     };
@@ -52,8 +57,12 @@ export async function serveCall(
     return result;
   } catch (error) {
     const safe = toChatError(services, error);
-    if (operation.audited)
-      services.audit(entry(operation, peer, now, { user: caller, notes, outcome: safe.code }));
+    // Of a call that lacks a session nothing is kept: anybody can make any number of them, and they do nothing.
+    const isNobodys = !isAdmitted && safe.code === 'unauthenticated';
+    if (operation.audited && !isNobodys) {
+      const refused = entry(operation, peer, now, { user: caller, notes, outcome: safe.code });
+      services.refusals.refused(refused, { account, isConcerned });
+    }
     throw safe;
   }
 }

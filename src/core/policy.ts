@@ -154,16 +154,23 @@ export const mailLimits = { requestsPerHour: 20, codesPerHour: 5 } as const;
 export const oneTimeCodeBytes = 16;
 /**
  * The audit trail is written behind the answers: entries of so many milliseconds in one commit, tried again so long after one that
- * failed, and at most so many kept for that. Its end is told to the log after so many rows, or so long after the last time.
+ * failed, and at most so many kept for that, of which refused strangers fill at most so many. Its end is told to the log after so
+ * many rows, or so long after the last time.
  */
 export const auditWrites = {
   lingerMs: 20,
   retryMs: 1_000,
   atOnce: 1_000,
   maxWaiting: 20_000,
+  maxStrangersWaiting: 10_000,
   headRows: 1_000,
   headMs: 60_000,
 } as const;
+/**
+ * Refusals of the same kind are counted together for so long, those of strangers by so many addresses and kinds apart, and beyond that
+ * by kind alone: a flood from anywhere is few rows.
+ */
+export const refusalRows = { windowMs: 60_000, strangers: 500 } as const;
 /** How much one detail of an audit entry may hold, in characters. */
 export const maxAuditDetailLength = 128;
 /** How often accounts are looked for whose time has come: so much later than told they begin to go at most. */

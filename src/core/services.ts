@@ -20,6 +20,7 @@ import type { Operator } from './ports/operator.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
 import type { Presence } from './presence.ts';
+import type { Refusals } from './refusals.ts';
 import type { Sessions } from './sessions.ts';
 
 /** The parts of the rules that operations share. */
@@ -27,6 +28,7 @@ export interface Services {
   readonly store: Store;
   readonly bus: Bus;
   readonly audit: AuditTrail;
+  readonly refusals: Refusals;
   readonly trail: Pick<AuditWriter, 'written'>;
   readonly chain: AuditChain;
   readonly onFailure: (error: unknown, errorId?: string) => void;

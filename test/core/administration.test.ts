@@ -88,14 +88,8 @@ describe('the first administrator', () => {
     expect(await refusal(t.call(new FakePeer(), 'admin.claim', { code: last }))).toEqual(logInFirst);
     expect(await t.call(alice, 'admin.claim', { code: last.toLowerCase() })).toEqual({ username: 'alice' });
     const claims = t.audit.filter(({ operation }) => operation === 'admin.claim');
-    expect(claims.map(({ outcome }) => outcome)).toEqual([
-      'forbidden',
-      'forbidden',
-      'forbidden',
-      'invalid',
-      'unauthenticated',
-      'ok',
-    ]);
+    // The two that followed the first one are counted when their minute is over.
+    expect(claims.map(({ outcome }) => outcome)).toEqual(['forbidden', 'invalid', 'ok']);
   });
 
   test('sees all accounts, a page at a time', async () => {

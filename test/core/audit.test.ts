@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AuditEntry } from '../../src/core/audit.ts';
 import { type AuditLink, auditChain } from '../../src/core/audit-chain.ts';
 import { createAuditWriter } from '../../src/core/audit-writer.ts';
-import { auditWrites } from '../../src/core/policy.ts';
+import { auditWrites, refusalRows } from '../../src/core/policy.ts';
 import { loggedIn, openChat, peer, refusal, register } from './support/chat.ts';
 
 const start = Date.parse('2026-03-01T12:00:00.000Z');
@@ -124,19 +124,66 @@ describe('the writer of the audit trail', () => {
     expect(w.asked[1]?.entries).toHaveLength(auditWrites.atOnce + 1);
   });
 
-  it('writes everything before it closes, and takes nothing after that', async () => {
+  it('keeps room that refused strangers do not get', async () => {
+    const w = writer();
+    const { maxStrangersWaiting: forStrangers, maxWaiting } = auditWrites;
+    const refused: AuditEntry = { ...entry('eve'), outcome: 'unauthenticated' };
+    for (let count = 0; count < forStrangers + 5; count++) w.append(refused);
+    w.append(entry('alice'));
+    w.append({ ...entry('alice'), outcome: 'not-found', details: { session: 's' } });
+    for (let count = forStrangers + 2; count < maxWaiting; count++) w.append(entry('bob'));
+    w.append(entry('too late'));
+    const closed = w.close();
+    await w.settled();
+    for (let batch = 0; batch * auditWrites.atOnce < maxWaiting; batch++) {
+      w.asked[batch]?.answer();
+      await w.settled();
+    }
+    await closed;
+    const users = w.asked.flatMap((one) => one.users).filter((user) => user !== undefined);
+    const count = (name: string) => users.filter((user) => user === name).length;
+    expect([count('eve'), count('alice'), count('bob'), count('too late')]).toEqual([
+      forStrangers,
+      2,
+      maxWaiting - forStrangers - 2,
+      0,
+    ]);
+    const lost = w.asked.flatMap(({ entries }) => entries).filter((one) => one.operation === 'audit.lost');
+    expect(lost.map(({ details }) => details)).toEqual([{ count: 6 }]);
+  });
+
+  it('makes whoever asks for what is stored wait for what came before, not for what comes after', async () => {
+    const w = writer();
+    w.append(entry('a'));
+    let isWritten = false;
+    const written = w.written().then(() => {
+      isWritten = true;
+    });
+    await w.settled();
+    for (let count = 0; count < auditWrites.atOnce; count++) w.append(entry('later'));
+    expect(isWritten).toBe(false);
+    w.asked[0]?.answer();
+    await w.settled();
+    expect(isWritten).toBe(true);
+    await written;
+  });
+
+  it('writes everything before it closes, what comes meanwhile too, and takes nothing after that', async () => {
     const w = writer();
     w.append(entry('a'));
     const closed = w.close();
     await w.settled();
-    expect(w.asked.map(({ users }) => users)).toEqual([['a']]);
-    w.asked[0]?.answer();
-    await closed;
-    expect(w.heads).toEqual([1]);
     w.append(entry('b'));
+    w.asked[0]?.answer();
+    await w.settled();
+    w.asked[1]?.answer();
+    await closed;
+    expect(w.asked.map(({ users }) => users)).toEqual([['a'], ['b']]);
+    expect(w.heads).toEqual([1, 2]);
+    w.append(entry('c'));
     vi.advanceTimersByTime(10_000);
-    expect(w.told).toEqual(['a', 'b']);
-    expect(w.asked).toHaveLength(1);
+    expect(w.told).toEqual(['a', 'b', 'c']);
+    expect(w.asked).toHaveLength(2);
   });
 
   it('closes also when the store takes nothing', async () => {
@@ -166,6 +213,111 @@ describe('the writer of the audit trail', () => {
 });
 
 describe('the audit trail', () => {
+  const shown = ({ user, address, operation, outcome, details }: AuditEntry) =>
+    [user ?? '-', address ?? '-', operation, outcome, JSON.stringify(details ?? {})].join(' ');
+  const minute = refusalRows.windowMs;
+
+  it('has two rows for a flood of refusals: the first, and how many followed it within the minute', async () => {
+    const t = await openChat({ policy: { registrationsPerHour: 1 } });
+    const flood = async (address: string, times: number) => {
+      for (let one = 0; one < times; one++) {
+        const nobody = { username: `u${one}`, password: '' };
+        await refusal(t.send(peer({ address }), 'account.register', nobody));
+      }
+    };
+    await flood('192.0.2.7', 3);
+    await flood('2001:db8::1', 1);
+    await flood('2001:db8::2', 1);
+    vi.advanceTimersByTime(minute - 1);
+    const first = [
+      'u0 192.0.2.7 account.register invalid {}',
+      'u1 192.0.2.7 account.register rate-limited {}',
+      'u0 2001:db8::1 account.register invalid {}',
+      'u0 2001:db8::2 account.register rate-limited {}',
+    ];
+    expect(t.audit.map(shown)).toEqual(first);
+    vi.advanceTimersByTime(1);
+    const counted = '- 192.0.2.7 account.register rate-limited {"count":1}';
+    expect(t.audit.map(shown)).toEqual([...first, counted]);
+    t.audit.length = 0;
+    await flood('192.0.2.7', 2);
+    t.chat.stop();
+    expect(t.audit.map(shown)).toEqual([first[1]?.replace('u1', 'u0'), counted]);
+  });
+
+  it.each([
+    ['a proof of no exchange', 'login.finish', { exchange: 'x', message: 'x' }],
+    ['a token that nobody has', 'login.resume', { session_token: 'x', username: 'alice' }],
+    ['a code that nobody has waited for', 'login.second-factor', { otp: '123456' }],
+    ['an e-mail address that nobody has', 'login.password', { email: 'x@example.com', password: 'wrong!' }],
+  ])('counts %s with its like', async (_what, operation, params) => {
+    const t = await openChat();
+    for (let one = 0; one < 3; one++) await refusal(t.send(peer(), operation, params));
+    vi.advanceTimersByTime(minute);
+    expect(t.audit.map(({ outcome, details }) => [outcome, details])).toEqual([
+      ['unauthenticated', undefined],
+      ['unauthenticated', { count: 2 }],
+    ]);
+  });
+
+  it('has a row for each login, and each fresh proof, that has failed', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    t.audit.length = 0;
+    for (const [username, secret] of [
+      ['alice', 'wrong!'],
+      ['alice', 'wrong again!'],
+      ['nobody', 'wrong!'],
+    ] as const) {
+      await refusal(t.call(peer(), 'login.password', { username, password: secret }));
+    }
+    for (let one = 0; one < 2; one++) {
+      await refusal(t.call(alice, 'account.totp-begin', { proof: { password: 'wrong!' } }));
+    }
+    expect(t.audit.map(({ user, operation, outcome }) => [user, operation, outcome])).toEqual([
+      ['alice', 'login.password', 'unauthenticated'],
+      ['alice', 'login.password', 'unauthenticated'],
+      ['nobody', 'login.password', 'unauthenticated'],
+      ['alice', 'account.totp-begin', 'unauthenticated'],
+      ['alice', 'account.totp-begin', 'unauthenticated'],
+    ]);
+  });
+
+  it('counts what an account is refused by the account, wherever it comes from', async () => {
+    const t = await openChat();
+    await register(t, 'alice', 'bob');
+    const alice = await loggedIn(t, 'alice');
+    const phone = await loggedIn(t, 'alice', { address: '198.51.100.1' });
+    const bob = await loggedIn(t, 'bob');
+    t.audit.length = 0;
+    for (const connection of [alice, phone, bob, phone]) {
+      await refusal(t.call(connection, 'room.join', { room: 'nowhere' }));
+    }
+    vi.advanceTimersByTime(minute);
+    expect(t.audit.map(({ user, address, details }) => [user, address, details?.count])).toEqual([
+      ['alice', '192.0.2.1', undefined],
+      ['bob', '192.0.2.1', undefined],
+      ['alice', '198.51.100.1', 2],
+    ]);
+  });
+
+  it('has one row for all addresses beyond a number of them', async () => {
+    const t = await openChat();
+    const from = async (one: number) => {
+      const address = `2001:db8:0:${one.toString(16)}::1`;
+      await refusal(t.call(peer({ address }), 'login.resume', { session_token: 'x' }));
+    };
+    for (let one = 0; one < refusalRows.strangers + 3; one++) await from(one);
+    await from(0);
+    expect(t.audit).toHaveLength(refusalRows.strangers);
+    vi.advanceTimersByTime(minute);
+    expect(t.audit.slice(refusalRows.strangers).map(shown)).toEqual([
+      '- 2001:db8:0:0::1 login.resume unauthenticated {"count":1}',
+      '- - login.resume unauthenticated {"count":3}',
+    ]);
+  });
+
   it('has in its table what was told to the log, in that order', async () => {
     const t = await openChat();
     await register(t, 'alice', 'bob');
