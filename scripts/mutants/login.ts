@@ -161,11 +161,19 @@ export const login: readonly Mutant[] = [
     test: 'test/core/login-failures.test.ts',
   },
   {
-    rule: '6.3.1 nobody is locked out from an address that never failed',
+    rule: '6.3.1 nobody is locked out from elsewhere, also after mistyping',
     file: 'src/core/login/failures.ts',
-    find: 'await (isFirst ? note(account) : enter(account))',
+    find: 'await (passes ? note(account) : enter(account))',
     replace: 'await enter(account)',
     test: 'test/core/login-failures.test.ts',
+  },
+  {
+    rule: '6.3.8 no wait tells whose an e-mail address is',
+    file: 'src/core/login/password.ts',
+    find: 'const given = named ?? address?.toLowerCase() ?? nobody;',
+    replace: 'const given = owner ?? address?.toLowerCase() ?? nobody;',
+    test: 'test/core/login-mechanisms.test.ts',
+    titled: 'whose an e-mail address is',
   },
   {
     rule: '6.3.1 waits double up to 15 min',

@@ -84,6 +84,11 @@ export const readMarkIntervalMs = 30_000;
  * first, so that a patient guesser gets about a hundred tries a day.
  */
 export const failureWaits = { firstMs: 1_000, mostMs: 15 * 60_000, windowMs: 24 * 3_600_000 } as const;
+/**
+ * So many failed logins of an account in a day from one address are not held up by the account's wait: its owner mistypes, while somebody
+ * guesses elsewhere. The price: a guesser has so many tries from each new address.
+ */
+export const failuresPastWait = 3;
 /** At so many failed logins of an account its sessions are told, and again each time that they have doubled: a flood is few lines. */
 export const failuresTold = 5;
 /** A login exchange lives this long (security 1.5). */

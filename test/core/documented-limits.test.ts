@@ -68,7 +68,9 @@ it('each limit stands in the table of docs/security.md, and each row is of one t
   expect(page.match(/^\| `[a-z-]+` \|.*\| \d+ \| \d+ /gm)).toHaveLength(rows.length);
 });
 
-it.each(rows.filter(({ kind }) => kind !== 'failed-login'))(
+const ofFailures = ['failed-login', 'elsewhere'];
+
+it.each(rows.filter(({ kind }) => !ofFailures.includes(kind)))(
   'lets $free of $kind pass by $by in $windowMs ms, as documented',
   async ({ kind, by, free: documented, windowMs }) => {
     const t = await openChat();
@@ -97,5 +99,27 @@ it.each(rows.filter(({ kind }) => kind === 'failed-login'))(
     expect(await free(() => call('192.0.2.1'))).toBe(1);
     vi.advanceTimersByTime(1 + windowMs);
     expect(await free(() => call('192.0.2.1'))).toBe(documented);
+  },
+);
+
+it.each(rows.filter(({ kind }) => kind === 'elsewhere'))(
+  'lets $free failed logins from elsewhere pass in $windowMs ms while an account waits, as documented',
+  async ({ free: documented, windowMs }) => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const call = await callsOf(t, 'failed-login');
+    let guesser = 0;
+    const close = async (): Promise<void> => {
+      for (let tries = 0; tries < 8; tries++) await refusal(call(`192.0.2.${guesser++}`));
+    };
+    await close();
+    expect(await free(() => call('2001:db8:0:1::1'))).toBe(documented);
+    expect(await free(() => call('2001:db8:0:1:ffff::2'))).toBe(0);
+    expect(await free(() => call('2001:db8:0:2::1'))).toBe(documented);
+    vi.advanceTimersByTime(windowMs - 1);
+    await close();
+    expect(await free(() => call('2001:db8:0:1::1'))).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect(await free(() => call('2001:db8:0:1::1'))).toBe(documented);
   },
 );

@@ -106,19 +106,31 @@ describe('an address', () => {
 });
 
 describe('an account', () => {
-  it('waits from a second address too once a login failed there', async () => {
+  it('waits from a second address too once three logins failed there', async () => {
     for (let tries = 0; tries < 5; tries++) await fail('alice', home);
-    expect(await fail('alice', elsewhere)).toBe(0);
+    for (let tries = 0; tries < 3; tries++) expect(await fail('alice', elsewhere)).toBe(0);
     expect(await fail('alice', elsewhere)).toBeGreaterThan(0);
   });
 
-  it('is not locked out from an address that never failed, whatever is tried from elsewhere', async () => {
-    for (let tries = 0; tries < 50; tries++) {
-      vi.advanceTimersByTime(await fail('alice', elsewhere));
-    }
-    await fail('alice', elsewhere);
-    expect(await fail('alice', elsewhere)).toBeGreaterThan(0);
-    await expect(succeed('alice', home)).resolves.toBeUndefined();
+  it.each([0, 1, 2])(
+    'is not locked out from an address where %i logins failed, whatever is tried from elsewhere, also from new addresses',
+    async (mistyped) => {
+      for (let tries = 0; tries < mistyped; tries++) expect(await fail('alice', home)).toBe(0);
+      for (let tries = 0; tries < 50; tries++) {
+        vi.advanceTimersByTime(await fail('alice', elsewhere));
+        await fail('alice', `203.0.113.${tries}`);
+      }
+      expect(await fail('alice', elsewhere)).toBeGreaterThan(0);
+      await expect(succeed('alice', home)).resolves.toBeUndefined();
+    },
+  );
+
+  it('has three new tries at an address after a login that was right there', async () => {
+    for (let tries = 0; tries < 2; tries++) await fail('alice', home);
+    await succeed('alice', home);
+    for (let tries = 0; tries < 10; tries++) await fail('alice', `203.0.113.${tries}`);
+    for (let tries = 0; tries < 3; tries++) expect(await fail('alice', home)).toBe(0);
+    expect(await fail('alice', home)).toBeGreaterThan(0);
   });
 
   it('begins anew after a login that was right', async () => {
@@ -146,8 +158,8 @@ it('a login that failed for another reason than its secret counts for nothing', 
 
 it('a login that failed for another reason opens no account for those who have to wait', async () => {
   const other = '203.0.113.9';
-  await fail('alice', other);
-  for (let tries = 0; tries < 4; tries++) await fail('alice', home);
+  for (let tries = 0; tries < 3; tries++) await fail('alice', other);
+  for (let tries = 0; tries < 2; tries++) await fail('alice', home);
   expect(await fail('alice', other)).toBe(1_000);
   const busy = new ChatError('unavailable', 'busy');
   const login = failures.guard('alice', at(elsewhere), () => Promise.reject(busy));
@@ -184,6 +196,19 @@ describe('the sessions of an account', () => {
     await fail('bob', '203.0.113.2');
     for (let tries = 0; tries < 20; tries++) expect(await fail('bob', '203.0.113.2')).toBe(1_000);
     expect(told).toEqual([['bob', 5, '203.0.113.2']]);
+  });
+
+  it('are told of those by its e-mail address, which count by themselves', async () => {
+    const login = (): Promise<never> => Promise.reject(badCredentials());
+    for (let tries = 0; tries < 5; tries++) {
+      await fail('alice', `192.0.2.${tries}`);
+      const byMail = failures.guard('a@example.org', at(`203.0.113.${tries}`), login, 'alice');
+      await expect(byMail).rejects.toThrow('unknown user or wrong');
+    }
+    expect(told).toEqual([
+      ['alice', 5, '192.0.2.4'],
+      ['alice', 5, '203.0.113.4'],
+    ]);
   });
 
   it('are told once of many at once', async () => {

@@ -227,6 +227,30 @@ describe('login.password', () => {
     expect(t.stretched).toEqual([]);
   });
 
+  it('6.3.8: tells by no wait whose an e-mail address is', async () => {
+    const t = await open();
+    for (let tries = 0; tries < 8; tries++) {
+      const from = peer({ address: `192.0.2.${tries}` });
+      await refusal(t.call(from, 'login.password', { username: 'olga', password: wrong }));
+    }
+    const answers = async (email: string, address: string): Promise<unknown[]> => {
+      const from = peer({ address });
+      // The name has failed from here before, as it has from elsewhere.
+      await refusal(t.call(from, 'login.password', { username: 'olga', password: wrong }));
+      const tries: unknown[] = [];
+      for (let count = 0; count < 5; count++) {
+        tries.push(await refusal(t.call(from, 'login.password', { email, password: wrong })));
+      }
+      return tries;
+    };
+    const ofOlga = await answers('OLGA@example.org', '198.51.100.1');
+    expect(ofOlga.map((answer) => (answer as { code: string }).code)).toEqual([
+      ...new Array(4).fill('unauthenticated'),
+      'rate-limited',
+    ]);
+    expect(await answers('nobody@example.org', '198.51.100.2')).toEqual(ofOlga);
+  });
+
   it('is refused when the password was changed, the account removed or disabled, while it was stretched', async () => {
     let meanwhile = async (): Promise<void> => {};
     const t = await open({

@@ -9,6 +9,7 @@ import type { Peer } from '../../src/core/peer.ts';
 import {
   exchangeWithFactorMs,
   factorSetupMs,
+  failuresPastWait,
   freeWrongCodes,
   wrongCodesPerLogin,
 } from '../../src/core/policy.ts';
@@ -506,6 +507,35 @@ describe('a code that comes by itself', () => {
     expect(await refusal(t.call(used, 'login.second-factor', { otp: recoveryCodes[0] ?? '' }))).toEqual(
       nothing,
     );
+  });
+
+  it('ends what failed for the e-mail address under which its login was made', async () => {
+    const t = await openQuickly();
+    const [email, from] = ['olga@example.org', { address: '198.51.100.1' }];
+    vi.setSystemTime(start - stepMs);
+    const owner = peer();
+    await t.call(owner, 'account.register', { username: 'olga', email, password });
+    await t.call(owner, 'login.password', { email, password });
+    const begun = await t.call(owner, 'account.totp-begin', { proof: { password } });
+    const secret = secretOf(begun.secret);
+    const code = (): string => totpCode(secret, totpStep(Date.now()));
+    await t.call(owner, 'account.totp-confirm', { code: code() });
+    vi.setSystemTime(start);
+    const fail = (): Promise<unknown> =>
+      refusal(t.call(peer(from), 'login.password', { email, password: 'no such words' }));
+    for (let tries = 0; tries < failuresPastWait; tries++) await fail();
+    const connection = peer(from);
+    const required = t.call(connection, 'login.password', { email: email.toUpperCase(), password });
+    expect(await refusal(required)).toEqual(factorRequired);
+    await t.call(connection, 'login.second-factor', { otp: code() });
+    for (let tries = 0; tries < failuresPastWait; tries++) {
+      const elsewhere = peer({ address: `203.0.113.${tries}` });
+      await refusal(t.call(elsewhere, 'login.password', { email, password: 'no such words' }));
+    }
+    // Of the address itself two are left before it waits, and of the account as many.
+    expect(await fail()).toMatchObject({ code: 'unauthenticated' });
+    expect(await fail()).toMatchObject({ code: 'unauthenticated' });
+    expect(await fail()).toMatchObject({ code: 'rate-limited', retryAfterMs: 1_000 });
   });
 
   it('is audited under the name of the login that it goes on with', async () => {

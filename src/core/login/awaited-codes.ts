@@ -5,6 +5,8 @@ import type { Proven, SessionWishes } from './proven.ts';
 /** A login that has proven its first factor and waits for the second: whom, and what session it wants. No secret is kept. */
 export interface AwaitedCode {
   readonly proven: Proven;
+  /** What the account was called: its name or its e-mail address, under which failures count. */
+  readonly given: string;
   readonly wishes: SessionWishes;
 }
 

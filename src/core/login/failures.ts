@@ -2,21 +2,23 @@ import type { AccountNotices } from '../account-notices.ts';
 import { ChatError } from '../errors.ts';
 import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
-import { failuresTold, failureWaits } from '../policy.ts';
+import { failuresPastWait, failuresTold, failureWaits } from '../policy.ts';
 import type { Counter } from '../ports/counter.ts';
 
 /**
  * What failed logins cost, over all doors together (security 4; ASVS 6.3.1): after the free ones of an account or of an address the next
- * ones wait 1 s, 2 s, 4 s … 15 min. An account's wait concerns only addresses from which that account's login has failed before,
- * so that nobody can lock out its owner from elsewhere.
+ * ones wait 1 s, 2 s, 4 s … 15 min. An account's wait concerns only addresses from which that account's login has failed a few
+ * times, so that nobody can lock out its owner from elsewhere, also not one who has mistyped. A name and the e-mail address of the
+ * same account count each by itself: what they shared would tell whose the address is (ASVS 6.3.8).
  */
 export interface LoginFailures {
   /**
-   * Runs a login of `name`, which counts as failed from its start on until it succeeds or turns out to have failed for another
-   * reason than its secret. Throws `rate-limited`, with nothing run and nothing counted, while this peer has to wait. A name that
-   * nobody has waits like any other.
+   * Runs a login of `given`, the name or the lower-case e-mail address that was typed, which counts as failed from its start on until
+   * it succeeds or turns out to have failed for another reason than its secret. Throws `rate-limited`, with nothing run and nothing
+   * counted, while this peer has to wait. What nobody has waits like any other. `owner` is who is told
+   * of failures, where that is not the name that was given.
    */
-  guard<T>(name: string, peer: Peer, login: () => Promise<T>): Promise<T>;
+  guard<T>(given: string, peer: Peer, login: () => Promise<T>, owner?: string): Promise<T>;
 }
 
 /** Builds the failures of logins on a counter, `free` of which cost nothing; with 0 nobody ever waits. */
@@ -60,15 +62,15 @@ export function createLoginFailures(
   }
 
   return {
-    async guard(name, peer, login) {
+    async guard(given, peer, login, owner = given) {
       if (free === 0) return login();
       const from = addressKey(peer.address);
       const address = `address ${from}`;
-      const account = `account ${name}`;
-      const pair = `pair ${name} ${from}`;
+      const account = `account ${given}`;
+      const pair = `pair ${given} ${from}`;
       if ((await enter(address)) === 0) throw await mustWait(address);
-      const isFirst = (await counter.add(pair, windowMs)) === 1;
-      const failures = await (isFirst ? note(account) : enter(account));
+      const passes = (await counter.add(pair, windowMs)) <= failuresPastWait;
+      const failures = await (passes ? note(account) : enter(account));
       if (failures === 0) {
         await Promise.all([counter.takeBack(pair, windowMs), forgive(address)]);
         throw await mustWait(account);
@@ -81,12 +83,12 @@ export function createLoginFailures(
         const isWrong = error instanceof ChatError && error.code === 'unauthenticated';
         if (!isWrong) {
           // Who came past a closed account has not closed it, and does not open it for those who have to wait.
-          const undone = isFirst ? counter.takeBack(account, windowMs) : forgive(account);
+          const undone = passes ? counter.takeBack(account, windowMs) : forgive(account);
           await Promise.all([counter.takeBack(pair, windowMs), undone, forgive(address)]);
         } else if (isTold(failures)) {
           const { door, address: from } = peer;
           const at = Date.now();
-          notices.tell(name, {
+          notices.tell(owner, {
             type: 'account-notice',
             kind: 'failed-logins',
             door,

@@ -51,7 +51,8 @@ const loginPassword = operation({
     const owner = address === undefined ? named : await store.usernameByEmail(address);
     if (owner !== undefined) concerns(owner);
     const name = owner ?? nobody;
-    return services.failures.guard(owner ?? address?.toLowerCase() ?? nobody, peer, async () => {
+    const given = named ?? address?.toLowerCase() ?? nobody;
+    const judging = async () => {
       const row = await store.credential(name);
       const found = owner === undefined ? undefined : row;
       const verifier = verifierOrFake(
@@ -65,15 +66,13 @@ const loginPassword = operation({
       const authSecret = await stretchFor(context, { username: name, password: secret, salt, cost });
       const fits = fitsVerifier(authSecret, verifier, digests);
       if (!fits || found?.account.privacy !== 'open') throw badPassword();
-      const given = { ...found, refusal: badPassword };
-      const proven = await openOrWait(context, given, {
-        device,
-        otp,
-        endsWithConnection: input.ends_with_connection,
-      });
+      const fitting = { ...found, refusal: badPassword };
+      const wishes = { device, otp, endsWithConnection: input.ends_with_connection };
+      const proven = await openOrWait(context, fitting, wishes, given);
       raiseShown(context, proven, secret);
       return proven.answer;
-    });
+    };
+    return services.failures.guard(given, peer, judging, owner);
   },
 });
 

@@ -22,10 +22,10 @@ const loginSecondFactor = operation({
     if (peer.session) throw loggedInAlready();
     const awaited = services.awaitedCodes.get(peer, now);
     if (!awaited) throw new ChatError('unauthenticated', 'no login waits for a code here: log in again');
-    const { proven, wishes } = awaited;
+    const { proven, given, wishes } = awaited;
     const { username } = proven.account;
     concerns(username);
-    return services.failures.guard(username, peer, async () => {
+    const judging = async () => {
       try {
         const { answer } = await openProven(context, proven, { ...wishes, otp });
         services.awaitedCodes.forget(peer);
@@ -35,7 +35,8 @@ const loginSecondFactor = operation({
           services.awaitedCodes.failed(peer);
         throw error;
       }
-    });
+    };
+    return services.failures.guard(given, peer, judging, username);
   },
 });
 
