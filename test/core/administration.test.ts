@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { nobleDigests } from '../../src/core/crypto/digests.ts';
 import { offerClaim } from '../../src/core/offer-claim.ts';
 import { newOneTimeCode } from '../../src/core/one-time-code.ts';
+import { operations } from '../../src/core/operations/index.ts';
 import {
   badCredentials,
   badToken,
@@ -133,6 +134,19 @@ describe('an administrator', () => {
       message: 'there is no such account',
       field: 'username',
     });
+  });
+
+  test('8.2.1: does what nobody else does, with a session or without one', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const theirs = operations.map(({ name }) => name).filter((name) => name.startsWith('admin.'));
+    expect(theirs.length).toBeGreaterThan(10);
+    for (const name of theirs) {
+      expect(await refusal(t.send(new FakePeer(), name, {}))).toEqual(logInFirst);
+      // Whoever has its code may claim: that is how there comes to be a first one.
+      if (name !== 'admin.claim') expect(await refusal(t.send(alice, name, {}))).toEqual(notAnAdministrator);
+    }
   });
 
   test('7.4.2: disables an account: its connections close, nothing of its sessions is left, and it is told so who logs in', async () => {
