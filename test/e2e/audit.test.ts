@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { converse } from './support/lab.ts';
-import { type Person, type ServerProcess, World } from './support/server.ts';
+import { type Person, type Running, type ServerProcess, World } from './support/server.ts';
 
 /** Everything that the files of a directory hold, byte for byte. */
 function bytesUnder(directory: string): string {
@@ -125,4 +125,69 @@ it('is intact after a server was killed, has all but the last moments, and says 
   expect(rows.map(({ seq }) => seq)).toContain(before?.seq);
   const life = rows.map(({ operation }) => operation).filter((one) => one.startsWith('server.'));
   expect(life).toEqual(['server.started', 'server.started']);
+}, 60_000);
+
+interface Row {
+  readonly seq: number;
+  readonly user: string | null;
+  readonly operation: string;
+}
+
+/** Reads rows until one fits; answers all that were read. */
+async function rowsUntil(running: Running, fits: (row: Row) => boolean): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (;;) {
+    const row = await running.json<Row>();
+    rows.push(row);
+    if (fits(row)) return rows;
+  }
+}
+
+it('is followed without a gap or a repeat, over the death of the server, until Ctrl-C', async () => {
+  const world = new World();
+  const server = await world.serve();
+  const alice = await administrator(server, world);
+  const follow = (...flags: string[]) => alice.start(['admin', 'audit', '--follow', '-o', 'json', ...flags]);
+  const all = follow('--since', 'all');
+  const bobs = follow('--user', 'bob', '-n', '0');
+  const text = alice.start(['admin', 'audit', '--follow', '-n', '1']);
+  await text.line();
+  const bob = await world.person('bob', server).register();
+  const isLogin = ({ user, operation }: Row) => user === 'bob' && operation === 'login.finish';
+  const ofAll = await rowsUntil(all, isLogin);
+  const ofBob = await rowsUntil(bobs, isLogin);
+
+  await server.stop('SIGKILL');
+  for (const one of [all, bobs, text]) await one.says(/; trying again\n/);
+  const next = await world.serve([], { data: server.data, listen: server.address });
+  await bob.succeed(['login', 'bob']);
+  ofAll.push(...(await rowsUntil(all, isLogin)));
+  ofBob.push(...(await rowsUntil(bobs, isLogin)));
+
+  for (const one of [all, bobs, text]) {
+    const { code, err } = await one.kill('SIGINT');
+    expect(code).toBe(130);
+    expect(err).toMatch(/^([^\n]*; trying again\n)+$/);
+  }
+  const kept = await alice.json<Row>(['admin', 'audit', '--since', 'all']);
+  const last = ofAll.at(-1)?.seq ?? 0;
+  expect(ofAll).toEqual(kept.filter(({ seq }) => seq <= last));
+  expect(ofBob.length).toBeGreaterThan(2);
+  expect(ofBob).toEqual(kept.filter(({ seq, user }) => user === 'bob' && seq <= (ofBob.at(-1)?.seq ?? 0)));
+  expect(text.out).toMatch(/^(\d+\t[^\n]+\n)+$/);
+  const numbers = [...text.out.matchAll(/^\d+/gm)].map(([seq]) => Number(seq));
+  expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0) + i));
+  await next.stop();
+}, 120_000);
+
+it('is followed no longer than anybody reads it, or may', async () => {
+  const world = new World();
+  const server = await world.serve();
+  const alice = await administrator(server, world);
+  const unread = alice.start(['admin', 'audit', '--follow']);
+  await unread.line();
+  unread.child.stdout?.destroy();
+  expect(await unread.ended).toMatchObject({ code: 0, err: '' });
+  const bob = await world.person('bob', server).register();
+  expect(await bob.run(['admin', 'audit', '--follow'])).toMatchObject({ code: 5, out: '' });
 }, 60_000);

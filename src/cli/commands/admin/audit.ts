@@ -1,12 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { InputOf } from '../../../core/operations/index.ts';
-import type { AuditAnswer, KnownPlace, WireAuditRow } from '../../audit/verify-trail.ts';
+import {
+  type FetchPage,
+  fetchOn,
+  followTrail,
+  pageRows,
+  printLast,
+  printNew,
+  type TrailFilter,
+  type Walk,
+} from '../../audit/read-trail.ts';
+import type { KnownPlace, WireAuditRow } from '../../audit/verify-trail.ts';
 import { type CommandContext, command, noOperands } from '../../command.ts';
 import { escapeForTerminal } from '../../escape.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { lineTime } from '../../message-text.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../../options.ts';
-import { callTimeoutMs, withSession } from '../../session.ts';
+import { withSession } from '../../session.ts';
 import { parseSince } from '../../since.ts';
 
 const options = {
@@ -41,15 +49,10 @@ const options = {
 } as const satisfies OptionTable;
 
 type Values = OptionValues<typeof options>;
-type Filter = Pick<InputOf<'admin.audit'>, 'since' | 'user' | 'operation'>;
-type Fetch = (input: InputOf<'admin.audit'>) => Promise<AuditAnswer>;
 
 const defaultLast = 50;
-const pageRows = 1_000;
-/** How often `--follow` asks for what is new. */
-const followMs = 1_000;
 
-function filterOf({ since: given, user, operation }: Values, now: number): Filter {
+function filterOf({ since: given, user, operation }: Values, now: number): TrailFilter {
   const since = given === undefined ? undefined : parseSince(given, now);
   if (since?.kind === 'message')
     throw usageError('--since takes a time, a duration or all here, no message id', '--since');
@@ -73,40 +76,6 @@ function refuseContradictions(values: Values): void {
     for (const name of ['last', 'since', 'user', 'operation', 'follow'] as const)
       refuseBoth(values, 'verify', name, '--verify reads the whole trail');
   } else if (values.expect !== undefined) throw usageError('--expect goes with --verify', '--expect');
-}
-
-/** The last rows that fit, in their order. */
-async function lastRows(fetch: Fetch, filter: Filter, count: number): Promise<WireAuditRow[]> {
-  const found: WireAuditRow[] = [];
-  let before: number | null | undefined;
-  while (found.length < count && before !== null) {
-    const limit = Math.min(count - found.length, pageRows);
-    const page: AuditAnswer = await fetch({
-      ...filter,
-      newest: true,
-      limit,
-      ...(before !== undefined && { before }),
-    });
-    found.unshift(...page.rows);
-    before = page.next;
-  }
-  return found;
-}
-
-/** Every row after a place, page by page; answers the place that it came to. */
-async function rowsAfter(
-  fetch: Fetch,
-  filter: Filter,
-  after: number,
-  print: (row: WireAuditRow) => Promise<void>,
-): Promise<number> {
-  let from = after;
-  for (;;) {
-    const page = await fetch({ ...filter, after: from, limit: pageRows });
-    for (const row of page.rows) await print(row);
-    if (page.next === null) return Math.max(from, page.rows.at(-1)?.seq ?? 0, page.ends.head.seq);
-    from = page.next;
-  }
 }
 
 /** A row as `-o json` prints it. */
@@ -137,33 +106,28 @@ function line(row: WireAuditRow, isTerminal: boolean): string {
     .trimEnd();
 }
 
-async function show(values: Values, fetch: Fetch, context: CommandContext): Promise<number> {
-  const { output, host, signal } = context;
-  const filter = filterOf(values, host.now());
-  const print = async (row: WireAuditRow): Promise<void> => {
-    await output.result(record(row), line(row, host.stdout.isTerminal));
+async function show(values: Values, context: CommandContext): Promise<number> {
+  const { output, host } = context;
+  const walk: Walk = {
+    filter: filterOf(values, host.now()),
+    seq: 0,
+    async print(row) {
+      await output.result(record(row), line(row, host.stdout.isTerminal));
+    },
   };
-  let end = 0;
-  if (values.since === undefined) {
-    // Asked first, so that nothing is missed between the last rows and the new ones.
-    const { ends } = await fetch({ after: Number.MAX_SAFE_INTEGER, limit: 1 });
-    end = ends.head.seq;
-    const rows = await lastRows(
-      (input) => fetch({ before: end + 1, ...input }),
-      filter,
-      values.last ?? defaultLast,
-    );
-    for (const row of rows) await print(row);
-  } else end = await rowsAfter(fetch, filter, 0, print);
-  while (values.follow) {
-    await sleep(followMs, undefined, { signal });
-    const { since: _since, ...rest } = filter;
-    end = await rowsAfter(fetch, rest, end, print);
-  }
+  const begin = async (fetch: FetchPage): Promise<void> => {
+    if (values.since === undefined) return await printLast(fetch, walk, values.last ?? defaultLast);
+    await printNew(fetch, walk);
+    // What is new is wanted whatever the server's clock says.
+    const { since: _, ...filter } = walk.filter;
+    walk.filter = filter;
+  };
+  if (values.follow) await followTrail(context, walk, begin);
+  else await withSession(context, ({ connection }) => begin(fetchOn(connection)));
   return exitOk;
 }
 
-async function verify(values: Values, fetch: Fetch, { output }: CommandContext): Promise<number> {
+async function verify(values: Values, fetch: FetchPage, { output }: CommandContext): Promise<number> {
   const known = values.expect === undefined ? undefined : knownPlace(values.expect);
   const { verifyTrail } = await import('../../audit/verify-trail.ts');
   try {
@@ -187,6 +151,7 @@ export const audit = command({
   description:
     'Prints the audit trail: row, time (UTC), operation, account, door, address, outcome, how the login was proven, ' +
     'and details. Columns are separated by a tab in a script. Nothing in it is a secret or a message.\n\n' +
+    '--follow ends with Ctrl-C. A lost connection is made again, without a gap or a repeat.\n\n' +
     'Each row is chained to the one before it, and the ends of the trail are sealed: --verify reads it whole and names the ' +
     'first row that does not fit.',
   options,
@@ -198,9 +163,7 @@ export const audit = command({
   ],
   async run({ options: values }, context) {
     refuseContradictions(values);
-    return await withSession(context, async ({ connection }) => {
-      const fetch: Fetch = (input) => connection.call('admin.audit', input, { timeoutMs: callTimeoutMs });
-      return await (values.verify ? verify(values, fetch, context) : show(values, fetch, context));
-    });
+    if (!values.verify) return await show(values, context);
+    return await withSession(context, ({ connection }) => verify(values, fetchOn(connection), context));
   },
 });
