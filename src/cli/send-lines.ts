@@ -1,4 +1,5 @@
 import type { Connection } from '../client/connection.ts';
+import type { Open } from '../client/send.ts';
 import { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
 import { LineFeed } from './line-feed.ts';
@@ -15,7 +16,7 @@ export interface LinesPlan {
   /** The first line to be sent. */
   readonly fromLine: number;
   readonly timeoutMs: number;
-  readonly open: () => Promise<Connection>;
+  readonly open: Open;
   /** What is to be done before; what it answers ends the sending before it began. */
   readonly before?: () => Promise<ChatError | undefined>;
   /** Keeps what could not be sent, and answers the error to end with. */
@@ -123,7 +124,7 @@ class LinesRun {
     const { to, timeoutMs } = this.#plan;
     try {
       await this.#context.host.client.sendMany({
-        open: () => this.#open(),
+        open: (sessionEnd) => this.#open(sessionEnd),
         to,
         lines: this.#lines(),
         timeoutMs,
@@ -137,8 +138,8 @@ class LinesRun {
     }
   }
 
-  async #open(): Promise<Connection> {
-    const connection = await this.#plan.open();
+  async #open(sessionEnd: ChatError | undefined): Promise<Connection> {
+    const connection = await this.#plan.open(sessionEnd);
     this.hasConnected = true;
     return connection;
   }

@@ -46,10 +46,12 @@ export function profileOf({ host, settings }: CommandContext): Profile {
   return openProfile(host, settings.server, settings.context);
 }
 
+const logInAdvice = 'log in with: chat login';
+
 function notLoggedIn(context: CommandContext, why: string): ChatError {
   return new ChatError(
     'unauthenticated',
-    `${why} ${formatServerAddress(context.settings.server)}; log in with: chat login`,
+    `${why} ${formatServerAddress(context.settings.server)}; ${logInAdvice}`,
   );
 }
 
@@ -108,7 +110,11 @@ async function tryResume(
 }
 
 /** Tries the saved login, then the file once more, then a refresh. */
-async function resumeSaved(context: CommandContext, connection: Connection): Promise<LoggedIn> {
+async function resumeSaved(
+  context: CommandContext,
+  connection: Connection,
+  sessionEnd: ChatError | undefined,
+): Promise<LoggedIn> {
   const profile = profileOf(context);
   const saved = await profile.load();
   if (saved === undefined) throw notLoggedIn(context, 'not logged in to');
@@ -118,6 +124,8 @@ async function resumeSaved(context: CommandContext, connection: Connection): Pro
   if (resumed !== undefined) return resumed;
   const next = await refresh(context, connection, login);
   const again = next === undefined ? undefined : await tryResume(context, connection, next.session_token);
+  if (again === undefined && sessionEnd !== undefined)
+    throw new ChatError('unauthenticated', `${sessionEnd.message}; ${logInAdvice}`);
   if (again === undefined) throw notLoggedIn(context, 'the session has ended on');
   return again;
 }
@@ -126,9 +134,13 @@ async function resumeSaved(context: CommandContext, connection: Connection): Pro
  * Logs `connection` in with CHAT_TOKEN or the saved login, refreshing it when it is near its end or over. Throws
  * `unauthenticated` (exit 4) with what to do.
  */
-export async function resumeAny(context: CommandContext, connection: Connection): Promise<LoggedIn> {
+export async function resumeAny(
+  context: CommandContext,
+  connection: Connection,
+  sessionEnd?: ChatError,
+): Promise<LoggedIn> {
   const token = context.host.env.CHAT_TOKEN;
-  if (token === undefined) return await resumeSaved(context, connection);
+  if (token === undefined) return await resumeSaved(context, connection, sessionEnd);
   const resumed = token === '' ? undefined : await tryResume(context, connection, token);
   if (resumed !== undefined) return resumed;
   throw new ChatError('unauthenticated', 'CHAT_TOKEN is not a session token that is alive on this server');
@@ -136,15 +148,20 @@ export async function resumeAny(context: CommandContext, connection: Connection)
 
 /**
  * Connects and logs in with CHAT_TOKEN or the saved login, refreshing it when it is near its end or over.
- * Throws `unauthenticated` (exit 4) with what to do. The caller closes the connection.
+ * Throws `unauthenticated` (exit 4) with what to do, and why the session ended if that is known (`sessionEnd`). The caller closes
+ * the connection.
  */
-export async function openSession(context: CommandContext, timeoutMs = callTimeoutMs): Promise<LoggedIn> {
+export async function openSession(
+  context: CommandContext,
+  timeoutMs = callTimeoutMs,
+  sessionEnd?: ChatError,
+): Promise<LoggedIn> {
   if (context.host.env.CHAT_TOKEN === undefined && (await profileOf(context).load()) === undefined) {
     throw notLoggedIn(context, 'not logged in to');
   }
   const connection = await connectTo(context, timeoutMs);
   try {
-    return await resumeAny(context, connection);
+    return await resumeAny(context, connection, sessionEnd);
   } catch (error) {
     await connection.close();
     throw error;

@@ -166,8 +166,8 @@ export async function handOverAndFollow(run: Run): Promise<void> {
   try {
     await withDesk(run, first, async (desk) => {
       const { cursor } = desk;
-      const open = async (): Promise<Connection> => {
-        const session = first ?? (await openSession(limited));
+      const open = async (sessionEnd?: ChatError): Promise<Connection> => {
+        const session = first ?? (await openSession(limited, callTimeoutMs, sessionEnd));
         first = undefined;
         try {
           if (cursor !== undefined) checkAccount(desk, session);

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { ChatError } from '../core/errors.ts';
 import type { InputOf, OperationName, OutputOf } from '../core/operations/index.ts';
 import { maxLineBytes } from '../core/policy.ts';
+import { endedError } from '../core/session-end.ts';
 import { formatServerAddress, type ServerAddress } from './address.ts';
 import { PendingCalls } from './calls.ts';
 import { BadFrame, readServerFrame, type ServerFrame, type WireEvent } from './frames.ts';
@@ -61,9 +62,6 @@ const maxEventLineBytes = maxLineBytes + 16_384;
 const maxAnswerLineBytes = 16 * 1_048_576;
 /** How long a closing socket may take to hand over what was written, in milliseconds. */
 const closingMs = 1_000;
-
-/** Ends that a session's own end does not cause: the same session is good on the next connection. */
-const serverReasons: readonly string[] = ['shutting-down', 'unavailable'];
 
 /** Connects to a server and lets `checkIdentity` judge it; throws `unavailable`, or what `checkIdentity` threw. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
@@ -267,16 +265,8 @@ class LineConnection implements Connection {
   #onEvent(event: WireEvent): void {
     for (const listener of [...this.#listeners]) listener(event);
     if (event.type !== 'session-ended') return;
-    const isServers = serverReasons.includes(event.reason);
-    const text = isServers
-      ? `the server ended the connection: ${event.reason}`
-      : `the session ended: ${event.reason}`;
-    this.#finish(
-      new ChatError(
-        isServers ? 'unavailable' : 'unauthenticated',
-        `${formatServerAddress(this.server)}: ${text}`,
-      ),
-    );
+    const { code, message } = endedError(event.reason);
+    this.#finish(new ChatError(code, `${formatServerAddress(this.server)}: ${message}`));
   }
 
   #answer(id: string | number, method: string): void {

@@ -52,13 +52,16 @@ export async function* follow(options: FollowOptions): AsyncGenerator<WireMessag
   const progress = startProgress(options);
   let failures = 0;
   let hasRetriedSession = false;
+  /** Why the session ended on the last connection. */
+  let sessionEnd: ChatError | undefined;
   for (;;) {
     let connection: Connection | undefined;
     let openedAt = 0;
     try {
-      connection = await openUnlessAborted(options.open, signal);
+      connection = await openUnlessAborted(() => options.open(sessionEnd), signal);
       if (!connection) return;
       openedAt = Date.now();
+      sessionEnd = undefined;
       for await (const message of readConnection(connection, progress, options)) {
         failures = 0;
         hasRetriedSession = false;
@@ -74,6 +77,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<WireMessag
       // A session that ended on a connection may have been renewed by another process: `open` knows.
       if (connection && isSessionLost(error) && !hasRetriedSession) {
         hasRetriedSession = true;
+        sessionEnd = error;
         continue;
       }
       if (!passes(error)) throw error;
@@ -250,7 +254,10 @@ function gapError(to: string, after: number, progress: Progress): ChatError {
 }
 
 /** Undefined when `signal` aborts first; a connection that comes later is closed. */
-function openUnlessAborted(open: Open, signal: AbortSignal | undefined): Promise<Connection | undefined> {
+function openUnlessAborted(
+  open: () => Promise<Connection>,
+  signal: AbortSignal | undefined,
+): Promise<Connection | undefined> {
   if (!signal) return open();
   return new Promise((resolve, reject) => {
     const onAbort = (): void => resolve(undefined);
@@ -268,6 +275,6 @@ function openUnlessAborted(open: Open, signal: AbortSignal | undefined): Promise
   });
 }
 
-function isSessionLost(error: unknown): boolean {
+function isSessionLost(error: unknown): error is ChatError {
   return error instanceof ChatError && error.code === 'unauthenticated';
 }

@@ -4,8 +4,11 @@ import { backoffMs, passes, pause } from './backoff.ts';
 import type { Connection } from './connection.ts';
 import { readStored } from './frames.ts';
 
-/** Makes a connection that is logged in; the one who asked for it closes it. */
-export type Open = () => Promise<Connection>;
+/**
+ * Makes a connection that is logged in; the one who asked for it closes it. When the session ended on the last connection it is told
+ * why, so that whoever finds no other session can say it.
+ */
+export type Open = (sessionEnd?: ChatError) => Promise<Connection>;
 
 /** Where a message was stored. */
 export interface Stored {
@@ -317,7 +320,7 @@ export class Outbox {
         isLate = true;
         reject(cause ?? new ChatError('unavailable', `no connection within ${leftMs} ms`));
       }, leftMs);
-      this.#options.open().then(
+      this.#options.open(cause?.code === 'unauthenticated' ? cause : undefined).then(
         (connection) => {
           clearTimeout(timer);
           if (isLate) void connection.close();

@@ -225,16 +225,26 @@ describe('a connection that ends', () => {
     expect((await connection.closed).code).toBe('unauthenticated');
   });
 
-  it.each(['logged-out', 'revoked', 'expired', 'replaced', 'refresh-reused', 'something-new'])(
-    'with its session (%s) is unauthenticated, after the listeners were told',
-    async (reason) => {
+  it.each([
+    ['logged-out', 'it was logged out'],
+    ['revoked', 'it was revoked'],
+    ['expired', 'it has expired'],
+    ['replaced', 'another login took its place'],
+    ['refresh-reused', 'one of its refresh tokens was used twice'],
+    ['credentials-changed', 'the password or second factor of its account was changed'],
+    ['disabled', 'its account is disabled'],
+    ['something-new', 'something-new'],
+    ['constructor', 'constructor'],
+  ])(
+    'with its session (%s) is unauthenticated and says why, after the listeners were told',
+    async (reason, why) => {
       const { server, connection, peer } = await connected();
       const events: WireEvent[] = [];
       connection.onEvent((event) => events.push(event));
       const waiting = refusal(connection.call('room.list', {}));
       await peer.next();
       peer.event('session-ended', { reason });
-      const text = `${formatServerAddress(server.address)}: the session ended: ${reason}`;
+      const text = `${formatServerAddress(server.address)}: the session has ended: ${why}`;
       expect(whole(await waiting)).toEqual({ code: 'unauthenticated', text });
       expect(events).toEqual([{ type: 'session-ended', reason }]);
       await peer.closed;

@@ -432,7 +432,13 @@ describe('a follower whose connection is lost', () => {
   it('because its session ended connects once more: it may have been renewed', async () => {
     stopTime();
     const chat = await started(1);
-    const { take, states } = reader(chat);
+    const ends: (string | undefined)[] = [];
+    const { take, states } = reader(chat, {
+      open: (sessionEnd) => {
+        ends.push(sessionEnd?.message.replace(/^.*: the/, 'the'));
+        return chat.open();
+      },
+    });
     expect(await take(1)).toEqual(['#lobby:1']);
     (await chat.server.peer()).event('session-ended', { reason: 'replaced' });
     const second = take(1);
@@ -441,6 +447,7 @@ describe('a follower whose connection is lost', () => {
     peer.event('session-ended', { reason: 'revoked' });
     expect((await refusal(second)).code).toBe('unauthenticated');
     expect(chat.server.connections).toBe(2);
+    expect(ends).toEqual([undefined, 'the session has ended: another login took its place']);
   });
 });
 

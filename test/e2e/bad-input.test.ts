@@ -256,7 +256,10 @@ describe('tokens', () => {
     expect([code, out, err.trim().split('\n').at(-1)]).toEqual([
       4,
       '',
-      `chat: the session has ended on chat://${server.address}; log in with: chat login`,
+      // On a slow machine it has expired before the tail follows, and nobody tells why.
+      expect.stringMatching(
+        /^chat: (chat:\S+: the session has ended: it has expired|the session has ended on chat:\S+); log in with: chat login$/,
+      ),
     ]);
     expect((await alice.run(['login', 'alice'])).code).toBe(0);
   });

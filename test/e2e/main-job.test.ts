@@ -169,7 +169,7 @@ describe('sessions', () => {
     // With --verbose the error's stack follows it.
     expect([code, out]).toEqual([4, '']);
     expect(err.split('\n')).toContain(
-      `chat: the session has ended on chat://${server.address}; log in with: chat login`,
+      `chat: chat://${server.address}: the session has ended: it was revoked; log in with: chat login`,
     );
     expect(await alice.succeed(['whoami'])).toBe('alice\n');
   });

@@ -1,5 +1,4 @@
-import type { Connection } from '../../client/connection.ts';
-import type { Stored } from '../../client/send.ts';
+import type { Open, Stored } from '../../client/send.ts';
 import { ChatError } from '../../core/errors.ts';
 import { conversationName, lobby, parseConversationName } from '../../core/model/conversation-name.ts';
 import { maxLabelLength } from '../../core/policy.ts';
@@ -121,8 +120,9 @@ export const send = command({
 });
 
 /** Connects and logs in, as often as the library asks; it closes what it got. */
-function opener(context: CommandContext, timeoutMs: number): () => Promise<Connection> {
-  return async () => (await openSession(context, Math.min(callTimeoutMs, timeoutMs))).connection;
+function opener(context: CommandContext, timeoutMs: number): Open {
+  return async (sessionEnd) =>
+    (await openSession(context, Math.min(callTimeoutMs, timeoutMs), sessionEnd)).connection;
 }
 
 async function sendAll(

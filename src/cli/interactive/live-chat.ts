@@ -85,7 +85,7 @@ export class LiveChat {
     const { state, signal, context, firstMessages } = this.#options;
     try {
       const messages = context.host.client.follow({
-        open: () => this.#open(),
+        open: (sessionEnd) => this.#open(sessionEnd),
         targets: [],
         from: { last: firstMessages },
         cursors: cursorsOf(state),
@@ -248,13 +248,13 @@ export class LiveChat {
     }
   }
 
-  async #open(): Promise<Connection> {
+  async #open(sessionEnd?: ChatError): Promise<Connection> {
     const { state, context } = this.#options;
     if (this.#first === undefined) {
       state.link = { kind: 'connecting' };
       this.#changed();
     }
-    const { connection, username } = this.#first ?? (await openSession(context));
+    const { connection, username } = this.#first ?? (await openSession(context, callTimeoutMs, sessionEnd));
     this.#first = undefined;
     if (username !== state.username) {
       await connection.close();

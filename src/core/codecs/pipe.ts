@@ -2,7 +2,8 @@ import { hashedPasswordPrefix } from '../crypto/hashed-password.ts';
 import type { ChatError } from '../errors.ts';
 import type { ChatEvent, EventCodec } from '../events.ts';
 import { instantText } from '../model/instant.ts';
-import { bodyNote, endedError } from './ended.ts';
+import { endedError } from '../session-end.ts';
+import { bodyNote } from './body-note.ts';
 import { callRequest, type TextCodec, type TextRequest } from './text-request.ts';
 
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '|': '\\p' };

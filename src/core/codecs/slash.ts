@@ -3,7 +3,8 @@ import type { ChatError } from '../errors.ts';
 import { escapeForTerminal } from '../escape.ts';
 import type { ChatEvent, EventCodec } from '../events.ts';
 import { instantText } from '../model/instant.ts';
-import { bodyNote, endedError } from './ended.ts';
+import { endedError } from '../session-end.ts';
+import { bodyNote } from './body-note.ts';
 import {
   callRequest,
   type TextCall,

@@ -1,6 +1,6 @@
-import { endedError } from '../../core/codecs/ended.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { EndReason } from '../../core/events.ts';
+import { endedError } from '../../core/session-end.ts';
 import { maxFragments } from './websocket-limits.ts';
 
 /** The status of a Close frame and its reason, at most 123 bytes (RFC 6455 sections 5.5 and 7.4). */

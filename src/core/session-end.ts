@@ -1,6 +1,5 @@
-import { ChatError } from '../errors.ts';
-import type { EndReason } from '../events.ts';
-import { erasedText, type MessageBody } from '../model/message.ts';
+import { ChatError } from './errors.ts';
+import type { EndReason } from './events.ts';
 
 const ends: Readonly<Record<EndReason, readonly [ChatError['code'], string]>> = {
   'logged-out': ['unauthenticated', 'the session has ended: it was logged out'],
@@ -17,16 +16,14 @@ const ends: Readonly<Record<EndReason, readonly [ChatError['code'], string]>> = 
   unavailable: ['unavailable', 'the server cannot serve now'],
 };
 
-/** Why a connection was ended, as the error that doors of text spell. */
-export function endedError(reason: EndReason): ChatError {
-  const [code, message] = ends[reason];
+/** Why a connection was ended, as the error that doors of text and clients spell; a reason that a newer server has is given as it is. */
+export function endedError(reason: string): ChatError {
+  const [code, message] = isKnown(reason)
+    ? ends[reason]
+    : (['unauthenticated', `the session has ended: ${reason}`] as const);
   return new ChatError(code, message);
 }
 
-/** What stands in place of an envelope where nothing can open one (five-systems, section 5). */
-const encryptedNote = '[encrypted: read it with chat]';
-
-/** What doors of text show in place of a body that is no text. */
-export function bodyNote(body: Exclude<MessageBody, { readonly text: string }>): string {
-  return 'erased' in body ? erasedText : encryptedNote;
+function isKnown(reason: string): reason is EndReason {
+  return Object.hasOwn(ends, reason);
 }
