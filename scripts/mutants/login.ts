@@ -161,6 +161,14 @@ export const login: readonly Mutant[] = [
     test: 'test/core/login-failures.test.ts',
   },
   {
+    rule: 'a new password waits for no failures of the old one',
+    file: 'src/core/operations/account/reset-password.ts',
+    find: 'await services.failures.forget(',
+    replace: 'void (',
+    test: 'test/core/mail.test.ts',
+    titled: 'opens the account that waits after failed logins',
+  },
+  {
     rule: '6.3.1 nobody is locked out from elsewhere, also after mistyping',
     file: 'src/core/login/failures.ts',
     find: 'await (passes ? note(account) : enter(account))',

@@ -85,6 +85,33 @@ describe('waits after failed logins', () => {
   });
 });
 
+describe('an account whose secret was set anew', () => {
+  it('has no failures, and its addresses have theirs', async () => {
+    for (let tries = 0; tries < 5; tries++) await fail('alice', home);
+    expect(await fail('alice', home)).toBe(1_000);
+    await failures.forget(['alice', 'alice@example.org']);
+    // The address still waits for what has failed from there.
+    expect(await fail('alice', home)).toBe(1_000);
+    vi.advanceTimersByTime(1_000);
+    await succeed('alice', home);
+    for (let tries = 0; tries < 4; tries++) await fail('bob', elsewhere);
+    expect(await fail('alice', elsewhere)).toBe(0);
+    expect(await fail('alice', elsewhere)).toBe(1_000);
+  });
+
+  it('is open again by name and by e-mail address, for who has to wait for others', async () => {
+    for (const given of ['alice', 'alice@example.org']) {
+      for (let tries = 0; tries < 5; tries++) await fail(given, home);
+      for (let tries = 0; tries < 5; tries++) await fail(given, elsewhere);
+      vi.advanceTimersByTime(2_000);
+      expect(await fail(given, home)).toBeGreaterThan(0);
+      await failures.forget(['alice', 'alice@example.org']);
+      expect(await fail(given, home)).toBe(0);
+      failures = createLoginFailures(localCounter(), 5, notices);
+    }
+  });
+});
+
 describe('an address', () => {
   it('waits for every name after five failures with different ones', async () => {
     for (let tries = 0; tries < 5; tries++) await fail(`user${tries}`, home);

@@ -3,7 +3,7 @@ import { formatHashedPassword } from '../../src/core/crypto/hashed-password.ts';
 import { totpCode, totpStep } from '../../src/core/crypto/totp.ts';
 import { newOneTimeCode } from '../../src/core/one-time-code.ts';
 import type { InputOf } from '../../src/core/operations/index.ts';
-import { mailLimits, oneTimeCodeMs } from '../../src/core/policy.ts';
+import { failuresPastWait, mailLimits, oneTimeCodeMs } from '../../src/core/policy.ts';
 import {
   authSecret,
   challenged,
@@ -573,6 +573,28 @@ describe('a code for a new password', () => {
     });
     await t.call(connection, 'login.finish', { exchange, message, otp: otp(1) });
     expect(connection.session?.username).toBe('alice');
+  });
+
+  it('opens the account that waits after failed logins, at an address that has not to wait itself', async () => {
+    const t = await openConfirmed();
+    await makeAdministrator(t, 'bob');
+    const bob = await loggedIn(t, 'bob');
+    const logIn = (address: string, secret: string) =>
+      login(t, peer({ address }), 'alice', { password: secret });
+    const home = '192.0.2.1';
+    const codes = [
+      () => resetCode(t),
+      async () => (await t.call(bob, 'admin.reset', { username: 'alice' })).code,
+    ];
+    for (const code of codes) {
+      for (let n = 0; n < failuresPastWait; n++) await refusal(logIn(home, 'mistyped'));
+      for (let n = 0; n < 6; n++) await refusal(logIn(`198.51.100.${n}`, 'guessed'));
+      // What the address has to wait for its own failures.
+      vi.advanceTimersByTime(2_000);
+      expect((await refusal(logIn(home, another))).code).toBe('rate-limited');
+      await t.call(peer(), 'account.reset-password', { code: await code(), ...(await newVerifier('alice')) });
+      await logIn(home, another);
+    }
   });
 
   it('is kept when the new password is refused', async () => {

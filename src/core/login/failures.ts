@@ -19,6 +19,11 @@ export interface LoginFailures {
    * of failures, where that is not the name that was given.
    */
   guard<T>(given: string, peer: Peer, login: () => Promise<T>, owner?: string): Promise<T>;
+  /**
+   * Forgets what has failed for names and lower-case e-mail addresses of an account whose secret is another one now: it was about the old
+   * one. The peers' addresses keep theirs.
+   */
+  forget(given: readonly string[]): Promise<void>;
 }
 
 /** Builds the failures of logins on a counter, `free` of which cost nothing; with 0 nobody ever waits. */
@@ -99,6 +104,9 @@ export function createLoginFailures(
         }
         throw error;
       }
+    },
+    async forget(given) {
+      await Promise.all(given.map((one) => counter.forget(`account ${one}`)));
     },
   };
 }

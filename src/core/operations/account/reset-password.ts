@@ -56,6 +56,8 @@ export const resetPassword = operation({
     const { verifier: made, privacy } = await newCredential(context, name, given, told);
     const reset = await store.resetPassword({ hash, now, verifier: made, privacy });
     if (!reset) throw deadCode();
+    // Its owner is not to wait for what others, or he, have tried with the old one.
+    await services.failures.forget([name, ...(owner.email === null ? [] : [owner.email.toLowerCase()])]);
     sessions.ended(reset.ended, 'credentials-changed', { survivor: peer, of: name });
     mailing?.passwordReset(reset.account, now);
     return { username: name, ...(warning !== undefined && { warning }) };
