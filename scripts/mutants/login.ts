@@ -161,6 +161,13 @@ export const login: readonly Mutant[] = [
     test: 'test/core/login-failures.test.ts',
   },
   {
+    rule: '6.3.8 a new password leaves the salt of its name',
+    file: 'src/core/login/new-credential.ts',
+    find: "checkMadeWith(given.verifier, told, 'login.salt');",
+    replace: '',
+    tests: ['test/core/mail.test.ts'],
+  },
+  {
     rule: 'a new password waits for no failures of the old one',
     file: 'src/core/operations/account/reset-password.ts',
     find: 'await services.failures.forget(',

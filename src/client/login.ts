@@ -147,9 +147,19 @@ export async function beginVerifier(connection: Connection) {
   return { realm, cost, rules, needsInvite, terms };
 }
 
-/** Makes what the server keeps in place of a new password, as the wire spells it; throws `invalid` for one that its rules refuse. */
+/**
+ * Makes what the server keeps in place of a new password, as the wire spells it, with a salt of its own unless the server has told one;
+ * throws `invalid` for a password that its rules refuse.
+ */
 export async function makeVerifier(
-  { realm, cost, rules }: Pick<Awaited<ReturnType<typeof beginVerifier>>, 'realm' | 'cost' | 'rules'>,
+  {
+    realm,
+    cost,
+    rules,
+    salt: told,
+  }: Pick<Awaited<ReturnType<typeof beginVerifier>>, 'realm' | 'cost' | 'rules'> & {
+    readonly salt?: Uint8Array;
+  },
   given: Pick<RegisterOptions, 'onProgress' | 'onWarning'> & {
     readonly username: Username;
     readonly password: Password;
@@ -161,7 +171,7 @@ export async function makeVerifier(
   const warning = await checkNewPassword(rules, { username, password });
   if (warning !== undefined) given.onWarning?.(warning);
   const { stretch, verifierFrom, saltBytes } = await loadCrypto();
-  const salt = randomBytes(saltBytes);
+  const salt = told ?? randomBytes(saltBytes);
   const secret = await stretch({ realm, username, password, salt, cost }, given.onProgress);
   return wireVerifier(verifierFrom(secret, salt, cost));
 }

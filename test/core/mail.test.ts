@@ -465,13 +465,43 @@ describe('a changed password', () => {
 });
 
 describe('a code for a new password', () => {
-  it('leaves the salt of the name as it was when the new one is shown', async () => {
+  it('6.3.8: leaves the salt of the name as it was, whether the new one is shown or a client makes something of it', async () => {
     const t = await openConfirmed();
     const told = () => t.call(peer(), 'login.salt', { username: 'alice' });
     const before = await told();
     await t.call(peer(), 'account.reset-password', { code: await resetCode(t), password: another });
     expect(await told()).toEqual(before);
     await t.call(peer(), 'login.password', { username: 'alice', password: another });
+    const code = await resetCode(t);
+    const { verifier } = await newVerifier('alice');
+    const other = new Uint8Array(16).toBase64();
+    for (const [changed, message] of [
+      [{ salt: other }, 'verifier.salt: another one is asked for (see login.salt)'],
+      [{ cost: 11 }, 'verifier.cost: 10 is asked for (see login.salt)'],
+    ] as const) {
+      const wrong = { code, username: 'alice', verifier: { ...verifier, ...changed } };
+      const field = `verifier.${Object.keys(changed)[0]}`;
+      expect(await refusal(t.call(peer(), 'account.reset-password', wrong))).toEqual({
+        code: 'invalid',
+        message,
+        field,
+      });
+    }
+    await t.call(peer(), 'account.reset-password', { code, username: 'alice', verifier });
+    expect(await told()).toEqual(before);
+    await login(t, peer(), 'alice', { password: another });
+  });
+
+  it('leaves salt and cost also where the server’s cost has risen: the next login is asked for more', async () => {
+    const t = await openConfirmed();
+    const raised = await openChat({ beside: t, policy: { bcryptCost: 11 } });
+    const told = () => raised.call(peer(), 'login.salt', { username: 'alice' });
+    const before = await told();
+    const code = await resetCode(t);
+    await raised.call(peer(), 'account.reset-password', { code, ...(await newVerifier('alice')) });
+    expect(await told()).toEqual(before);
+    const { raise } = await login(raised, peer(), 'alice', { password: another });
+    expect(raise?.cost).toBe(11);
   });
 
   it('6.5.1: works once, also by two at once', async () => {
@@ -610,7 +640,10 @@ describe('a code for a new password', () => {
         { username: 'alice', verifier, password },
         'password: give one of password, hashed_password and verifier',
       ],
-      [{ username: 'alice', verifier: { ...verifier, cost: 11 } }, "verifier.cost: this server's cost is 10"],
+      [
+        { username: 'alice', verifier: { ...verifier, cost: 11 } },
+        'verifier.cost: 10 is asked for (see login.salt)',
+      ],
     ] as const) {
       expect(await refusal(t.send(peer(), 'account.reset-password', { code, ...given }))).toMatchObject({
         code: 'invalid',

@@ -4,6 +4,7 @@ import type { Account, Verifier } from '../model/account.ts';
 import type { Password } from '../model/password.ts';
 import type { Username } from '../model/username.ts';
 import type { CallContext } from '../operation.ts';
+import { checkMadeWith } from './made-with.ts';
 import { nextSaltAndCost, type SaltAndCost } from './next-salt.ts';
 import { stretchFor } from './stretch-for.ts';
 
@@ -23,8 +24,8 @@ export interface NewCredential {
 
 /**
  * Makes a credential of a new secret. From a verifier or a hashed password, which are made on the client, the account is private;
- * from a password it is open (security 1.10). `told` is the verifier of which `login.salt` has told salt and cost, where the
- * name has an account. Throws `invalid` for a verifier of another cost than the server's.
+ * from a password it is open (security 1.10). `told` is what `login.salt` has told for a name that has an account: what a client makes
+ * is made with it. A new name's verifier has a salt of its own; throws `invalid` for one of another cost than the server's.
  */
 export async function newCredential(
   context: CallContext,
@@ -34,6 +35,10 @@ export async function newCredential(
 ): Promise<NewCredential> {
   const { services } = context;
   const cost = services.policy.bcryptCost;
+  if (given.verifier && told) {
+    checkMadeWith(given.verifier, told, 'login.salt');
+    return { privacy: 'private', verifier: given.verifier };
+  }
   if (given.verifier) {
     if (given.verifier.cost !== cost) {
       throw new ChatError('invalid', `verifier.cost: this server's cost is ${cost}`, {

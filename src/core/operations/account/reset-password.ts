@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { deadCode } from '../../codes.ts';
 import { newCredential } from '../../login/new-credential.ts';
+import { nextSaltAndCost } from '../../login/next-salt.ts';
 import { checkNewPassword } from '../../new-password.ts';
 import { oneTimeCodeDigest } from '../../one-time-code.ts';
 import { operation } from '../../operation.ts';
@@ -30,7 +31,7 @@ const input = z
 /**
  * Sets a new password for the account that a code was made for, by mail or by an administrator, and uses the code up. All
  * sessions end. A second factor stays, and the next login asks for it. From a verifier or a hashed password the account is private
- * then, from a password open, as by a registration. `not-found`, with one text, for a code that is unknown, used, too old or
+ * then, made with what `login.salt` tells for the name; from a password open. `not-found`, with one text, for a code that is unknown, used, too old or
  * another account's than the one that is named.
  */
 export const resetPassword = operation({
@@ -52,7 +53,7 @@ export const resetPassword = operation({
     const warning =
       given.password &&
       (await checkNewPassword(services.policy, { username: name, password: given.password }));
-    const told = (await store.credential(name))?.verifier;
+    const told = (await store.credential(name))?.verifier ?? nextSaltAndCost(services, name, undefined);
     const { verifier: made, privacy } = await newCredential(context, name, given, told);
     const reset = await store.resetPassword({ hash, now, verifier: made, privacy });
     if (!reset) throw deadCode();
