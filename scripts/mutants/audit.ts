@@ -51,6 +51,14 @@ export const audit: readonly Mutant[] = [
     titled: 'keeps room that refused strangers do not get',
   },
   {
+    rule: 'a token from another door or address is audited',
+    file: 'src/core/login/token.ts',
+    find: '!services.knownPlaces.isNew(session, peer)',
+    replace: 'true',
+    test: 'test/core/audit.test.ts',
+    titled: 'has a token at a door or an address',
+  },
+  {
     rule: 'sessions that end are audited',
     file: 'src/core/chat.ts',
     find: "      trail.append({ at: Date.now(), operation: 'session.ended'",

@@ -26,6 +26,8 @@ export interface AuditNote {
   /** What a login was proven with besides its mechanism: `totp`, `recovery-code`. */
   readonly factor?: string;
   readonly details?: AuditDetails;
+  /** True for a call that goes on with what the trail has told already: unless it is refused, it is no row of its own. */
+  readonly isRepeated?: boolean;
 }
 
 /** Takes audit entries; never throws and never waits. Entries hold no secret and no message text. */

@@ -12,6 +12,7 @@ import { createAwaitedCodes } from './login/awaited-codes.ts';
 import { createExchanges } from './login/exchanges.ts';
 import { createFactorFailures } from './login/factor-failures.ts';
 import { createLoginFailures } from './login/failures.ts';
+import { createKnownPlaces } from './login/known-places.ts';
 import { createRaises } from './login/raises.ts';
 import { createMailing } from './mailing.ts';
 import type { Terms } from './model/terms.ts';
@@ -170,6 +171,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     mailing: mail && createMailing({ store, limits, digests, onFailure, ...mail }),
     failures: createLoginFailures(ports.counter, policy.freeFailedLogins, notices),
     factorFailures: createFactorFailures(ports.counter),
+    knownPlaces: createKnownPlaces(),
     totpSealer: createSealer(settings.serverSecret, 'totp secret'),
     erasing: createErasing({ store, sessions, policy, audit: trail.append, onFailure }),
     terms: ports.terms,

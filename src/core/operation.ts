@@ -39,7 +39,7 @@ export interface Operation<
   readonly name: Name;
   readonly access: A;
   readonly cost: Cost;
-  /** True when each call, whatever its outcome, belongs in the audit trail. */
+  /** True when its calls, whatever their outcome, belong in the audit trail, but for those that say that they only go on with something. */
   readonly audited: boolean;
   /** True for what an account without a second factor may do where one is required. */
   readonly needsNoFactor?: true;

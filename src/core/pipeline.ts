@@ -52,7 +52,7 @@ export async function serveCall(
       note: (note) => void notes.push(note),
     };
     const result = await operation.handle(input, context);
-    if (operation.audited)
+    if (operation.audited && !notes.some(({ isRepeated }) => isRepeated))
       services.audit(entry(operation, peer, now, { user: caller, notes, outcome: 'ok' }));
     return result;
   } catch (error) {

@@ -11,6 +11,7 @@ import type { AwaitedCodes } from './login/awaited-codes.ts';
 import type { Exchanges } from './login/exchanges.ts';
 import type { FactorFailures } from './login/factor-failures.ts';
 import type { LoginFailures } from './login/failures.ts';
+import type { KnownPlaces } from './login/known-places.ts';
 import type { Raises } from './login/raises.ts';
 import type { Mailing } from './mailing.ts';
 import type { Terms } from './model/terms.ts';
@@ -48,6 +49,7 @@ export interface Services {
   readonly awaitedCodes: AwaitedCodes;
   readonly raises: Raises;
   readonly failures: LoginFailures;
+  readonly knownPlaces: KnownPlaces;
   /** Undefined where the server has no way to send mail. */
   readonly mailing: Mailing | undefined;
   readonly factorFailures: FactorFailures;

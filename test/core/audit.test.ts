@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AuditEntry } from '../../src/core/audit.ts';
 import { type AuditLink, auditChain } from '../../src/core/audit-chain.ts';
 import { createAuditWriter } from '../../src/core/audit-writer.ts';
+import { createKnownPlaces } from '../../src/core/login/known-places.ts';
+import type { DoorName, Session } from '../../src/core/model/session.ts';
 import { auditWrites, refusalRows } from '../../src/core/policy.ts';
 import { loggedIn, openChat, peer, refusal, register } from './support/chat.ts';
 
@@ -212,6 +214,16 @@ describe('the writer of the audit trail', () => {
   });
 });
 
+describe('the places of sessions', () => {
+  it('are remembered to a number, and the one that was not used for longest is forgotten', () => {
+    const session = { id: 's', door: 'line', address: '192.0.2.1' } as Session;
+    const places = createKnownPlaces(2);
+    const isNew = (address: string) => places.isNew(session, { door: 'line', address });
+    expect(['192.0.2.2', '192.0.2.3', '192.0.2.2'].map(isNew)).toEqual([true, true, false]);
+    expect(['192.0.2.4', '192.0.2.2', '192.0.2.3'].map(isNew)).toEqual([true, false, true]);
+  });
+});
+
 describe('the audit trail', () => {
   const shown = ({ user, address, operation, outcome, details }: AuditEntry) =>
     [user ?? '-', address ?? '-', operation, outcome, JSON.stringify(details ?? {})].join(' ');
@@ -358,15 +370,60 @@ describe('the audit trail', () => {
     const t = await openChat();
     await register(t, 'alice');
     const alice = await loggedIn(t, 'alice');
-    const { session_id: session, session_token } = alice.opened;
-    await t.call(peer(), 'login.resume', { session_token });
+    const { session_id: session } = alice.opened;
     await t.call(alice, 'room.create', { room: 'tea' });
     expect(
       t.audit.slice(1).map(({ operation, factor, details }) => ({ operation, factor, details })),
     ).toEqual([
       { operation: 'login.finish', factor: 'challenge-response', details: { session } },
-      { operation: 'login.resume', factor: 'token', details: { session } },
       { operation: 'room.create', factor: undefined, details: { session, room: 'tea' } },
+    ]);
+  });
+
+  it('has a token at a door or an address that its session was not at, and not each connection from there', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const { opened } = await loggedIn(t, 'alice', { address: '2001:db8::1' });
+    const { session_id: session, session_token } = opened;
+    const resume = (door: DoorName, address: string, token: string = session_token) =>
+      t.call(peer({ door, address }), 'login.resume', { session_token: token });
+    for (let round = 0; round < 3; round++) {
+      await resume('line', '2001:db8::1');
+      await resume('line', '2001:db8::2');
+      await resume('pipe', '2001:db8::1');
+      await resume('line', '192.0.2.9');
+    }
+    await refusal(resume('line', '2001:db8::1', 'x'));
+    const places = t.audit.filter(({ operation }) => operation === 'login.resume');
+    const details = { session };
+    expect(places.map(({ at: _at, operation: _operation, ...row }) => row)).toEqual([
+      { user: 'alice', door: 'pipe', address: '2001:db8::1', factor: 'token', outcome: 'ok', details },
+      { user: 'alice', door: 'line', address: '192.0.2.9', factor: 'token', outcome: 'ok', details },
+      {
+        user: undefined,
+        door: 'line',
+        address: '2001:db8::1',
+        factor: 'token',
+        outcome: 'unauthenticated',
+      },
+    ]);
+  });
+
+  it('has a token that is dead, or somebody else’s', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const { session_token } = alice.opened;
+    const tried = (address: string, username?: string) =>
+      refusal(t.call(peer({ address }), 'login.resume', { session_token, username }));
+    await tried('192.0.2.1', 'bob');
+    await t.call(alice, 'session.end', {});
+    await tried('192.0.2.2');
+    expect(
+      t.audit.filter(({ operation }) => operation === 'login.resume').map(({ user, outcome }) => [user, outcome]),
+    ).toEqual([
+      ['bob', 'unauthenticated'],
+      [undefined, 'unauthenticated'],
     ]);
   });
 

@@ -8,7 +8,8 @@ import { endOnDevice } from './open-session.ts';
 
 /**
  * Binds a connection to the session of a token; one text for every token that is not alive, or is not that of the
- * account that `username` or `user_id` names. Another session on the caller's own `device` gives way to it, as to a new one (security 3).
+ * account that `username` or `user_id` names. That is a login at a door or an address where the session was not before, and otherwise
+ * goes on with one. Another session on the caller's own `device` gives way to it, as to a new one (security 3).
  */
 const resume = operation({
   name: 'login.resume',
@@ -36,7 +37,7 @@ const resume = operation({
     if (peer.session) throw loggedInAlready();
     const session = await services.sessions.resume(peer, token, now, { username: name, userId });
     concerns(session.username);
-    note({ details: { session: session.id } });
+    note({ details: { session: session.id }, isRepeated: !services.knownPlaces.isNew(session, peer) });
     if (device && device.id !== session.deviceId) await endOnDevice(services, device.id as DeviceId);
     return {
       user_id: session.userId,
