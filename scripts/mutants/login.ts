@@ -165,7 +165,8 @@ export const login: readonly Mutant[] = [
     file: 'src/core/login/new-credential.ts',
     find: "checkMadeWith(given.verifier, told, 'login.salt');",
     replace: '',
-    tests: ['test/core/mail.test.ts'],
+    test: 'test/core/mail.test.ts',
+    titled: 'leaves the salt of the name as it was',
   },
   {
     rule: 'a new password waits for no failures of the old one',

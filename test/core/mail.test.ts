@@ -611,12 +611,11 @@ describe('a code for a new password', () => {
     const bob = await loggedIn(t, 'bob');
     const logIn = (address: string, secret: string) =>
       login(t, peer({ address }), 'alice', { password: secret });
-    const home = '192.0.2.1';
-    const codes = [
-      () => resetCode(t),
-      async () => (await t.call(bob, 'admin.reset', { username: 'alice' })).code,
-    ];
-    for (const code of codes) {
+    const byAdministrator = async () => (await t.call(bob, 'admin.reset', { username: 'alice' })).code;
+    for (const [home, code] of [
+      ['192.0.2.7', () => resetCode(t)],
+      ['192.0.2.8', byAdministrator],
+    ] as const) {
       for (let n = 0; n < failuresPastWait; n++) await refusal(logIn(home, 'mistyped'));
       for (let n = 0; n < 6; n++) await refusal(logIn(`198.51.100.${n}`, 'guessed'));
       // What the address has to wait for its own failures.
