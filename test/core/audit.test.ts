@@ -420,7 +420,9 @@ describe('the audit trail', () => {
     await t.call(alice, 'session.end', {});
     await tried('192.0.2.2');
     expect(
-      t.audit.filter(({ operation }) => operation === 'login.resume').map(({ user, outcome }) => [user, outcome]),
+      t.audit
+        .filter(({ operation }) => operation === 'login.resume')
+        .map(({ user, outcome }) => [user, outcome]),
     ).toEqual([
       ['bob', 'unauthenticated'],
       [undefined, 'unauthenticated'],
