@@ -691,6 +691,153 @@ describe('the chat over HTTP', () => {
   });
 });
 
+describe('searching over HTTP', () => {
+  const find = (who: Person, query: string) => who.ask('GET', `/api/search?${query}`);
+
+  it('finds messages by their words, newest first, each with its conversation', async () => {
+    const at = await chatWith('sam', 'eve');
+    for (const [to, text] of [
+      ['%23lobby', 'the Tea is green'],
+      ['@eve', 'green tea, too'],
+      ['%23lobby', 'coffee'],
+    ]) {
+      await at.sam.ask('POST', `/api/conversations/${to}/messages`, { body: { text } });
+    }
+    const inLobby = {
+      to: '#lobby',
+      seq: 1,
+      id: uuid,
+      sender: 'sam',
+      sent_at: time,
+      text: 'the Tea is green',
+    };
+    const toEve = { to: '@eve', seq: 1, id: uuid, sender: 'sam', sent_at: time, text: 'green tea, too' };
+    const page = (...messages: object[]) => good(200, { messages, next: null, complete: true });
+    const answer = await find(at.sam, 'q=green%20TEA');
+    expect(answer).toEqual(page(toEve, inLobby));
+    conforms('GET', '/api/search', answer);
+    expect(await find(at.sam, 'q=tea&to=%23lobby')).toEqual(page(inLobby));
+    expect(await find(at.eve, 'q=%22green%20tea%22')).toEqual(page({ ...toEve, to: '@sam' }));
+    expect(await find(at.eve, 'q=coff*')).toEqual(page({ ...inLobby, seq: 2, text: 'coffee' }));
+    expect(await find(at.eve, 'q=cocoa')).toEqual(page());
+  });
+
+  it('names what does not fit', async () => {
+    const at = await chatWith('sam');
+    for (const [name, query] of [
+      ['q', ''],
+      ['q', 'q='],
+      ['q', 'q=%22open'],
+      ['q', `q=${'x'.repeat(513)}`],
+      ['q', 'q=one&q=two'],
+      ['to', 'q=x&to=lobby'],
+      ['before', 'q=x&before=1'],
+      ['limit', 'q=x&limit=0'],
+      ['limit', 'q=x&limit=101'],
+      ['limit', 'q=x&limit=many'],
+      ['from', 'q=x&from=eve'],
+    ] as const) {
+      const answer = await find(at.sam, query);
+      expect([query, answer.status, field(answer, 'field')]).toEqual([query, 400, name]);
+    }
+    expect(await find(at.sam, 'q=x&limit=100')).toMatchObject({ status: 200 });
+    expect(await find(at.sam, `q=${'x'.repeat(512)}`)).toMatchObject({ status: 200 });
+  });
+
+  it('has to wait when there were too many searches, and is told how long', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const open = await chatAtPort({ policy: { searchesPerMinute: 2 } });
+    const sam = await person(open, 'sam');
+    for (const status of [200, 200, 429]) expect((await find(sam, 'q=x')).status).toBe(status);
+    const refused = await find(sam, 'q=x');
+    expect(refused.headers['retry-after']).toBe('60');
+    expect(field(refused, 'retry_after_ms')).toBe(60_000);
+    vi.setSystemTime(Date.now() + 60_000);
+    expect((await find(sam, 'q=x')).status).toBe(200);
+  });
+});
+
+describe('the audit trail over HTTP', () => {
+  /** A chat with an administrator and somebody who is none, and a trail of some length. */
+  async function administered() {
+    const at = await chatWith('sam', 'eve');
+    await at.t.store.setAdministrator({ username: parseUsername('sam'), isAdmin: true });
+    for (let n = 0; n < 3; n++) {
+      await at.eve.http.ask('POST', '/api/auth/login', { body: { username: 'eve', password } });
+    }
+    const read = async (query = '') => {
+      const answer = await at.sam.ask('GET', `/api/admin/audit${query}`);
+      conforms('GET', '/api/admin/audit', answer);
+      return answer.body as {
+        rows: { seq: number; at: string; user: string; operation: string; hash: string }[];
+        next: number | null;
+        ends: { start: object; head: { seq: number; hash: string }; sealed: boolean };
+      };
+    };
+    return { ...at, read };
+  }
+
+  it('is read page by page, forwards and backwards, without a gap or a repeat', async () => {
+    const { read } = await administered();
+    const { rows: all, next, ends } = await read();
+    expect(all.length).toBeGreaterThan(5);
+    expect(next).toBeNull();
+    expect(all.map(({ seq }) => seq)).toEqual(all.map((_, i) => i + 1));
+    const { seq, hash } = all.at(-1) ?? {};
+    expect(ends).toEqual({ start: { seq: 0, hash: expect.any(String) }, head: { seq, hash }, sealed: true });
+    const forwards: typeof all = [];
+    for (let after: number | null = 0; after !== null; ) {
+      const page = await read(`?after=${after}&limit=2`);
+      expect(page.rows.length).toBeLessThanOrEqual(2);
+      forwards.push(...page.rows);
+      after = page.next;
+    }
+    expect(forwards).toEqual(all);
+    const backwards: typeof all = [];
+    for (let before: number | null = all.length + 1; before !== null; ) {
+      const page = await read(`?newest=true&before=${before}&limit=2`);
+      backwards.unshift(...page.rows);
+      before = page.next;
+    }
+    expect(backwards).toEqual(all);
+  });
+
+  it('is read by account, operation and time', async () => {
+    const { read } = await administered();
+    const { rows: all } = await read();
+    const ofEve = all.filter(({ user }) => user === 'eve');
+    expect(ofEve.length).toBeGreaterThan(3);
+    expect((await read('?user=eve')).rows).toEqual(ofEve);
+    const logins = ofEve.filter(({ operation }) => operation === 'login.password');
+    expect((await read('?user=eve&operation=login.password')).rows).toEqual(logins);
+    const last = all.at(-1)?.at ?? '';
+    expect((await read(`?since=${last}`)).rows).toEqual(all.filter(({ at }) => at >= last));
+    expect((await read('?since=2100-01-01T00:00:00Z')).rows).toEqual([]);
+  });
+
+  it('is for administrators, and names what does not fit', async () => {
+    const at = await administered();
+    expect(await at.eve.ask('GET', '/api/admin/audit')).toMatchObject({
+      status: 403,
+      body: { code: 'forbidden' },
+    });
+    for (const [name, query] of [
+      ['after', 'after=-1'],
+      ['before', 'before=x'],
+      ['since', 'since=yesterday'],
+      ['user', 'user=%23lobby'],
+      ['operation', 'operation='],
+      ['newest', 'newest=1'],
+      ['limit', 'limit=1001'],
+      ['limit', 'limit=0'],
+      ['details', 'details=x'],
+    ] as const) {
+      const answer = await at.sam.ask('GET', `/api/admin/audit?${query}`);
+      expect([query, answer.status, field(answer, 'field')]).toEqual([query, 400, name]);
+    }
+  });
+});
+
 describe('who may ask', () => {
   const guarded = httpRoutes.filter((route) => operationOf(route).access !== 'anyone');
   const at = (path: string): string =>
