@@ -136,7 +136,7 @@ describe('a server with administrators', () => {
     const ask = (path: string, headers: Record<string, string>) =>
       fetch(`http://${server.address}${path}`, { headers });
     const [boss, bob] = [await bearer(alice), await bearer(world.person('bob', server))];
-    for (const path of ['/api/admin/users', '/api/admin/invites', '/api/admin/stats']) {
+    for (const path of ['/api/admin/users', '/api/admin/invites', '/api/admin/stats', '/api/admin/audit']) {
       expect((await ask(path, {})).status).toBe(401);
       expect((await ask(path, bob)).status).toBe(403);
       expect((await ask(path, boss)).status).toBe(200);

@@ -393,6 +393,22 @@ export const httpRoutes: readonly HttpRoute[] = [
   }),
   httpRoute({
     method: 'GET',
+    path: '/api/admin/audit',
+    summary: 'The audit trail in order of `seq`, a page at a time, with what its chain is checked by.',
+    operation: 'admin.audit',
+    query: {
+      after: 'number',
+      before: 'number',
+      since: 'text',
+      user: 'text',
+      operation: 'text',
+      newest: 'flag',
+      limit: 'number',
+    },
+    status: 200,
+  }),
+  httpRoute({
+    method: 'GET',
     path: '/api/admin/stats',
     summary: 'How much the server holds, and how it is.',
     operation: 'admin.stats',

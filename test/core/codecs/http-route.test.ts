@@ -51,6 +51,7 @@ describe('the list of the HTTP API', () => {
         'account.begin-register',
         'account.me',
         'account.export',
+        'admin.audit',
         'admin.invites',
         'admin.stats',
         'admin.users',
