@@ -8,7 +8,7 @@ import { parseOrigin } from './doors/origin.ts';
 import { parseNetwork } from './doors/trusted-proxies.ts';
 import { isPlainAddress } from './mailer/plain-address.ts';
 import { parseSmtpUrl, type SmtpServer } from './mailer/smtp-url.ts';
-import { isLimit, type Setting, type SettingName, settings } from './settings.ts';
+import { type Setting, type SettingName, settings, zeroOf } from './settings.ts';
 
 /** The kinds of numbers, and what each is called. */
 const units = { integer: 'a whole number', seconds: 'whole seconds', days: 'whole days' } as const;
@@ -303,8 +303,8 @@ function check(setting: Setting, label: string, given: string, from = '.'): stri
       const number = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
       if (number >= setting.min && number <= setting.max) return String(number);
       const unit = units[setting.kind];
-      const off = isLimit(setting) ? ' (0 is off)' : '';
-      throw refused(label, `${unit} from ${setting.min} to ${setting.max}${off}`, given);
+      const zero = zeroOf(setting).map((text) => ` (${text})`);
+      throw refused(label, `${unit} from ${setting.min} to ${setting.max}${zero.join('')}`, given);
     }
     case 'choice': {
       if (setting.choices.includes(given)) return given;

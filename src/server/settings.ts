@@ -21,8 +21,14 @@ export interface SwitchSetting extends SettingBase {
   readonly fallback: false;
 }
 
-/** A whole number; where `min` is 0, 0 switches the limit off. */
-export interface IntegerSetting extends SettingBase {
+/** A number; where `min` is 0, 0 switches the limit off unless `zero` says otherwise. */
+interface NumberSettingBase extends SettingBase {
+  /** What 0 does, as a clause. */
+  readonly zero?: string;
+}
+
+/** A whole number. */
+export interface IntegerSetting extends NumberSettingBase {
   readonly kind: 'integer';
   readonly min: number;
   readonly max: number;
@@ -30,7 +36,7 @@ export interface IntegerSetting extends SettingBase {
 }
 
 /** A time in whole seconds. */
-export interface SecondsSetting extends SettingBase {
+export interface SecondsSetting extends NumberSettingBase {
   readonly kind: 'seconds';
   readonly min: number;
   readonly max: number;
@@ -50,8 +56,8 @@ export interface PathSetting extends SettingBase {
   readonly fallback: string;
 }
 
-/** A time in whole days; 0 is for ever. */
-export interface DaysSetting extends SettingBase {
+/** A time in whole days. */
+export interface DaysSetting extends NumberSettingBase {
   readonly kind: 'days';
   readonly min: 0;
   readonly max: number;
@@ -325,7 +331,8 @@ export const settings = {
     min: 0,
     max: maxLife,
     fallback: seconds(defaultPolicy.eraseAfterMs),
-    help: 'an account that its owner erases can be kept by him for so long',
+    help: 'an account that its owner erases can be kept by its owner for so long',
+    zero: '0 erases at once',
   },
   messageRetention: {
     kind: 'days',
@@ -335,6 +342,7 @@ export const settings = {
     max: 36_500,
     fallback: 0,
     help: 'messages lose their text at this age',
+    zero: '0 keeps it',
   },
   consentFile: {
     kind: 'file',
@@ -360,6 +368,7 @@ export const settings = {
     max: 36_500,
     fallback: 0,
     help: 'days that the audit trail is kept',
+    zero: '0 is for ever',
   },
   requireSecondFactor: {
     kind: 'switch',
@@ -505,7 +514,7 @@ function option(setting: Setting): ServeOption {
   }
   const notes = [
     ...(setting.fallback === '' ? [] : [`default ${setting.fallback}`]),
-    ...(isLimit(setting) ? ['0 is off'] : []),
+    ...zeroOf(setting),
     setting.variable,
   ];
   return {
@@ -518,9 +527,9 @@ function option(setting: Setting): ServeOption {
   };
 }
 
-/** True for a number whose 0 switches it off. */
-export function isLimit(setting: Setting): boolean {
-  return 'min' in setting && setting.min === 0;
+/** What 0 does, in a list of one; an empty one where there is no 0. */
+export function zeroOf(setting: Setting): readonly string[] {
+  return 'min' in setting && setting.min === 0 ? [setting.zero ?? '0 is off'] : [];
 }
 
 function placeholder(setting: Exclude<Setting, SwitchSetting>): string {

@@ -87,6 +87,34 @@ describe('chat totp on', () => {
     expect(server.calls.map(({ name }) => name)).toEqual(['account.totp-confirm']);
   });
 
+  it('says that the factor is on already before it asks for anything', async () => {
+    const person = await loggedIn(factorOn, { terminal: true });
+    expect(await person.run('totp', 'on', '--no-color')).toEqual({
+      code: 7,
+      stdout: '',
+      stderr: 'chat: this account has a second factor already\n',
+    });
+    const script = await loggedIn(factorOn, { env });
+    expect((await script.run('totp', 'on')).code).toBe(7);
+  });
+
+  it('says how to make other recovery codes when its output did not take them', async () => {
+    const { host, run } = await loggedIn({
+      ...factorOff,
+      'account.totp-confirm': () => {
+        host.stdout.break();
+        return { recovery_codes, ended_sessions: 0 };
+      },
+    });
+    expect(await run('totp', 'on', '--otp', '123456')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'the second factor is on; there was no other session\n' +
+        'chat: nobody reads the output; the recovery codes were not shown: make others with chat totp codes\n',
+    });
+  });
+
   it('takes no password besides --otp, and needs one without', async () => {
     const { run } = await loggedIn(factorOff);
     expect(await run('totp', 'on', '--otp', '1', '--password-stdin')).toMatchObject({

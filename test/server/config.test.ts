@@ -525,6 +525,7 @@ describe('the configuration', () => {
       serveOptions.listen,
       serveOptions['tls-only'],
       serveOptions['max-line'],
+      serveOptions['erase-after'],
       serveOptions['log-format'],
     ]).toEqual([
       {
@@ -534,6 +535,12 @@ describe('the configuration', () => {
       },
       { type: 'flag', describe: 'refuse clear text on loopback too (CHAT_TLS_ONLY)' },
       { type: 'text', value: 'N', describe: 'bytes in one line (default 131072; 0 is off; CHAT_MAX_LINE)' },
+      {
+        type: 'text',
+        value: 'SECONDS',
+        describe:
+          'an account that its owner erases can be kept by its owner for so long (default 604800; 0 erases at once; CHAT_ERASE_AFTER)',
+      },
       {
         type: 'text',
         value: 'text|json',

@@ -2,6 +2,7 @@ import { formatServerAddress } from '../../client/address.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { OutputOf } from '../../core/operations/index.ts';
 import { type CommandContext, command, noOperands } from '../command.ts';
+import { endedSessionsText } from '../ended-sessions.ts';
 import { exitOk } from '../exit-codes.ts';
 import { factorText } from '../factor-text.ts';
 import { freshProof } from '../fresh-proof.ts';
@@ -15,18 +16,21 @@ import { callTimeoutMs, type LoggedIn, withSession } from '../session.ts';
 /** Ten slow hashes on a server that may be busy. */
 const codesTimeoutMs = 60_000;
 
-/** Says what has become of the other sessions. */
-function endedText(count: number): string {
-  if (count === 0) return 'there was no other session';
-  return count === 1 ? 'ended 1 other session' : `ended ${count} other sessions`;
-}
-
-/** Recovery codes are data, and are shown this once. */
+/** Recovery codes are data, and are shown this once: an output that did not take them is an error, also one that nobody reads. */
 async function showCodes(
-  { output }: CommandContext,
+  { output, host }: CommandContext,
   answer: { readonly recovery_codes: readonly string[] },
 ): Promise<void> {
-  await output.result(answer, answer.recovery_codes);
+  try {
+    await output.result(answer, answer.recovery_codes);
+    await host.stdout.flush();
+  } catch (error) {
+    const why = error instanceof ChatError ? error.message : 'nobody reads the output';
+    throw new ChatError(
+      'invalid',
+      `${why}; the recovery codes were not shown: make others with chat totp codes`,
+    );
+  }
   await output.note(
     'these recovery codes are shown this once: keep them where you would look without your authenticator; ' +
       'each works once in place of a code',
@@ -43,6 +47,12 @@ async function showSecret(context: CommandContext, begun: OutputOf<'account.totp
   await output.log(begun.secret.match(/.{1,4}/g)?.join(' ') ?? begun.secret);
 }
 
+/** Before the password and a code are asked for in vain. */
+async function refuseSecond({ connection }: LoggedIn): Promise<void> {
+  const { second_factor } = await connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
+  if (second_factor.on) throw new ChatError('conflict', 'this account has a second factor already');
+}
+
 async function begin(context: CommandContext, session: LoggedIn, password: string) {
   const proof = await freshProof(context, session, password);
   const server = formatServerAddress(context.settings.server).replace(/^\w+:\/\//, '');
@@ -52,7 +62,7 @@ async function begin(context: CommandContext, session: LoggedIn, password: strin
 
 async function confirm(context: CommandContext, { connection }: LoggedIn, code: string): Promise<void> {
   const on = await connection.call('account.totp-confirm', { code }, { timeoutMs: codesTimeoutMs });
-  await context.output.note(`the second factor is on; ${endedText(on.ended_sessions)}`);
+  await context.output.note(`the second factor is on; ${endedSessionsText(on.ended_sessions)}`);
   await showCodes(context, on);
 }
 
@@ -104,6 +114,7 @@ const on = command({
     }
     checkPasswordSource(options, context.host);
     return await withSession(context, async (session) => {
+      await refuseSecond(session);
       const begun = await begin(context, session, await readPassword(context, options, false));
       if (!canPrompt(context.host)) {
         await context.output.result(begun, [begun.secret, begun.uri]);
@@ -134,7 +145,7 @@ const off = command({
         { proof },
         { timeoutMs: callTimeoutMs },
       );
-      await context.output.note(`the second factor is off; ${endedText(answer.ended_sessions)}`);
+      await context.output.note(`the second factor is off; ${endedSessionsText(answer.ended_sessions)}`);
       if (context.output.format === 'json') await context.output.result(answer, []);
       return exitOk;
     });

@@ -1,5 +1,6 @@
 import { parsePassword } from '../../../core/model/password.ts';
 import { type CommandContext, command, noOperands } from '../../command.ts';
+import { endedSessionsText } from '../../ended-sessions.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
 import { openKnownServers, pinOf } from '../../known-servers.ts';
@@ -16,12 +17,6 @@ import {
 import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
 
 type Privacy = 'private' | 'open';
-
-/** Says in the list of sessions' terms what has become of the others. */
-function endedText(count: number): string {
-  if (count === 0) return 'there was no other session';
-  return count === 1 ? 'ended 1 other session' : `ended ${count} other sessions`;
-}
 
 /** The next login may ask for the new cost, and is to ask for nothing less. */
 async function keepCost({ host, settings }: CommandContext, username: string, cost: number): Promise<void> {
@@ -97,7 +92,7 @@ export const password = command({
       }
       const { ended_sessions } = await change(context, session, { old, next, privacy, otp: options.otp });
       const switched = privacy === me.privacy ? '' : `; the account is ${privacy} now`;
-      await context.output.note(`the password is changed${switched}; ${endedText(ended_sessions)}`);
+      await context.output.note(`the password is changed${switched}; ${endedSessionsText(ended_sessions)}`);
       if (context.output.format === 'json') {
         await context.output.result({ username: session.username, privacy, ended_sessions }, []);
       }
