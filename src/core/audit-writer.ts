@@ -10,6 +10,8 @@ import type { Store } from './ports/store.ts';
  */
 export interface AuditWriter {
   readonly append: AuditTrail;
+  /** Takes an entry that the log has in other words. */
+  readonly keep: AuditTrail;
   /** Resolves when what was appended before now is stored, or has been found not to be storable now. */
   written(): Promise<void>;
   /** Writes what waits, once more where it has failed, and takes nothing after that. */
@@ -107,16 +109,21 @@ export function createAuditWriter({ store, chain, told, onHead, onFailure }: Aud
     return waiting.length < (isStrangers ? auditWrites.maxStrangersWaiting : auditWrites.maxWaiting);
   }
 
+  function keep(entry: AuditEntry): void {
+    if (isClosed) return;
+    if (hasRoom(entry)) {
+      waiting.push(entry);
+      taken += 1;
+    } else lost += 1;
+    schedule(hasFailed ? auditWrites.retryMs : auditWrites.lingerMs);
+  }
+
   return {
     append(entry) {
       told(entry);
-      if (isClosed) return;
-      if (hasRoom(entry)) {
-        waiting.push(entry);
-        taken += 1;
-      } else lost += 1;
-      schedule(hasFailed ? auditWrites.retryMs : auditWrites.lingerMs);
+      keep(entry);
     },
+    keep,
     written,
     async close() {
       do await written();

@@ -1,5 +1,5 @@
 import { createAccountNotices } from './account-notices.ts';
-import type { AuditTrail } from './audit.ts';
+import type { AuditEntry, AuditTrail } from './audit.ts';
 import { type AuditLink, auditChain } from './audit-chain.ts';
 import { createAuditWriter } from './audit-writer.ts';
 import { type Digests, nobleDigests } from './crypto/digests.ts';
@@ -79,6 +79,8 @@ export interface Chat {
   told(peer: Peer): Promise<void>;
   /** Ends every logged-in connection and stops the clocks. */
   stop(): void;
+  /** Puts into the audit trail alone what the log says in other words; resolves when it is stored, or cannot be now; never throws. */
+  keepOnRecord(entry: AuditEntry): Promise<void>;
   /** Stores what the audit trail has not stored yet, once nothing is called any more; never throws. */
   closeTrail(): Promise<void>;
 }
@@ -201,6 +203,10 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       services.provenExchanges.stop();
       services.erasing.stop();
       refusals.stop();
+    },
+    async keepOnRecord(entry) {
+      trail.keep(entry);
+      await trail.written();
     },
     closeTrail: () => trail.close(),
   };

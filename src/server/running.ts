@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
-import { auditChain } from '../core/audit-chain.ts';
 import { createChat } from '../core/chat.ts';
 import { offerClaim } from '../core/offer-claim.ts';
 import { randomBytes } from '../core/random.ts';
@@ -65,16 +64,11 @@ export async function openServer({
     realm: Buffer.from(randomBytes(16)).toString('hex'),
     serverSecret: randomBytes(32),
   });
-  const claimCode = await offerClaim(store, platformDigests);
-  /** The server's own life, which stands in the log in other words; a start that no end came before followed a crash. */
-  const keepOnRecord = (operation: string) =>
-    store.appendAudit({
-      entries: [
-        { at: Date.now(), operation, ...nobody, outcome: 'ok', details: { version: manifest.version } },
-      ],
-      chain: auditChain(settings, platformDigests),
-    });
-  await keepOnRecord('server.started');
+  const claimCode = await offerClaim(store, platformDigests).catch((error: unknown) => {
+    // A full disk keeps nobody from reading: the next start makes another one.
+    log.failure('no code for the first administrator could be kept: start again to get one', error);
+    return undefined;
+  });
   const mailer = await openMailer(config, log);
   const startedAt = Date.now();
   const database = join(directory, databaseName);
@@ -111,6 +105,16 @@ export async function openServer({
     config.policy,
     settings,
   );
+  /** The server's own life, which stands in the log in other words; a start that no end came before followed a crash. */
+  const keepOnRecord = (operation: string) =>
+    chat.keepOnRecord({
+      at: Date.now(),
+      operation,
+      ...nobody,
+      outcome: 'ok',
+      details: { version: manifest.version },
+    });
+  await keepOnRecord('server.started');
   const opened = await listen({
     host: config.host,
     port: config.port,
@@ -137,8 +141,8 @@ export async function openServer({
       const copying = backups.stop();
       await opened.drain('shutting-down', config.drainMs);
       chat.stop();
-      await chat.closeTrail();
       await keepOnRecord('server.stopped');
+      await chat.closeTrail();
       await mailer?.close(config.drainMs);
       await copying;
       await passwords.close();

@@ -67,22 +67,30 @@ export async function serve(
   let isEnding = false;
   let fatal: ChatError | undefined;
 
-  async function closeAll(): Promise<void> {
-    for (const close of closers.splice(0).reverse()) await close();
+  /** Runs a part of the end; one that fails is told of, and keeps no other from being done. */
+  async function attempt(part: () => Promise<void> | undefined): Promise<boolean> {
+    try {
+      await part();
+      return true;
+    } catch (error) {
+      log.failure('the end failed', error);
+      return false;
+    }
+  }
+
+  async function closeAll(): Promise<boolean> {
+    let isInOrder = true;
+    for (const close of closers.splice(0).reverse()) isInOrder = (await attempt(close)) && isInOrder;
+    return isInOrder;
   }
 
   /** Ends in order. Nothing may keep an exit code from being told. */
   async function drain(exitCode: number): Promise<void> {
     isEnding = true;
-    try {
-      await server?.drain();
-      await closeAll();
-      log.info('stopped');
-      ended.resolve(exitCode);
-    } catch (error) {
-      log.failure('the end failed', error);
-      ended.resolve(exitCodes.failed);
-    }
+    const isDrained = await attempt(() => server?.drain());
+    const isClosed = await closeAll();
+    if (isDrained && isClosed) log.info('stopped');
+    ended.resolve(isDrained && isClosed ? exitCode : exitCodes.failed);
   }
 
   /** After a failed sync nothing may be acknowledged: whoever is waiting is cut off (storage, "A failed `fdatasync`"). */
@@ -93,10 +101,7 @@ export async function serve(
     if (!server) return;
     isEnding = true;
     server.destroy();
-    closeAll().then(
-      () => ended.resolve(exitCodes.failed),
-      () => ended.resolve(exitCodes.failed),
-    );
+    void closeAll().then(() => ended.resolve(exitCodes.failed));
   }
 
   try {
@@ -151,7 +156,7 @@ export async function serve(
     };
   } catch (error) {
     server?.destroy();
-    await closeAll().catch((closing: unknown) => log.failure('the end failed', closing));
+    await closeAll();
     throw error;
   }
 }

@@ -25,7 +25,8 @@ describe('chat serve --quiet', () => {
     await running.says(/operation=login/);
     const { code, out, err } = await running.kill('SIGTERM');
     expect({ code, out }).toEqual({ code: 0, out: `${ready}\n` });
-    const [warning, ...audit] = err.split('\n').slice(0, -1);
+    const [head, warning, ...audit] = err.split('\n').slice(0, -1);
+    expect(head).toMatch(/ info audit-head seq=1 hash=[0-9a-f]{64}$/);
     expect(warning).toMatch(
       / warn this process may open 1000 files, which is enough for 936 connections, not for 937: raise the limit \(ulimit -n, LimitNOFILE\) or set --max-connections$/,
     );

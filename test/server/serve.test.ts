@@ -2,12 +2,13 @@ import { EventEmitter } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ChatError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import type { CrashSource } from '../../src/server/crash-guard.ts';
 import { type RunningServer, type ServeSurroundings, serve } from '../../src/server/serve.ts';
-import { sqliteStore } from '../../src/server/store/sqlite/store.ts';
+import { sqliteStore, storeIn } from '../../src/server/store/sqlite/store.ts';
 import { connectClear, connectSecure } from './support/client.ts';
 import { until } from './support/until.ts';
 
@@ -214,6 +215,66 @@ describe('serve', () => {
     expect(log.some((line) => line.includes('unavailable: the disk is gone'))).toBe(true);
   });
 
+  it('ends in order, starts and ends again while its disk is full, and keeps what was acknowledged', async () => {
+    const data = await scratch();
+    const full = join(await scratch(), 'full');
+    const openStore: ServeSurroundings['openStore'] = ({ directory, onFatal }) =>
+      storeIn(
+        new Worker(new URL('./store/support/full-worker.ts', import.meta.url), {
+          workerData: { directory, full },
+        }),
+        onFatal,
+      );
+    const first = await serving({ data }, openStore);
+    const realm = await realmOf(first.running.port);
+    await writeFile(full, '');
+    first.running.stop('SIGTERM');
+    expect(await first.running.closed).toBe(0);
+    expect(first.log.filter((line) => line.includes("the server's disk is full"))).toHaveLength(1);
+    const second = await serving({ data }, openStore);
+    expect(second.claims).toEqual([]);
+    expect(second.log.join('\n')).toMatch(/no code for the first administrator .*the server's disk is full/);
+    expect(await realmOf(second.running.port)).toBe(realm);
+    await rm(full);
+    second.running.stop('SIGTERM');
+    expect(await second.running.closed).toBe(0);
+    const third = await sqliteStore({
+      directory: data,
+      onFatal: (error) => {
+        throw error;
+      },
+    });
+    // The end of the first found no room. What the second could not write at its start it wrote later.
+    const { rows } = await third.auditPage({ limit: 9 });
+    expect(rows.map(({ operation }) => operation)).toEqual([
+      'server.started',
+      'server.started',
+      'server.stopped',
+    ]);
+    await third.close();
+  });
+
+  it('closes everything else when its end fails, and lets go of the data directory', async () => {
+    const data = await scratch();
+    const { running, log } = await serving({ data }, async (options) => {
+      const store = await sqliteStore(options);
+      return {
+        ...store,
+        async close() {
+          await store.close();
+          throw new Error('the last write failed');
+        },
+      };
+    });
+    running.stop('SIGTERM');
+    expect(await running.closed).toBe(1);
+    expect(
+      log.some((line) => line.includes('the end failed') && line.includes('the last write failed')),
+    ).toBe(true);
+    const again = await serving({ data });
+    expect(again.ready).toHaveLength(1);
+  });
+
   it('ends in order with exit code 1 after ten uncaught exceptions', async () => {
     const { running, process } = await serving({ data: await scratch() });
     for (let i = 0; i < 10; i++) process.emit('uncaughtException', new Error('a bug'));
@@ -226,7 +287,8 @@ describe('serve', () => {
   ])('warns at %s open files of 1000 connections as is due', async (limit, warning) => {
     const flags = { data: await scratch(), 'max-connections': '1000' };
     const { log } = await serving(flags, sqliteStore, Number(limit));
-    expect(log.map((line) => /^\S+ warn (.*):/.exec(line)?.[1])).toEqual(warning ? [warning] : []);
+    const warnings = log.flatMap((line) => /^\S+ warn (.*):/.exec(line)?.[1] ?? []);
+    expect(warnings).toEqual(warning ? [warning] : []);
   });
 
   it('logs its life as talk, and the audit of what strangers do on record', async () => {
@@ -238,7 +300,8 @@ describe('serve', () => {
     running.stop('SIGTERM');
     await running.closed;
     const events = (lines: readonly string[]) => lines.map((line) => line.split(' ').slice(1, 3).join(' '));
-    expect(events(log)).toEqual(['info audit', 'info audit-head']);
+    // Where the trail ends is told as it begins, with the row of the start, and as it ends.
+    expect(events(log)).toEqual(['info audit-head', 'info audit', 'info audit-head']);
     expect(events(talk)).toEqual(expect.arrayContaining(['info started', 'info stopped']));
   });
 
