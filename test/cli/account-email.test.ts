@@ -126,19 +126,32 @@ describe('chat account email', () => {
 describe('chat admin reset', () => {
   const issued = { username: 'bob', code: 'K7QM-2F0V', expires_at: '2026-11-21T07:00:00.000Z' };
 
-  it('prints the code on stdout, and on stderr what to do with it', async () => {
-    const world = await loggedIn({ 'admin.reset': issued });
+  it('prints the code on stdout, and on stderr what to do with it, for a fresh proof of the own password', async () => {
+    const world = await loggedIn(
+      { 'account.me': me, 'admin.reset': issued },
+      { env: { CHAT_PASSWORD: 'secret' } },
+    );
     expect(await world.run('admin', 'reset', '@Bob')).toEqual({
       code: 0,
       stdout: 'K7QM-2F0V\n',
       stderr: 'for bob, once, until 2026-11-21 07:00:00 (UTC): chat reset bob --code\n',
     });
-    expect(world.server.calls).toEqual([{ name: 'admin.reset', params: { username: 'bob' } }]);
+    const proof = { exchange: 'exchange of alice', message: 'proof of secret' };
+    expect(world.server.calls.slice(1)).toEqual([
+      { name: 'admin.reset', params: { username: 'bob', proof } },
+    ]);
     expect(JSON.parse((await world.run('admin', 'reset', 'bob', '-o', 'json')).stdout)).toEqual(issued);
   });
 
-  it('takes one name', async () => {
+  it('needs the password', async () => {
     const world = await loggedIn();
+    const outcome = await world.run('admin', 'reset', 'bob');
+    expect([outcome.code, world.server.calls]).toEqual([2, []]);
+    expect(outcome.stderr).toContain('a password is needed');
+  });
+
+  it('takes one name', async () => {
+    const world = await loggedIn({}, { env: { CHAT_PASSWORD: 'secret' } });
     for (const argv of [[], ['a', 'b'], ['no name']]) {
       expect([(await world.run('admin', 'reset', ...argv)).code, world.server.calls]).toEqual([2, []]);
     }

@@ -76,7 +76,6 @@ describe('chat admin', () => {
   it.each([
     ['disable', 'admin.disable', { username: 'bob' }, 'bob is disabled, and its sessions have ended'],
     ['enable', 'admin.enable', { username: 'bob' }, 'bob is enabled'],
-    ['grant', 'admin.set-administrator', { username: 'bob', admin: true }, 'bob is an administrator'],
     [
       'revoke',
       'admin.set-administrator',
@@ -94,6 +93,31 @@ describe('chat admin', () => {
     });
     expect((await world.run('admin', name)).code).toBe(2);
     expect((await world.run('admin', name, 'b ob')).code).toBe(2);
+  });
+
+  it('grant gives a fresh proof of the own password, and asks for it', async () => {
+    const answers = {
+      'account.me': { second_factor: { on: false, recovery_codes_left: 0 } },
+      'admin.set-administrator': {},
+    };
+    const world = await loggedIn(answers, { env: { CHAT_PASSWORD: 'secret' } });
+    expect(await world.run('admin', 'grant', '@Bob')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'bob is an administrator\n',
+    });
+    const proof = { exchange: 'exchange of alice', message: 'proof of secret' };
+    expect(world.server.calls.slice(1)).toEqual([
+      { name: 'admin.set-administrator', params: { username: 'bob', admin: true, proof } },
+    ]);
+    expect((await world.run('admin', 'grant', 'bob', '-q', '-o', 'json')).stdout).toBe(
+      '{"username":"bob"}\n',
+    );
+    expect((await world.run('admin', 'grant')).code).toBe(2);
+    const script = await loggedIn(answers);
+    const outcome = await script.run('admin', 'grant', 'bob');
+    expect([outcome.code, script.server.calls]).toEqual([2, []]);
+    expect(outcome.stderr).toContain('a password is needed');
   });
 
   const made = {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { nobleDigests } from '../../src/core/crypto/digests.ts';
+import { formatHashedPassword } from '../../src/core/crypto/hashed-password.ts';
 import { offerClaim } from '../../src/core/offer-claim.ts';
 import { newOneTimeCode } from '../../src/core/one-time-code.ts';
 import { operations } from '../../src/core/operations/index.ts';
 import {
+  authSecret,
   badCredentials,
   badToken,
   FakePeer,
@@ -15,6 +17,7 @@ import {
   refusal,
   register,
   registration,
+  saltOf,
   type TestChat,
 } from './support/chat.ts';
 
@@ -116,11 +119,32 @@ describe('an administrator', () => {
     await t.call(alice, 'admin.claim', { code: await claimCode(t) });
     return { t, alice };
   }
+  /** What makes `username` an administrator, with the proof of `by`. */
+  const made = async (username: string, by: string, secret = password) => {
+    const proven = await authSecret(by, secret, saltOf(by), 10);
+    return { username, admin: true, proof: { hashed_password: formatHashedPassword(proven) } };
+  };
+
+  test('7.5.1: makes nobody an administrator by the session alone', async () => {
+    const { t, alice } = await three();
+    const refused = (params: object) => refusal(t.send(alice, 'admin.set-administrator', params));
+    expect(await refused({ username: 'bob', admin: true })).toEqual({
+      code: 'invalid',
+      message: 'proof: give a fresh proof of your own secret',
+      field: 'proof',
+    });
+    expect(await refused(await made('bob', 'alice', 'wrong horse'))).toMatchObject({
+      code: 'unauthenticated',
+    });
+    expect(await refused(await made('bob', 'bob'))).toMatchObject({ code: 'unauthenticated' });
+    const accounts = await t.store.accounts({ after: '', limit: 10 });
+    expect(accounts.filter(({ isAdmin }) => isAdmin).map(({ username }) => username)).toEqual(['alice']);
+  });
 
   test('makes others, at once on their open connections, and unmakes them', async () => {
     const { t, alice } = await three();
     const bob = await loggedIn(t, 'bob');
-    await t.call(alice, 'admin.set-administrator', { username: 'bob', admin: true });
+    await t.call(alice, 'admin.set-administrator', await made('bob', 'alice'));
     await t.call(bob, 'admin.users', {});
     await t.call(bob, 'admin.set-administrator', { username: 'alice', admin: false });
     expect(await refusal(t.call(alice, 'admin.users', {}))).toEqual(notAnAdministrator);
@@ -129,7 +153,7 @@ describe('an administrator', () => {
       message: 'this is the last administrator who can log in: make another one first',
       field: 'username',
     });
-    expect(await refusal(t.call(bob, 'admin.set-administrator', { username: 'x', admin: true }))).toEqual({
+    expect(await refusal(t.call(bob, 'admin.set-administrator', await made('x', 'bob')))).toEqual({
       code: 'not-found',
       message: 'there is no such account',
       field: 'username',
@@ -210,7 +234,7 @@ describe('an administrator', () => {
       expect(await refusal(t.call(alice, name, { username: 'x' }))).toMatchObject({ code: 'not-found' });
       expect(await refusal(t.call(bob, name, { username: 'carol' }))).toEqual(notAnAdministrator);
     }
-    await t.call(alice, 'admin.set-administrator', { username: 'bob', admin: true });
+    await t.call(alice, 'admin.set-administrator', await made('bob', 'alice'));
     await Promise.allSettled([
       t.call(alice, 'admin.disable', { username: 'bob' }),
       t.call(bob, 'admin.disable', { username: 'alice' }),

@@ -611,7 +611,8 @@ describe('a code for a new password', () => {
     const bob = await loggedIn(t, 'bob');
     const logIn = (address: string, secret: string) =>
       login(t, peer({ address }), 'alice', { password: secret });
-    const byAdministrator = async () => (await t.call(bob, 'admin.reset', { username: 'alice' })).code;
+    const byAdministrator = async () =>
+      (await t.call(bob, 'admin.reset', { username: 'alice', proof: await proof('bob') })).code;
     for (const [home, code] of [
       ['192.0.2.7', () => resetCode(t)],
       ['192.0.2.8', byAdministrator],
@@ -657,13 +658,13 @@ describe('a code for a new password', () => {
     await register(t, 'alice', 'root');
     await makeAdministrator(t, 'root');
     const [root, alice] = [await loggedIn(t, 'root'), await loggedIn(t, 'alice')];
-    const issued = await t.call(root, 'admin.reset', { username: 'alice' });
+    const issued = await t.call(root, 'admin.reset', { username: 'alice', proof: await proof('root') });
     expect(issued).toEqual({
       username: 'alice',
       code: expect.stringMatching(/^([0-9A-HJKMNP-TV-Z]{4}-){6}[0-9A-HJKMNP-TV-Z]{4}$/),
       expires_at: new Date(start + oneTimeCodeMs).toISOString(),
     });
-    const { code } = await t.call(root, 'admin.reset', { username: 'alice' });
+    const { code } = await t.call(root, 'admin.reset', { username: 'alice', proof: await proof('root') });
     const reset = async (given: string) =>
       t.call(peer(), 'account.reset-password', { code: given, ...(await newVerifier('alice')) });
     expect(await refusal(reset(issued.code))).toEqual(deadCode);
@@ -678,23 +679,57 @@ describe('a code for a new password', () => {
     const t = await openChat();
     await register(t, 'alice', 'root');
     const alice = await loggedIn(t, 'alice');
-    expect(await refusal(t.call(alice, 'admin.reset', { username: 'root' }))).toMatchObject({
-      code: 'forbidden',
-    });
-    expect(await refusal(t.call(peer(), 'admin.reset', { username: 'root' }))).toEqual(logInFirst);
+    const ofAlice = { username: 'root', proof: await proof('alice') };
+    expect(await refusal(t.call(alice, 'admin.reset', ofAlice))).toMatchObject({ code: 'forbidden' });
+    expect(await refusal(t.call(peer(), 'admin.reset', ofAlice))).toEqual(logInFirst);
     await makeAdministrator(t, 'root');
-    expect(await refusal(t.call(await loggedIn(t, 'root'), 'admin.reset', { username: 'nobody' }))).toEqual({
+    const forNobody = { username: 'nobody', proof: await proof('root') };
+    expect(await refusal(t.call(await loggedIn(t, 'root'), 'admin.reset', forNobody))).toEqual({
       code: 'not-found',
       message: 'there is no such account',
       field: 'username',
     });
   });
 
+  it('6.2.3, 7.5.1: is not made by an administrator’s session alone, nor by anybody for the own account', async () => {
+    const t = await openChat();
+    await register(t, 'alice', 'root');
+    await makeAdministrator(t, 'root');
+    const stolen = await loggedIn(t, 'root');
+    const made: unknown[] = [];
+    for (const given of [
+      { username: 'alice' },
+      { username: 'alice', proof: await proof('root', 'wrong horse') },
+      { username: 'alice', proof: await proof('alice') },
+      { username: 'root', proof: await proof('root') },
+    ]) {
+      made.push(await refusal(t.send(stolen, 'admin.reset', given)));
+    }
+    const notHis = { code: 'unauthenticated', message: expect.stringContaining('nothing was changed') };
+    expect(made).toEqual([
+      {
+        code: 'invalid',
+        message: 'proof: give one of exchange and message, password or hashed_password',
+        field: 'proof',
+      },
+      notHis,
+      notHis,
+      {
+        code: 'conflict',
+        message: 'nobody resets the own password: change it, or ask another administrator',
+        field: 'username',
+      },
+    ]);
+  });
+
   it('of an administrator is not pushed aside by a stranger who asks for a mail', async () => {
     const t = await openConfirmed();
     await register(t, 'root');
     await makeAdministrator(t, 'root');
-    const { code } = await t.call(await loggedIn(t, 'root'), 'admin.reset', { username: 'alice' });
+    const { code } = await t.call(await loggedIn(t, 'root'), 'admin.reset', {
+      username: 'alice',
+      proof: await proof('root'),
+    });
     await resetCode(t);
     await t.call(peer(), 'account.reset-password', { code, ...(await newVerifier('alice')) });
   });

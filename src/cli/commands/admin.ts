@@ -6,10 +6,11 @@ export const admin = command({
   usage: [
     'admin claim [CODE]',
     'admin users',
-    'admin disable|enable|grant|revoke USER',
+    'admin disable|enable|revoke USER',
+    'admin grant USER [flags]',
     'admin invite [--uses N] [--expires DURATION]',
     'admin invites [revoke ID]',
-    'admin reset USER',
+    'admin reset USER [flags]',
     'admin stats',
     'admin backup',
     'admin check [NAME]',
@@ -50,7 +51,7 @@ export const admin = command({
     {
       name: 'grant',
       summary: 'make an account an administrator',
-      load: async () => (await import('./admin/account.ts')).grant,
+      load: async () => (await import('./admin/grant.ts')).grant,
     },
     {
       name: 'revoke',

@@ -173,9 +173,9 @@ export const httpRoutes: readonly HttpRoute[] = [
     method: 'POST',
     path: '/api/admin/users/{username}/reset',
     summary:
-      'Makes a code that sets a new password of an account, for an administrator to give to its owner.',
+      'Makes a code that sets a new password of another account, for its owner, with a fresh proof of the administrator.',
     operation: 'admin.reset',
-    body: [],
+    body: ['proof'],
     status: 200,
   }),
   httpRoute({

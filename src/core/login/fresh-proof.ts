@@ -27,7 +27,10 @@ export interface ProvenAgain {
  * `conflict` when the verifier was changed since the challenge. The second factor is asked as at a login, and the same exchange may
  * come again with its code. The session stays as it was in each case.
  */
-export async function proveAgain(context: CallContext<'session'>, proof: FreshProof): Promise<ProvenAgain> {
+export async function proveAgain(
+  context: CallContext<'session' | 'admin'>,
+  proof: FreshProof,
+): Promise<ProvenAgain> {
   const { services, session, peer } = context;
   const { username } = session;
   const exchange = 'exchange' in proof ? takeExchange(context, proof.exchange) : undefined;
@@ -48,7 +51,7 @@ export async function proveAgain(context: CallContext<'session'>, proof: FreshPr
 }
 
 async function judge(
-  context: CallContext<'session'>,
+  context: CallContext<'session' | 'admin'>,
   proof: FreshProof,
   { account, verifier, exchange }: ProvenAgain & { readonly exchange: OpenExchange | undefined },
 ): Promise<void> {
@@ -73,7 +76,7 @@ async function judge(
 }
 
 function judgeExchange(
-  { services, session, peer }: CallContext<'session'>,
+  { services, session, peer }: CallContext<'session' | 'admin'>,
   exchange: OpenExchange | undefined,
   message: string,
   verifier: Verifier,

@@ -1,5 +1,4 @@
 import { parseUsername } from '../../../core/model/username.ts';
-import type { InputOf } from '../../../core/operations/index.ts';
 import { type Command, type CommandContext, command } from '../../command.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
@@ -55,23 +54,12 @@ export const enable = accountCommand({
   done: (username) => `${username} is enabled`,
 });
 
-const setAdministrator = (connection: LoggedIn['connection'], input: InputOf<'admin.set-administrator'>) =>
-  connection.call('admin.set-administrator', input, timeout);
-
-/** Makes an administrator. */
-export const grant = accountCommand({
-  name: 'grant',
-  description: 'Makes an account an administrator, at once on its open connections.',
-  example: 'bob is an administrator',
-  call: (connection, username) => setAdministrator(connection, { username, admin: true }),
-  done: (username) => `${username} is an administrator`,
-});
-
 /** Makes an administrator one no more. */
 export const revoke = accountCommand({
   name: 'revoke',
   description: 'Makes an account no administrator any more, at once on its open connections.',
   example: 'bob is no administrator any more',
-  call: (connection, username) => setAdministrator(connection, { username, admin: false }),
+  call: (connection, username) =>
+    connection.call('admin.set-administrator', { username, admin: false }, timeout),
   done: (username) => `${username} is no administrator any more`,
 });
