@@ -23,13 +23,22 @@ function parseTime(text: string): number {
 
 /** Reads `--since`: `all`, a message's id, a duration (`90s`, `10m`, `2h`, `1d`, `1w`) or a time (UTC unless it has a zone). */
 export function parseSince(given: string, now: number): Since {
-  if (given === 'all') return { kind: 'all' };
   if (idShape.test(given)) return { kind: 'message', id: given.toLowerCase() };
+  return parseSinceTime(given, now, 'a message id, ');
+}
+
+/** Reads a `--since` that no message can be named by; `others` is what else it takes, for the error. */
+export function parseSinceTime(
+  given: string,
+  now: number,
+  others = '',
+): Exclude<Since, { readonly kind: 'message' }> {
+  if (given === 'all') return { kind: 'all' };
   const duration = parseDuration(given);
   const at = duration === undefined ? parseTime(given) : now - duration;
   if (Number.isNaN(at) || Math.abs(at) > 8.64e15) {
     throw usageError(
-      `--since takes a message id, a time (2019-11-01 09:30:00, UTC), a duration (90s, 10m, 2h, 1d) or all, not ${JSON.stringify(given)}`,
+      `--since takes ${others}a time (2019-11-01 09:30:00, UTC), a duration (90s, 10m, 2h, 1d) or all, not ${JSON.stringify(given)}`,
       '--since',
     );
   }

@@ -115,7 +115,10 @@ describe('chat admin audit', () => {
     [['--verify', '--user', 'alice'], /--verify/],
     [['--expect', `1:${'0'.repeat(64)}`], /--expect goes with --verify/],
     [['--verify', '--expect', '1:00'], /SEQ:HASH/],
-    [['--since', '018f0000-0000-7000-8000-000000000000'], /no message id/],
+    [
+      ['--since', '018f0000-0000-7000-8000-000000000000'],
+      /--since takes a time \(.*a duration .* or all, not "018f/,
+    ],
   ])('refuses %j', async (flags, text) => {
     const world = await loggedIn(answering(trail(1)));
     const { code, stderr, stdout } = await world.run('admin', 'audit', ...flags);

@@ -64,6 +64,15 @@ describe('chat admin', () => {
     });
   });
 
+  it('names a mistyped subcommand', async () => {
+    const { run } = await loggedIn();
+    expect(await run('admin', 'user')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'chat: chat admin: unexpected "user"; did you mean users? (see chat admin --help)\n',
+    });
+  });
+
   it('alone says where its subcommands stand', async () => {
     const { run } = await loggedIn();
     expect(await run('admin')).toEqual({

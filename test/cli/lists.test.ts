@@ -239,6 +239,7 @@ describe('chat sessions', () => {
 
   it('revoke ends one, or all others', async () => {
     const world = await loggedIn({
+      'session.list': { sessions: [{ ...session, current: false }] },
       'session.revoke': ({ id: one }) => ({ revoked: one === undefined ? [id, id] : [one] }),
     });
     expect(await world.run('sessions', 'revoke', id.toUpperCase())).toEqual({
@@ -251,7 +252,20 @@ describe('chat sessions', () => {
       stdout: `{"revoked":["${id}","${id}"]}\n`,
       stderr: '',
     });
-    expect(world.server.calls.map(({ params }) => params)).toEqual([{ id }, { others: true }]);
+    expect(world.server.calls.map(({ params }) => params)).toEqual([{}, { id }, { others: true }]);
+  });
+
+  it('revoke of this one says so, and forgets the login here', async () => {
+    const world = await loggedIn({
+      'session.list': { sessions: [session] },
+      'session.revoke': { revoked: [id] },
+    });
+    expect(await world.run('sessions', 'revoke', id)).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'ended 1 session, this one: alice is logged out here\n',
+    });
+    expect((await world.run('sessions')).code).toBe(4);
   });
 
   it.each([

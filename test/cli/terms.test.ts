@@ -3,6 +3,7 @@ import { register } from '../../src/client/login.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import { type FakeServer, fakeClient, fakeServer } from './support/fake-client.ts';
 import { fakeHost, type Outside, runOn } from './support/fake-host.ts';
+import { loggedIn } from './support/logged-in.ts';
 
 const sha256 = 'ab'.repeat(32);
 const text = 'Be kind.\r\nThat is all.\n';
@@ -117,5 +118,44 @@ describe('the terms of a server', () => {
       code: 5,
       stderr: `${shown}chat: accept the terms of this server first\n`,
     });
+  });
+});
+
+describe('chat account terms', () => {
+  const begun = { realm: 'r', cost: 10, suite: 's', server_key: 'AAAA', terms: { text, sha256 } };
+  const acceptedAt = (accepted_at: string | null) => ({
+    'account.begin-register': begun,
+    'account.me': { terms: { sha256, accepted_at } },
+    'account.accept-terms': { sha256 },
+  });
+
+  it('shows what is accepted, and asks nothing', async () => {
+    const { server, run } = await loggedIn(acceptedAt('2026-11-21T06:00:00.000Z'));
+    expect(await run('account', 'terms')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: `${shown}accepted on 2026-11-21 06:00:00\n`,
+    });
+    expect(JSON.parse((await run('account', 'terms', '-o', 'json', '-q')).stdout)).toEqual({
+      sha256,
+      accepted_at: '2026-11-21T06:00:00.000Z',
+    });
+    expect(server.calls.some(({ name }) => name === 'account.accept-terms')).toBe(false);
+  });
+
+  it('that have changed are asked about, and in a script it says how to accept them', async () => {
+    const person = await loggedIn(acceptedAt(null), { terminal: true, typed: ['yes'] });
+    expect((await person.run('account', 'terms')).code).toBe(0);
+    expect(person.server.calls.at(-1)).toEqual({
+      name: 'account.accept-terms',
+      params: { accept_terms: sha256 },
+    });
+    const script = await loggedIn(acceptedAt(null));
+    expect(await script.run('account', 'terms')).toEqual({
+      code: 5,
+      stdout: '',
+      stderr: `${shown}chat: these terms are not accepted yet: chat account terms --accept-terms does\n`,
+    });
+    expect((await script.run('account', 'terms', '--accept-terms')).code).toBe(0);
   });
 });

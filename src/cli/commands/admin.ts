@@ -1,4 +1,4 @@
-import { command } from '../command.ts';
+import { command, noOperands } from '../command.ts';
 import { usageError } from '../options.ts';
 
 /** What administrators do. */
@@ -20,7 +20,7 @@ export const admin = command({
     'Administers a server, over the network and as an account like any other. The first administrator is made with a code ' +
     'that the server prints when it starts and has none.',
   options: {},
-  operands: { min: 0, max: Number.POSITIVE_INFINITY, names: '' },
+  operands: noOperands,
   examples: [['chat admin claim', 'asks for the code and makes this account the first administrator']],
   subcommands: [
     {

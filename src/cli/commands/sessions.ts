@@ -3,7 +3,7 @@ import { exitOk } from '../exit-codes.ts';
 import { forgetLogin } from '../forget-login.ts';
 import { lineTime } from '../message-text.ts';
 import { refuseBoth, usageError } from '../options.ts';
-import { callTimeoutMs, withSession } from '../session.ts';
+import { callTimeoutMs, type LoggedIn, withSession } from '../session.ts';
 import { tableLines } from '../table.ts';
 
 const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -26,6 +26,12 @@ function parseId(id: string): string {
   throw usageError(`${JSON.stringify(id)} is not a session's ID (see chat sessions)`, 'id');
 }
 
+/** Which of the account's sessions this one is. */
+async function ownId({ connection }: LoggedIn): Promise<string | undefined> {
+  const { sessions: found } = await connection.call('session.list', {}, { timeoutMs: callTimeoutMs });
+  return found.find(({ current }) => current)?.id;
+}
+
 const revoke = command({
   usage: ['sessions revoke ID', 'sessions revoke --others', 'sessions revoke --all'],
   description:
@@ -39,12 +45,14 @@ const revoke = command({
   async run({ options, operands }, context) {
     const which = target(operands[0], options);
     return await withSession(context, async (session) => {
+      const isOwn = 'id' in which && which.id === (await ownId(session));
       const answer = await session.connection.call('session.revoke', which, { timeoutMs: callTimeoutMs });
       const count =
         answer.revoked.length === 1 ? 'ended 1 session' : `ended ${answer.revoked.length} sessions`;
-      if ('all' in which) {
-        await forgetLogin(context, session, true);
-        await context.output.note(`${count}, this one too: ${session.username} is logged out here`);
+      if ('all' in which || isOwn) {
+        await forgetLogin(context, session, 'all' in which);
+        const whose = isOwn ? 'this one' : 'this one too';
+        await context.output.note(`${count}, ${whose}: ${session.username} is logged out here`);
       } else await context.output.note(count);
       if (context.output.format === 'json') await context.output.result(answer, []);
       return exitOk;

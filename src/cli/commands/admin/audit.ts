@@ -15,7 +15,7 @@ import { exitOk } from '../../exit-codes.ts';
 import { lineTime } from '../../message-text.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../../options.ts';
 import { withSession } from '../../session.ts';
-import { parseSince } from '../../since.ts';
+import { parseSinceTime } from '../../since.ts';
 
 const options = {
   last: {
@@ -53,12 +53,10 @@ type Values = OptionValues<typeof options>;
 const defaultLast = 50;
 
 function filterOf({ since: given, user, operation }: Values, now: number): TrailFilter {
-  const since = given === undefined ? undefined : parseSince(given, now);
-  if (since?.kind === 'message')
-    throw usageError('--since takes a time, a duration or all here, no message id', '--since');
+  const since = given === undefined ? undefined : parseSinceTime(given, now);
   return {
     ...(since?.kind === 'time' && { since: since.at }),
-    ...(user !== undefined && { user }),
+    ...(user !== undefined && { user: user.replace(/^@/, '') }),
     ...(operation !== undefined && { operation }),
   };
 }
