@@ -59,6 +59,14 @@ export const audit: readonly Mutant[] = [
     titled: 'has a token at a door or an address',
   },
   {
+    rule: 'a changed audit trail is found in the file itself',
+    file: 'src/server/store/queries/whole-trail.ts',
+    find: 'if (fault) return auditFaultText(fault);',
+    replace: '',
+    test: 'test/server/audit-trail.test.ts',
+    titled: 'in a file that no server has open',
+  },
+  {
     rule: 'sessions that end are audited',
     file: 'src/core/chat.ts',
     find: "      trail.append({ at: Date.now(), operation: 'session.ended'",

@@ -75,6 +75,18 @@ export interface AuditFault {
   readonly kind: 'edited' | 'missing' | 'surplus' | 'cut-off';
 }
 
+const faultTexts: Readonly<Record<AuditFault['kind'], (seq: number) => string>> = {
+  edited: (seq) => `row ${seq} is not as it was written`,
+  missing: (seq) => `row ${seq} is missing`,
+  surplus: (seq) => `row ${seq} stands where none was written`,
+  'cut-off': (seq) => `it ends before row ${seq}, which was written`,
+};
+
+/** Says in words what is wrong with a trail. */
+export function auditFaultText({ kind, seq }: AuditFault): string {
+  return faultTexts[kind](seq);
+}
+
 /** Walks along a trail, row by row. */
 export interface AuditWalk {
   /** The next row; answers what is wrong with it. */

@@ -39,7 +39,7 @@ export async function checkServer(
     isHeld = directory.isHeld;
     findings.push(...directory.findings);
     if (directory.path !== undefined) {
-      findings.push(await inspectDatabase(directory.path, isHeld));
+      findings.push(...(await inspectDatabase(directory.path, isHeld)));
       findings.push(...(await inspectCertificates(directory.path, now)));
     }
   }
@@ -60,20 +60,23 @@ function inspectTerms(path: string): Finding {
   }
 }
 
-async function inspectDatabase(directory: string, isHeld: boolean): Promise<Finding> {
+async function inspectDatabase(directory: string, isHeld: boolean): Promise<Finding[]> {
   const check = 'database';
-  if (isHeld) return fine(check, 'the running server has it open; it was not looked into');
+  if (isHeld) return [fine(check, 'the running server has it open; it was not looked into')];
   try {
-    const { path, format, known, faults } = await inspectAside(directory);
+    const { path, format, known, faults, trailFault } = await inspectAside(directory);
     if (faults.length > 0) {
       const message = `${path} is damaged (${faults.join('; ')}): restore a backup`;
-      return failed(check, { code: 'unavailable', message });
+      return [failed(check, { code: 'unavailable', message })];
     }
-    if (format === undefined) return fine(check, `${path} is made at the first start`);
+    if (format === undefined) return [fine(check, `${path} is made at the first start`)];
     const update = format < known ? `; the next start brings it to format ${known}` : '';
-    return fine(check, `${path} is sound, format ${format}${update}`);
+    const sound = fine(check, `${path} is sound, format ${format}${update}`);
+    if (trailFault === undefined) return [sound];
+    // It keeps no server from starting: it says that somebody has written to the file.
+    return [sound, doubtful('audit trail', `it is not intact: ${trailFault}`)];
   } catch (error) {
-    if (error instanceof ChatError) return failed(check, error);
+    if (error instanceof ChatError) return [failed(check, error)];
     throw error;
   }
 }

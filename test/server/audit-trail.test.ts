@@ -8,6 +8,9 @@ import type { AuditEntry } from '../../src/core/audit.ts';
 import { auditChain, auditHash } from '../../src/core/audit-chain.ts';
 import { audit } from '../../src/core/operations/admin/audit.ts';
 import type { Store } from '../../src/core/ports/store.ts';
+import { wasmPath } from '../../src/server/store/sqlite/assets.ts';
+import { inspectDatabase } from '../../src/server/store/sqlite/inspect.ts';
+import { people } from '../contract/support/people.ts';
 import { refusal } from '../core/support/chat.ts';
 import { storeWithoutThread } from '../core/support/store-without-thread.ts';
 
@@ -180,5 +183,79 @@ describe('an audit trail', () => {
       broken('row 4 is not as it was written'),
     );
     expect(await refusal(verify(at(3)))).toMatchObject({ code: 'invalid' });
+  });
+});
+
+describe('an audit trail in a file that no server has open', () => {
+  beforeEach(() =>
+    open(async (store) => {
+      await store.settings(settings);
+      await people(store, 'alice');
+    }),
+  );
+  const fault = async () => (await inspectDatabase({ directory, wasmPath: wasmPath() })).trailFault;
+
+  it('is whole as it was written, and shortened by its server', async () => {
+    expect(await fault()).toBeUndefined();
+    await open((store) => store.cutAudit({ before: 5, now: 900, chain }));
+    expect(await fault()).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'a row edited',
+      "UPDATE audit SET address = '198.51.100.1' WHERE seq = 5",
+      'row 5 is not as it was written',
+    ],
+    ['a hash that is none', "UPDATE audit SET hash = 'text' WHERE seq = 5", 'row 5 is not as it was written'],
+    ['a row taken away', 'DELETE FROM audit WHERE seq = 5', 'row 5 is missing'],
+    ['rows cut off at the beginning', 'DELETE FROM audit WHERE seq < 4', 'row 1 is missing'],
+    ['rows cut off at the end', 'DELETE FROM audit WHERE seq > 7', 'it ends before row 8, which was written'],
+    ['all rows taken away', 'DELETE FROM audit', 'it ends before row 1, which was written'],
+    [
+      'two rows exchanged',
+      'UPDATE audit SET seq = 99 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 6; UPDATE audit SET seq = 6 WHERE seq = 99',
+      'row 4 is not as it was written',
+    ],
+    [
+      'a row added behind the end',
+      'INSERT INTO audit SELECT 10, at, operation, "user", door, factor, address, outcome, details, hash FROM audit WHERE seq = 9',
+      'row 10 is not as it was written',
+    ],
+    [
+      'a row added before the beginning',
+      'INSERT INTO audit SELECT -7, at, operation, "user", door, factor, address, outcome, details, hash FROM audit WHERE seq = 9',
+      'row -7 stands where none was written',
+    ],
+    [
+      'an end moved',
+      'DELETE FROM audit WHERE seq > 7; UPDATE audit_ends SET head_seq = 7',
+      'the seal over its ends is not that of this server',
+    ],
+    [
+      'an end that is none',
+      "UPDATE audit_ends SET head_hash = 'text'",
+      'the seal over its ends is not that of this server',
+    ],
+    [
+      'everything taken away',
+      'DELETE FROM audit; UPDATE audit_ends SET head_seq = 0, head_hash = NULL, seal = NULL',
+      'the seal over its ends is not that of this server',
+    ],
+  ])('tells %s', async (_what, sql, text) => {
+    tamper(sql);
+    expect(await fault()).toBe(text);
+  });
+
+  it('is read in pieces, over the edges of which nothing is overlooked', async () => {
+    const entries = Array.from({ length: 2_500 - rows }, (_, index) => entry(index + 10));
+    await open((store) => store.appendAudit({ entries, chain }));
+    expect(await fault()).toBeUndefined();
+    for (const seq of [2_500, 2_001, 2_000, 1_001, 1_000]) {
+      tamper(`UPDATE audit SET outcome = 'edited' WHERE seq = ${seq}`);
+      expect(await fault()).toBe(`row ${seq} is not as it was written`);
+    }
+    tamper('DELETE FROM audit WHERE seq <= 1000');
+    expect(await fault()).toBe('row 1 is missing');
   });
 });

@@ -4,7 +4,9 @@ import fs from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { auditChain } from '../../src/core/audit-chain.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import type { Backup } from '../../src/core/ports/operator.ts';
 import { type Backups, openBackups } from '../../src/server/backups/backups.ts';
@@ -225,6 +227,30 @@ describe('a check', () => {
       (error: ChatError) => [error.message],
     );
     expect(outcome.length).toBeGreaterThan(0);
+  });
+
+  test('finds a row of the audit trail that was edited in a backup', async () => {
+    const settings = { realm: 'chat.example', serverSecret: new Uint8Array(32).fill(7) };
+    await store.settings(settings);
+    await people(store, 'alice');
+    const row = {
+      at: now,
+      operation: 'login.finish',
+      user: 'alice',
+      door: 'line',
+      address: '192.0.2.1',
+    } as const;
+    const entries = [1, 2, 3].map(() => ({ ...row, outcome: 'ok' }) as const);
+    await store.appendAudit({ entries, chain: auditChain(settings) });
+    const { name } = await backups.backUp(now);
+    expect(await backups.check(name, now)).toMatchObject({ faults: [] });
+    const database = new DatabaseSync(join(place(), name));
+    database.exec(`UPDATE audit SET "user" = 'mallory' WHERE seq = 2`);
+    database.close();
+    expect(await backups.check(name, now)).toMatchObject({
+      faults: ['the audit trail is not intact: row 2 is not as it was written'],
+    });
+    expect(await backups.check(undefined, now)).toMatchObject({ faults: [] });
   });
 
   test('finds no backup under another kind of name, whatever file it may lead to', async () => {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ChatError } from '../../src/core/errors.ts';
 import { checkServer } from '../../src/server/check.ts';
@@ -98,6 +99,19 @@ describe('the check of a server', () => {
       free,
     ]);
     expect(everything()).toEqual(before);
+  });
+
+  it('says that the audit trail was changed, which keeps no server from starting', async () => {
+    await ranOnce();
+    const database = new DatabaseSync(join(data, 'chat.db'));
+    database.exec(
+      `INSERT INTO users (id, username, privacy, is_admin, created_at) VALUES ('1', 'alice', 'private', 0, 0)`,
+    );
+    const { rows } = database.prepare('SELECT count(*) AS rows FROM audit').get() as { rows: number };
+    database.exec('DELETE FROM audit WHERE seq = 1');
+    database.close();
+    expect(rows).toBeGreaterThan(0);
+    expect(await check()).toContain('warn audit trail it is not intact: row 1 is missing');
   });
 
   it('tells of every setting that does not fit, and looks at the rest', async () => {

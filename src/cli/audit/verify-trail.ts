@@ -1,4 +1,4 @@
-import { type AuditFault, type AuditRow, walkTrail } from '../../core/audit-chain.ts';
+import { type AuditRow, auditFaultText, walkTrail } from '../../core/audit-chain.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { OutputOf } from '../../core/operations/index.ts';
 
@@ -26,13 +26,6 @@ export type FetchTrail = (after: number) => Promise<AuditAnswer>;
 
 const untrusted = (text: string): ChatError =>
   new ChatError('untrusted', `the audit trail is not intact: ${text}`);
-
-const texts: Readonly<Record<AuditFault['kind'], (seq: number) => string>> = {
-  edited: (seq) => `row ${seq} is not as it was written`,
-  missing: (seq) => `row ${seq} is missing`,
-  surplus: (seq) => `row ${seq} stands where none was written`,
-  'cut-off': (seq) => `it ends before row ${seq}, which was written`,
-};
 
 /**
  * Reads the whole trail and checks that nothing in it was edited, taken away or exchanged, from the seal at its one end to that at its
@@ -71,8 +64,9 @@ async function look(
       `row ${known.seq} was cut off with old rows: the trail begins after ${start.seq}`,
     );
   }
-  if (known && known.seq > head.seq) return failed(texts['cut-off'](head.seq + 1));
-  if (known?.seq === start.seq && known.hash !== start.hash) return failed(texts.edited(start.seq));
+  if (known && known.seq > head.seq) return failed(auditFaultText({ kind: 'cut-off', seq: head.seq + 1 }));
+  if (known?.seq === start.seq && known.hash !== start.hash)
+    return failed(auditFaultText({ kind: 'edited', seq: start.seq }));
   const walk = walkTrail({ start: bytesOf(start), head: bytesOf(head) });
   let rows = 0;
   let beyond: number | undefined;
@@ -84,8 +78,9 @@ async function look(
         break;
       }
       const fault = walk.step(rowOf(row));
-      if (fault) return failed(texts[fault.kind](fault.seq));
-      if (known?.seq === row.seq && known.hash !== row.hash) return failed(texts.edited(row.seq));
+      if (fault) return failed(auditFaultText(fault));
+      if (known?.seq === row.seq && known.hash !== row.hash)
+        return failed(auditFaultText({ kind: 'edited', seq: row.seq }));
       rows += 1;
       onRow(row.seq);
     }
@@ -94,9 +89,9 @@ async function look(
   }
   const fault = walk.finish();
   if (!fault && beyond !== undefined && (await fetch(head.seq)).ends.head.seq < beyond) {
-    return failed(texts.surplus(beyond));
+    return failed(auditFaultText({ kind: 'surplus', seq: beyond }));
   }
-  return fault ? failed(texts[fault.kind](fault.seq)) : { rows, start: start.seq, head };
+  return fault ? failed(auditFaultText(fault)) : { rows, start: start.seq, head };
 }
 
 function bytesOf({ seq, hash }: KnownPlace) {

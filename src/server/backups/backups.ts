@@ -113,8 +113,9 @@ export async function openBackups(options: BackupsOptions): Promise<Backups> {
 
 async function checked(directory: string, file: string, name: string | null): Promise<CheckedCopy> {
   const { size } = await stat(join(directory, file));
-  const { format = 0, faults } = await inspectAside(directory, file);
-  return { name, bytes: size, format, faults };
+  const { format = 0, faults, trailFault } = await inspectAside(directory, file);
+  const ofTrail = trailFault === undefined ? [] : [`the audit trail is not intact: ${trailFault}`];
+  return { name, bytes: size, format, faults: [...faults, ...ofTrail] };
 }
 
 /** The name of a backup that is there: never a path, a link, or another file. */

@@ -20,6 +20,7 @@ const sound = () => ({
   format: migrations.length as number | undefined,
   known: migrations.length,
   faults: [] as string[],
+  trailFault: undefined as string | undefined,
 });
 const inspect = () => inspectDatabase({ directory, wasmPath: wasmPath() });
 

@@ -3,11 +3,11 @@ import { exitCodes, exitOk } from '../../exit-codes.ts';
 import { withSession } from '../../session.ts';
 import { copyTimeoutMs } from './backup.ts';
 
-/** Looks for damage in a backup, or in the database. */
+/** Looks for damage, and for changes of the audit trail, in a backup or in the database. */
 export const check = command({
   usage: ['admin check [NAME]'],
   description:
-    "Looks for damage (SQLite's integrity_check) in the backup NAME, or without one in the database as it is now, of which " +
+    "Looks for damage (SQLite's integrity_check) and for changes of the audit trail in the backup NAME, or without one in the database as it is now, of which " +
     'the server makes a copy for it and removes it. Everything is served meanwhile. Ends with 3 and what was found when there is some.',
   options: {},
   operands: { min: 0, max: 1, names: 'NAME' },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { operation } from '../../operation.ts';
 import { operatorOf } from './operator-of.ts';
 
-/** Looks for damage in a backup, or in a copy of the database as it is now, while everything is served. */
+/** Looks for damage, and for changes of the audit trail, in a backup, or in a copy of the database as it is now, while everything is served. */
 export const check = operation({
   name: 'admin.check',
   access: 'admin',

@@ -146,13 +146,18 @@ const names = statement((db, p: { after: string; limit: number }) =>
     .limit(p.limit),
 );
 
-/** Store.settings */
-export function* settings(fresh: ServerSettings): Query<ServerSettings> {
+/** The settings that a server has made at its first start. */
+export function* storedSettings(): Query<ServerSettings | undefined> {
   const realm = yield* first(setting, { name: 'realm' });
   const secret = yield* first(setting, { name: 'server_secret' });
-  if (realm && secret) {
-    return { realm: realm.value as string, serverSecret: secret.value as Uint8Array };
-  }
+  if (!realm || !secret) return undefined;
+  return { realm: realm.value as string, serverSecret: secret.value as Uint8Array };
+}
+
+/** Store.settings */
+export function* settings(fresh: ServerSettings): Query<ServerSettings> {
+  const stored = yield* storedSettings();
+  if (stored) return stored;
   yield* rows(insertSetting, { name: 'realm', value: fresh.realm });
   yield* rows(insertSetting, { name: 'server_secret', value: fresh.serverSecret });
   return fresh;

@@ -100,6 +100,9 @@ const page = (direction: 'asc' | 'desc') =>
   );
 const oldestFirst = page('asc');
 const newestFirst = page('desc');
+const rowsAfter = statement((db, p: { after: number; limit: number }) =>
+  db.selectFrom('audit').select(columns).where('seq', '>', p.after).orderBy('seq').limit(p.limit),
+);
 const span = statement((db, _: object) =>
   db.selectFrom('audit').select((e) => [e.fn.min('seq').as('low'), e.fn.max('seq').as('high')]),
 );
@@ -156,8 +159,12 @@ export function* appendAudit({
 export function* auditEnds(chain: AuditChain): Query<AuditEnds & { readonly isSealed: boolean }> {
   const row = yield* first(readEnds, {});
   const ends = endsOf(row, chain);
-  const seal = row?.seal;
-  return { ...ends, isSealed: seal ? equalDigests(seal, sealEnds(ends, chain.key, platformDigests)) : false };
+  const seal: unknown = row?.seal;
+  return {
+    ...ends,
+    isSealed:
+      seal instanceof Uint8Array ? equalDigests(seal, sealEnds(ends, chain.key, platformDigests)) : false,
+  };
 }
 
 /** Store.auditPage */
@@ -184,6 +191,11 @@ export function* auditPage(query: AuditQuery): Query<AuditPage> {
   const end = newest ? after + 1 : before - 1;
   const next = isFull ? found.at(-1)?.seq : isWhole ? undefined : end;
   return { rows: newest ? [...found].reverse() : found, next };
+}
+
+/** The rows after a place, oldest first, wherever they stand. */
+export function* auditRowsAfter(query: { after: number; limit: number }): Query<readonly AuditRow[]> {
+  return yield* rows(rowsAfter, query);
 }
 
 /** Store.cutAudit */
@@ -235,7 +247,13 @@ function endsOf(
   { first }: AuditChain,
 ): AuditEnds {
   return {
-    start: { seq: row?.start_seq ?? 0, hash: row?.start_hash ?? first },
-    head: { seq: row?.head_seq ?? 0, hash: row?.head_hash ?? first },
+    start: { seq: row?.start_seq ?? 0, hash: bytesOr(row?.start_hash, first) },
+    head: { seq: row?.head_seq ?? 0, hash: bytesOr(row?.head_hash, first) },
   };
+}
+
+/** What somebody has put into the file by hand is none, and fits nothing. */
+function bytesOr(value: unknown, none: Uint8Array): Uint8Array {
+  if (value === null || value === undefined) return none;
+  return value instanceof Uint8Array ? value : new Uint8Array();
 }

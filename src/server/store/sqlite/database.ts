@@ -87,8 +87,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<SqliteData
   }
 }
 
-/** Runs one statement and answers its rows. */
-export type Look = Connection['once'];
+/** What may be done with a database that is only looked at. */
+export interface Look {
+  /** Runs one statement and answers its rows. */
+  readonly once: Connection['once'];
+  /** Runs a query to its end; it may only read. */
+  readonly run: SqliteDatabase['run'];
+}
 
 /**
  * Opens the database as it is, hands it to `work`, which may only read, and lets go of the files without a word to them.
@@ -107,7 +112,7 @@ export async function lookAtDatabase<Result>(
     const connected = connection(sqlite.exports, `${mounted}/${name}`);
     opened = connected;
     refuseForeign(connected, path, steps.length);
-    return work((sql) => connected.once(sql));
+    return work({ once: (sql) => connected.once(sql), run: runner(connected) });
   } catch (error) {
     throw openingError(error, path, files.trouble);
   } finally {
@@ -138,9 +143,9 @@ const pragmas = [
   'PRAGMA cache_size = -65536',
 ];
 
-function wrap(opened: Connection, files: HostFiles, letGo: () => void): SqliteDatabase {
+/** Runs queries on a connection, each of their statements compiled once. */
+function runner(opened: Connection): SqliteDatabase['run'] {
   const compiled = new Map<Command['statement'], Prepared & Pick<Compiled, 'bind'>>();
-  const bySql = new Map<string, Prepared>();
 
   function prepared(of: Command['statement']): Prepared & Pick<Compiled, 'bind'> {
     let known = compiled.get(of);
@@ -158,6 +163,15 @@ function wrap(opened: Connection, files: HostFiles, letGo: () => void): SqliteDa
     return answer === 'rows' ? rows : [opened.changes()];
   }
 
+  return (query) => {
+    let next = query.next();
+    while (!next.done) next = query.next(answer(next.value));
+    return next.value;
+  };
+}
+
+function wrap(opened: Connection, files: HostFiles, letGo: () => void): SqliteDatabase {
+  const bySql = new Map<string, Prepared>();
   return {
     trouble: files.trouble,
     scrub: (from) => scrub(opened, files, databaseName, from),
@@ -177,11 +191,7 @@ function wrap(opened: Connection, files: HostFiles, letGo: () => void): SqliteDa
       }
       known.all([]);
     },
-    run(query) {
-      let next = query.next();
-      while (!next.done) next = query.next(answer(next.value));
-      return next.value;
-    },
+    run: runner(opened),
     close() {
       try {
         opened.close();

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../../core/errors.ts';
+import { audit } from '../migrations/0006-audit.ts';
 import { migrations } from '../migrations/index.ts';
+import { trailFault } from '../queries/whole-trail.ts';
 import { type DatabaseOptions, lookAtDatabase } from './database.ts';
 import { databaseName } from './database-name.ts';
 import { lookOnly } from './look-only.ts';
@@ -15,6 +17,8 @@ export interface DatabaseReport {
   readonly known: number;
   /** What SQLite's `quick_check`, or when it is thorough `integrity_check`, found, at most ten sentences; none for a sound database. */
   readonly faults: readonly string[];
+  /** What is wrong with the audit trail, in words; undefined for a whole one, and where there are faults, which come first. */
+  readonly trailFault: string | undefined;
 }
 
 /** What the worker tells whoever wants the report. */
@@ -33,14 +37,17 @@ export async function inspectDatabase(
   options: Pick<DatabaseOptions, 'directory' | 'wasmPath' | 'name'> & { readonly isThorough?: boolean },
 ): Promise<DatabaseReport> {
   const path = join(options.directory, options.name ?? databaseName);
-  if (!existsSync(path)) return { path, format: undefined, known: migrations.length, faults: [] };
+  const known = migrations.length;
+  if (!existsSync(path)) return { path, format: undefined, known, faults: [], trailFault: undefined };
   const files = lookOnly();
   try {
-    return await lookAtDatabase({ ...options, host: files.host }, (look) => {
-      const format = Number(look('PRAGMA user_version')[0]?.user_version);
+    return await lookAtDatabase({ ...options, host: files.host }, ({ once, run }) => {
+      const format = Number(once('PRAGMA user_version')[0]?.user_version);
       const check = options.isThorough ? 'integrity_check' : 'quick_check';
-      const rows = look(`PRAGMA ${check}(${maxFaults})`).map((row) => String(row[check]));
-      return { path, format, known: migrations.length, faults: rows.filter((text) => text !== 'ok') };
+      const rows = once(`PRAGMA ${check}(${maxFaults})`).map((row) => String(row[check]));
+      const faults = rows.filter((text) => text !== 'ok');
+      const hasTrail = faults.length === 0 && format > migrations.indexOf(audit);
+      return { path, format, known, faults, trailFault: hasTrail ? run(trailFault()) : undefined };
     });
   } finally {
     files.close();
