@@ -61,9 +61,7 @@ async function chatting(person: Person, size = wide, args: readonly string[] = [
 const bodyOf = (terminal: TerminalSession) => terminal.rows.slice(1, -2).filter((row) => row !== '');
 const withoutTimes = (rows: readonly string[]) => rows.map((row) => row.replace(/^\d\d:\d\d /, 'hh:mm '));
 const texts = async (person: Person, to = '#lobby') =>
-  (await person.does(['tail', to, '--once', '-n', '900', '-o', 'json']))
-    .split('\n')
-    .flatMap((line): string[] => (line === '' ? [] : [JSON.parse(line).text]));
+  (await person.doesJson<{ text: string }>(['tail', to, '--once', '-n', '900'])).map(({ text }) => text);
 
 describe('signing in', () => {
   it('registers by prompts, chats, and remembers the login', async () => {

@@ -59,9 +59,9 @@ async function linesUntilStopped(sending: Running, stop: () => Promise<unknown>)
 
 const keep = (person: Person, ...words: string[]) =>
   person.run(['send', '--outbox', '--timeout', '0.2', ...words]);
-const kept = (person: Person) => person.json<Kept>(['outbox']);
+const kept = (person: Person) => person.doesJson<Kept>(['outbox']);
 const texts = async (person: Person, to = '#lobby') =>
-  (await person.json<{ text: string }>(['tail', to, '--once', '--since', 'all'])).map(({ text }) => text);
+  (await person.doesJson<{ text: string }>(['tail', to, '--once', '--since', 'all'])).map(({ text }) => text);
 const outboxOf = (person: Person) => join(person.home, 'state', 'chat', 'outbox');
 
 /** Every file below the outbox. */
@@ -175,7 +175,7 @@ describe('a message that cannot be sent now', () => {
       err: 'chat: there is no user @nobody\n',
     });
     expect(await kept(person)).toEqual([]);
-    await person.run(['logout']);
+    await person.does(['logout']);
     expect(await person.run(['send', '--outbox', 'hello'])).toMatchObject({ code: 4 });
     expect(await person.run(['send', '--outbox', 'hello'], '', { CHAT_TOKEN: 'x' })).toEqual({
       code: 2,
@@ -187,14 +187,14 @@ describe('a message that cannot be sent now', () => {
 
   it('is kept when the session has ended, and sent after a login', async () => {
     const { person } = await personAndServer();
-    await person.succeed(['login', 'alice', '--context', 'other']);
-    await person.succeed(['sessions', 'revoke', '--others', '--context', 'other']);
+    await person.does(['login', 'alice', '--context', 'other']);
+    await person.does(['sessions', 'revoke', '--others', '--context', 'other']);
     const { code, err } = await person.run(['send', '--outbox', 'hello']);
     expect([code, err]).toEqual([
       4,
       expect.stringMatching(/the session has ended on .*; kept in the outbox as /),
     ]);
-    await person.succeed(['login', 'alice']);
+    await person.does(['login', 'alice']);
     await person.succeed(['outbox', 'send']);
     expect(await texts(person)).toEqual(['hello']);
   });
@@ -204,7 +204,7 @@ describe('a message that cannot be sent now', () => {
     await stop();
     await keep(person, 'from alice');
     await start();
-    await person.run(['register', 'bob']);
+    await person.does(['register', 'bob']);
     expect(await person.run(['outbox', 'send'])).toEqual({
       code: 0,
       out: '',
@@ -212,7 +212,7 @@ describe('a message that cannot be sent now', () => {
     });
     expect(await person.run(['send', '--outbox', 'from bob'])).toMatchObject({ code: 0 });
     expect(await kept(person)).toHaveLength(1);
-    await person.run(['login', 'alice']);
+    await person.does(['login', 'alice']);
     await person.run(['outbox', 'send']);
     expect(await texts(person)).toEqual(['from bob', 'from alice']);
   });
@@ -247,7 +247,7 @@ describe('a message that cannot be sent now', () => {
     await person.run(['send', '--outbox', '--lines', '--timeout', '0.2'], words.join('\n'));
     await start();
     const sending = person.start(['outbox', 'send']);
-    const some = async () => (await person.succeed(['tail', '--once', '-n', '1'])) !== '';
+    const some = async () => (await person.does(['tail', '--once', '-n', '1'])) !== '';
     await eventually(async () => expect(await some()).toBe(true));
     await sending.kill('SIGKILL');
     expect(await person.run(['outbox', 'send', '-q'])).toMatchObject({ code: 0, err: '' });

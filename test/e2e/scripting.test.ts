@@ -60,7 +60,7 @@ class Kitchen {
     const server = await world.serve(['--messages-per-second', '0']);
     const kitchen = new Kitchen(world, server);
     await kitchen.alice.register();
-    await kitchen.alice.succeed(['join', 'ops', '--create']);
+    await kitchen.alice.does(['join', 'ops', '--create']);
     expect(await kitchen.run('account')).toMatchObject({ code: 0, out: '' });
     return kitchen;
   }
@@ -104,7 +104,7 @@ class Kitchen {
 
   /** Everything that was said in the room. */
   messages(): Promise<Message[]> {
-    return this.alice.json<Message>(['tail', '#ops', '--since', 'all', '--once']);
+    return this.alice.doesJson<Message>(['tail', '#ops', '--since', 'all', '--once']);
   }
 
   async texts(): Promise<string[]> {
@@ -129,13 +129,13 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
   async account(kitchen) {
     // It was run once already.
     expect(await kitchen.run('account')).toMatchObject({ code: 0 });
-    expect(await kitchen.alice.succeed(['room', 'members', 'ops'])).toBe('alice\nops-bot\n');
+    expect(await kitchen.alice.does(['room', 'members', 'ops'])).toBe('alice\nops-bot\n');
   },
 
   async 'logged-in'(kitchen) {
-    const logins = async () => (await kitchen.cook.json(['sessions'])).length;
+    const logins = async () => (await kitchen.cook.doesJson(['sessions'])).length;
     expect(await kitchen.run('logged-in')).toMatchObject({ code: 0, out: '', err: '' });
-    await kitchen.cook.succeed(['logout']);
+    await kitchen.cook.does(['logout']);
     expect(await kitchen.run('logged-in')).toMatchObject({ code: 0, out: '' });
     expect(await logins()).toBe(1);
     await kitchen.server.stop();
@@ -207,7 +207,7 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
     const bot = kitchen.start('bot');
     await bot.says(/following/);
     for (const text of ['!ping', 'nothing for a bot', '!help', '$(touch oops) `touch oops` \\n "', '!time'])
-      await kitchen.alice.succeed(['send', '#ops', text]);
+      await kitchen.alice.does(['send', '#ops', text]);
     const [pong, help, time] = await kitchen.said(({ length }) => length === 3);
     expect([pong, help]).toEqual(['pong', 'I know !ping, !time and !help']);
     expect(time).toMatch(/UTC/);
@@ -217,15 +217,15 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
 
   async 'ops-bot'(kitchen) {
     const mallory = await kitchen.world.person('mallory', kitchen.server).register();
-    await mallory.succeed(['join', 'ops']);
+    await mallory.does(['join', 'ops']);
     const first = kitchen.start('ops-bot');
     await first.says(/following/);
-    await mallory.succeed(['send', '#ops', '!disk']);
-    await kitchen.alice.succeed(['send', '#ops', '!disk; touch oops']);
-    await kitchen.alice.succeed(['send', '#ops', '!disk']);
+    await mallory.does(['send', '#ops', '!disk']);
+    await kitchen.alice.does(['send', '#ops', '!disk; touch oops']);
+    await kitchen.alice.does(['send', '#ops', '!disk']);
     expect((await kitchen.said(({ length }) => length === 1))[0]).toContain('Filesystem');
     await first.kill('SIGKILL');
-    await kitchen.alice.succeed(['send', '#ops', '!load']);
+    await kitchen.alice.does(['send', '#ops', '!load']);
     const second = kitchen.start('ops-bot');
     expect((await kitchen.said(({ length }) => length === 2))[1]).toMatch(/^\d+\.\d+ /);
     await second.kill('SIGTERM');
@@ -234,7 +234,7 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
   },
 
   async 'ops-command'(kitchen) {
-    await kitchen.alice.succeed(['send', '#ops', 'a question']);
+    await kitchen.alice.does(['send', '#ops', 'a question']);
     const [question] = await kitchen.messages();
     const env = {
       CHAT_MESSAGE_TO: '#ops',
@@ -257,8 +257,8 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
     kitchen.program('deploy-now', 'echo "$1 is out"');
     const deploy = kitchen.start('deploy', ['1.4.2']);
     await deploy.says(/following/);
-    await kitchen.alice.succeed(['send', '#ops', 'yes 1.4.1']);
-    await kitchen.alice.succeed(['send', '#ops', 'yes 1.4.2']);
+    await kitchen.alice.does(['send', '#ops', 'yes 1.4.1']);
+    await kitchen.alice.does(['send', '#ops', 'yes 1.4.2']);
     expect(await deploy.ended).toMatchObject({ code: 0, out: '1.4.2 is out\n' });
     expect(await kitchen.run('deploy', ['1.5.0'], { DEPLOY_WAIT: '0.5' })).toMatchObject({
       code: 1,
@@ -270,13 +270,13 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
       'May I deploy 1.5.0? Say: yes 1.5.0',
       'nobody said yes to 1.5.0; it is not deployed',
     ]);
-    await kitchen.cook.succeed(['logout']);
+    await kitchen.cook.does(['logout']);
     expect(await kitchen.run('deploy', ['1.6.0'])).toMatchObject({ code: 3, out: '' });
   },
 
   async export(kitchen) {
-    await kitchen.alice.succeed(['send', '#ops', 'a "quoted", word']);
-    await kitchen.alice.succeed(['send', '#ops', 'two\nlines']);
+    await kitchen.alice.does(['send', '#ops', 'a "quoted", word']);
+    await kitchen.alice.does(['send', '#ops', 'two\nlines']);
     expect(await kitchen.run('export')).toMatchObject({ code: 0, out: '' });
     const lines = kitchen.read('ops.jsonl').trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line))).toEqual(await kitchen.messages());
@@ -286,9 +286,9 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
   },
 
   async archive(kitchen) {
-    await kitchen.alice.succeed(['send', '#ops', 'on monday']);
+    await kitchen.alice.does(['send', '#ops', 'on monday']);
     expect(await kitchen.run('archive')).toMatchObject({ code: 0, out: '' });
-    await kitchen.alice.succeed(['send', '#ops', 'on tuesday']);
+    await kitchen.alice.does(['send', '#ops', 'on tuesday']);
     expect(await kitchen.run('archive')).toMatchObject({ code: 0, out: '' });
     expect(await kitchen.run('archive')).toMatchObject({ code: 0, out: '' });
     for (const name of ['archive.jsonl', 'archive-once.jsonl']) {
@@ -300,9 +300,9 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
   async tell(kitchen) {
     expect(await kitchen.run('tell', ['k1', 'one'])).toMatchObject({ code: 0, out: '' });
     expect(await kitchen.run('tell', ['k1', 'one'])).toMatchObject({ code: 0, out: '' });
-    await kitchen.cook.succeed(['logout']);
+    await kitchen.cook.does(['logout']);
     expect(await kitchen.run('tell', ['k2', '-two-'])).toMatchObject({ code: 0, out: '' });
-    await kitchen.cook.succeed(['leave', 'ops']);
+    await kitchen.cook.does(['leave', 'ops']);
     expect(await kitchen.run('tell', ['back', 'in again'])).toMatchObject({ code: 0, out: '' });
     // A message that does not fit is not tried again.
     expect(await kitchen.run('tell', ['k3', ''])).toMatchObject({ code: 2, out: '' });

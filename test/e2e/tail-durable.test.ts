@@ -54,27 +54,27 @@ function positionOf(person: Person, to: string): number | undefined {
 describe('tail --durable', () => {
   it('goes on after what it printed, over SIGTERM, a room joined, and a conversation begun meanwhile or while it ran', async () => {
     const { alice, bob } = await opened();
-    await bob.succeed(['send', '#lobby', 'one']);
+    await bob.does(['send', '#lobby', 'one']);
     const follow = ['tail', '--durable', 'work', '-o', 'json', '--verbose'];
     const first = alice.start(follow);
     expect(await first.json()).toMatchObject({ to: '#lobby', seq: 1 });
     await first.says(/following/);
-    await bob.succeed(['send', '@alice', 'hello']);
+    await bob.does(['send', '@alice', 'hello']);
     expect(await first.json()).toMatchObject({ to: '@bob', seq: 1 });
     // What was said in a room before alice came is hers to read, and comes first.
-    await bob.succeed(['join', 'ops', '--create']);
-    await bob.succeed(['send', '--lines', '#ops'], 'a\nb\n');
-    await alice.succeed(['join', 'ops']);
-    await bob.succeed(['send', '#ops', 'c']);
+    await bob.does(['join', 'ops', '--create']);
+    await bob.does(['send', '--lines', '#ops'], 'a\nb\n');
+    await alice.does(['join', 'ops']);
+    await bob.does(['send', '#ops', 'c']);
     expect([await first.json(), await first.json(), await first.json()]).toMatchObject(
       [1, 2, 3].map((seq) => ({ to: '#ops', seq })),
     );
     expect((await first.kill('SIGTERM')).code).toBe(143);
 
-    await bob.succeed(['send', '#lobby', 'two']);
-    await bob.succeed(['join', 'late', '--create']);
-    await bob.succeed(['send', '--lines', '#late'], 'x\ny\n');
-    await alice.succeed(['join', 'late']);
+    await bob.does(['send', '#lobby', 'two']);
+    await bob.does(['join', 'late', '--create']);
+    await bob.does(['send', '--lines', '#late'], 'x\ny\n');
+    await alice.does(['join', 'late']);
     const once = ['tail', '--durable', 'work', '--once', '-o', 'json'];
     expect(places(await alice.succeed([...once, '-n', '0']))).toEqual(['#lobby 2', '#late 1', '#late 2']);
     expect(await alice.succeed(once)).toBe('');
@@ -88,7 +88,7 @@ describe('tail --durable', () => {
     'appends whole lines to a file in which the last one was cut',
     async () => {
       const { world, alice, bob } = await opened();
-      await bob.succeed(['send', '--lines', '#lobby'], 'one\ntwo\n');
+      await bob.does(['send', '--lines', '#lobby'], 'one\ntwo\n');
       const file = world.path('lobby.jsonl');
       writeFileSync(file, '{"to":"#lob');
       const line = `'${chat}' tail '#lobby' --durable work --once -o json >>'${file}'`;
@@ -114,7 +114,7 @@ describe('tail --durable', () => {
       ),
     });
     await first.kill('SIGKILL');
-    await bob.succeed(['send', '#lobby', 'one']);
+    await bob.does(['send', '#lobby', 'one']);
     expect(
       places(await alice.succeed(['tail', '#lobby', '--durable', 'work', '--once', '-o', 'json'])),
     ).toEqual(['#lobby 1']);
@@ -124,12 +124,12 @@ describe('tail --durable', () => {
     const { world, server, alice, bob } = await opened();
     const tail = alice.start(['tail', '#lobby', '--durable', 'work', '-o', 'json', '--verbose']);
     await tail.says(/following/);
-    await bob.succeed(['send', '#lobby', 'one']);
+    await bob.does(['send', '#lobby', 'one']);
     expect(await tail.json()).toMatchObject({ seq: 1 });
     await server.stop('SIGKILL');
     await tail.says(/trying again/);
     await world.serve([], { listen: server.address });
-    await bob.succeed(['send', '#lobby', 'two']);
+    await bob.does(['send', '#lobby', 'two']);
     expect(await tail.json()).toMatchObject({ seq: 2 });
     const { out } = await tail.kill('SIGTERM');
     expect(places(out)).toEqual(['#lobby 1', '#lobby 2']);
@@ -152,7 +152,7 @@ describe.skipIf(process.platform === 'win32')('a tail whose reader goes away', (
     '(chat %s | head -1) ends quietly with 0 though no message comes',
     async (tail) => {
       const { alice, bob } = await opened();
-      await bob.succeed(['send', '#lobby', 'one']);
+      await bob.does(['send', '#lobby', 'one']);
       const { out, err, status } = await shell(
         alice,
         `{ chat ${tail} '#lobby' -o json; echo $? >"$DIR/status"; } | head -1`,
@@ -164,7 +164,7 @@ describe.skipIf(process.platform === 'win32')('a tail whose reader goes away', (
 
   it('over a socket too, as another program starts it', async () => {
     const { alice, bob } = await opened();
-    await bob.succeed(['send', '#lobby', 'one']);
+    await bob.does(['send', '#lobby', 'one']);
     const tail = alice.start(['tail', '#lobby']);
     await tail.line();
     tail.child.stdout?.destroy();
@@ -173,7 +173,7 @@ describe.skipIf(process.platform === 'win32')('a tail whose reader goes away', (
 
   it('when it runs commands, because one of them fails at it', async () => {
     const { alice, bob } = await opened('--messages-per-second', '0');
-    await bob.succeed(['send', '--lines', '#lobby'], Array(200).fill('x\n').join(''));
+    await bob.does(['send', '--lines', '#lobby'], Array(200).fill('x\n').join(''));
     const cmd = 'echo "$CHAT_MESSAGE_SEQ" || exit 5';
     const { out, err, status } = await shell(
       alice,
@@ -189,7 +189,7 @@ describe.skipIf(process.platform === 'win32')('a tail whose reader goes away', (
     const { world, alice, bob } = await opened('--messages-per-second', '0');
     const count = 20;
     // Four of them fill a pipe.
-    await bob.succeed(
+    await bob.does(
       ['send', '--lines', '#lobby'],
       Array(count)
         .fill(`${'x'.repeat(15_000)}\n`)
@@ -245,10 +245,10 @@ describe('tail --exec', () => {
     const bot = bob.start(['tail', '--durable', 'bot', '-n', '0', '--verbose', '--exec', cmd]);
     await bot.says(/following/);
     const asked = ['$(touch /tmp/never)', "it's"];
-    for (const question of asked) await alice.succeed(['send', '@bob', question]);
+    for (const question of asked) await alice.does(['send', '@bob', question]);
     for (const question of asked) expect(await bot.line()).toBe(`got ${question}`);
     const answers = await eventually(async () => {
-      const found = await alice.json<Line>(['tail', '@bob', '--no-own', '--once']);
+      const found = await alice.doesJson<Line>(['tail', '@bob', '--no-own', '--once']);
       expect(found).toHaveLength(2);
       return found;
     });
@@ -258,8 +258,8 @@ describe('tail --exec', () => {
 
   it('gives a command the environment it has itself, and the message', async () => {
     const { alice, bob } = await opened();
-    await bob.succeed(['send', '#lobby', 'one']);
-    const token = (await alice.succeed(['token'])).trim();
+    await bob.does(['send', '#lobby', 'one']);
+    const token = (await alice.does(['token'])).trim();
     const { CHAT_PASSWORD: _password, ...env } = alice.env;
     const names = (out: string) =>
       out
@@ -279,7 +279,7 @@ describe('tail --exec', () => {
 
   it('that fails ends with exit 1 and comes to the same message again', async () => {
     const { alice, bob } = await opened();
-    await bob.succeed(['send', '--lines', '#lobby'], 'one\ntwo\nthree\n');
+    await bob.does(['send', '--lines', '#lobby'], 'one\ntwo\nthree\n');
     const argv = (cmd: string) => ['tail', '#lobby', '--durable', 'bot', '--once', '--exec', cmd];
     const failed = await alice.run(argv('test "$CHAT_MESSAGE_SEQ" != 2 || exit 9'));
     expect(failed).toEqual({
@@ -294,7 +294,7 @@ describe('tail --exec', () => {
 
   it('that is ended by SIGTERM ends what it runs first', async () => {
     const { world, alice, bob } = await opened();
-    await bob.succeed(['send', '#lobby', 'one']);
+    await bob.does(['send', '#lobby', 'one']);
     const began = world.path('began');
     const tail = alice.start([
       'tail',

@@ -14,7 +14,7 @@ async function worldWithAlice() {
 describe('SIGHUP', () => {
   it('ends a tail with 129, silently, and what was printed stays', async () => {
     const { alice } = await worldWithAlice();
-    await alice.succeed(['send', 'hello']);
+    await alice.does(['send', 'hello']);
     const tail = alice.start(['tail', '#lobby', '-o', 'json', '--verbose']);
     expect(await tail.json()).toMatchObject({ text: 'hello' });
     await tail.says(/following/);
@@ -32,7 +32,7 @@ describe('SIGHUP', () => {
 
   it('ends the command of tail --exec too', async () => {
     const { alice } = await worldWithAlice();
-    await alice.succeed(['send', 'hello']);
+    await alice.does(['send', 'hello']);
     const command = 'trap "echo told; exit 0" TERM; echo began >&2; while :; do sleep 0.05; done';
     const tail = alice.start(['tail', '#lobby', '--own', '--exec', command]);
     await tail.says(/began/);
@@ -45,14 +45,14 @@ describe('SIGHUP', () => {
     const tail = world.start(argv, alice.env, '', { program: 'nohup' });
     await tail.says(/following/);
     tail.child.kill('SIGHUP');
-    await alice.succeed(['send', 'still there?']);
+    await alice.does(['send', 'still there?']);
     expect(await tail.json()).toMatchObject({ text: 'still there?' });
     expect(await tail.kill('SIGTERM')).toMatchObject({ code: 143 });
   });
 
   it('is not made deaf for what tail --exec starts', async () => {
     const { world, alice } = await worldWithAlice();
-    await alice.succeed(['send', 'hello']);
+    await alice.does(['send', 'hello']);
     const argv = [chat, 'tail', '--own', '--once', '--exec', 'echo "$CHAT_NOHUP"'];
     expect(await world.start(argv, alice.env, '', { program: 'nohup' }).ended).toMatchObject({
       code: 0,

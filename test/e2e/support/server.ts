@@ -270,11 +270,7 @@ export class Person {
     args: readonly string[],
     input: string | Uint8Array = '',
   ): Promise<T[]> {
-    const out = await this.succeed([...args, '-o', 'json'], input);
-    return out
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line));
+    return objectsOf(await this.succeed([...args, '-o', 'json'], input));
   }
 
   /**
@@ -289,9 +285,20 @@ export class Person {
     return out;
   }
 
+  /** Like {@link does}, with `-o json`: one object per line. */
+  async doesJson<T = Record<string, unknown>>(args: readonly string[]): Promise<T[]> {
+    return objectsOf(await this.does([...args, '-o', 'json']));
+  }
+
   /** Registers as {@link does}, and is logged in. */
   async register(): Promise<this> {
     await this.does(['register', this.name]);
     return this;
   }
 }
+
+const objectsOf = <T>(out: string): T[] =>
+  out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));

@@ -10,15 +10,51 @@ type Change =
   | { readonly kind: 'write'; readonly position: number; readonly bytes: Uint8Array }
   | { readonly kind: 'truncate'; readonly length: number };
 
+/** The bytes of a file; room is made for more than is written, so that a file which grows is not copied each time. */
+class Content {
+  #room: Uint8Array;
+  length: number;
+
+  constructor(bytes: Uint8Array) {
+    this.#room = bytes.slice();
+    this.length = bytes.length;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#room.subarray(0, this.length);
+  }
+
+  apply(change: Change): void {
+    if (change.kind === 'truncate') {
+      this.#fit(change.length);
+      // Whatever stood behind is zero when the file grows again.
+      this.#room.fill(0, change.length);
+      this.length = change.length;
+    } else {
+      const end = change.position + change.bytes.length;
+      this.#fit(end);
+      this.#room.set(change.bytes, change.position);
+      this.length = Math.max(this.length, end);
+    }
+  }
+
+  #fit(length: number): void {
+    if (length <= this.#room.length) return;
+    const room = new Uint8Array(Math.max(length, 2 * this.#room.length));
+    room.set(this.bytes);
+    this.#room = room;
+  }
+}
+
 interface Inode {
   /** Never the same for two files: SQLite tells files apart by it. */
   readonly number: number;
   /** What is surely there after a power cut. */
-  durable: Uint8Array;
+  readonly durable: Content;
   /** What reads see. */
-  current: Uint8Array;
+  readonly current: Content;
   /** What was done since the last sync: each may be on disk, in part or not at all. */
-  pending: Change[];
+  readonly pending: Change[];
 }
 
 /** A disk in memory that forgets what was not synced, as real ones do. */
@@ -39,8 +75,8 @@ let inodes = 0;
 export function simulatedDisk(files: ReadonlyMap<string, Uint8Array> = new Map()): SimulatedDisk {
   const inode = (bytes: Uint8Array): Inode => ({
     number: ++inodes,
-    durable: bytes,
-    current: bytes.slice(),
+    durable: new Content(bytes),
+    current: new Content(bytes),
     pending: [],
   });
   const entries = new Map([...files].map(([path, bytes]) => [path, inode(bytes)]));
@@ -85,7 +121,7 @@ export function simulatedDisk(files: ReadonlyMap<string, Uint8Array> = new Map()
     },
     readSync(fd: number, into: Uint8Array, offset: number, length: number, position: number) {
       happens();
-      const bytes = fileOf(fd).current.subarray(position, position + length);
+      const bytes = fileOf(fd).current.bytes.subarray(position, position + length);
       into.set(bytes, offset);
       return bytes.length;
     },
@@ -94,7 +130,7 @@ export function simulatedDisk(files: ReadonlyMap<string, Uint8Array> = new Map()
       const file = fileOf(fd);
       const change: Change = { kind: 'write', position, bytes: from.slice(offset, offset + length) };
       file.pending.push(change);
-      file.current = changed(file.current, change);
+      file.current.apply(change);
       return length;
     },
     fstatSync(fd: number) {
@@ -112,13 +148,12 @@ export function simulatedDisk(files: ReadonlyMap<string, Uint8Array> = new Map()
       const file = fileOf(fd);
       const change: Change = { kind: 'truncate', length };
       file.pending.push(change);
-      file.current = changed(file.current, change);
+      file.current.apply(change);
     },
     fdatasyncSync(fd: number) {
       happens();
       const file = fileOf(fd);
-      file.durable = file.current.slice();
-      file.pending = [];
+      for (const change of file.pending.splice(0)) file.durable.apply(change);
     },
     fsyncSync(fd: number) {
       happens();
@@ -152,31 +187,17 @@ export function simulatedDisk(files: ReadonlyMap<string, Uint8Array> = new Map()
 
 /** What is found of a file: each change since the last sync is there, is there in part, or is not, in any combination. */
 function survived(file: Inode, random: () => number): Uint8Array {
-  let bytes: Uint8Array = file.durable.slice();
+  const content = new Content(file.durable.bytes);
   for (const change of file.pending) {
     const fate = random();
     if (fate < 0.4) continue;
-    if (fate < 0.8 || change.kind === 'truncate') bytes = changed(bytes, change);
+    if (fate < 0.8 || change.kind === 'truncate') content.apply(change);
     else {
       const sectors = Math.floor((random() * change.bytes.length) / sectorBytes);
-      bytes = changed(bytes, { ...change, bytes: change.bytes.subarray(0, sectors * sectorBytes) });
+      content.apply({ ...change, bytes: change.bytes.subarray(0, sectors * sectorBytes) });
     }
   }
-  return bytes;
-}
-
-function changed(bytes: Uint8Array, change: Change): Uint8Array {
-  const length =
-    change.kind === 'truncate'
-      ? change.length
-      : Math.max(bytes.length, change.position + change.bytes.length);
-  let result = bytes;
-  if (length !== bytes.length) {
-    result = new Uint8Array(length);
-    result.set(bytes.subarray(0, length));
-  }
-  if (change.kind === 'write') result.set(change.bytes, change.position);
-  return result;
+  return content.bytes;
 }
 
 function failure(code: string): Error {
