@@ -23,6 +23,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
           pool: 'threads',
+          globalSetup: ['scripts/temporary-in-memory.ts'],
         },
       },
       {
@@ -32,7 +33,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           pool: 'forks',
-          globalSetup: ['scripts/ensure-built.ts'],
+          globalSetup: ['scripts/temporary-in-memory.ts', 'scripts/ensure-built.ts'],
           testTimeout: 60_000,
         },
       },

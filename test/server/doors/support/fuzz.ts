@@ -81,9 +81,13 @@ export function fuzzedSession({ first, valid, last }: FuzzedLanguage): fc.Arbitr
         maxLength: linesPerConnection,
       }),
       pieces: fc.oneof(
-        fc.constant([1 << 20]),
-        fc.constant([1]),
-        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 }),
+        { arbitrary: fc.constant([1 << 20]), weight: 4 },
+        // A hundred times the turns and writes of the others: a hundred of the 800 sessions of a run.
+        { arbitrary: fc.constant([1]), weight: 1 },
+        {
+          arbitrary: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 }),
+          weight: 3,
+        },
       ),
     })
     .map(({ lines, pieces }) => ({
