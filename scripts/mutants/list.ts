@@ -1,12 +1,28 @@
 import { accounts } from './accounts.ts';
 import { audit } from './audit.ts';
+import { codes } from './codes.ts';
 import { doors } from './doors.ts';
+import { factor } from './factor.ts';
+import { keeping } from './keeping.ts';
+import { limits } from './limits.ts';
 import { login } from './login.ts';
 import type { Mutant } from './mutant.ts';
+import { privacy } from './privacy.ts';
 import { sessions } from './sessions.ts';
 
 /**
  * Every rule of security that a test can see, each taken away once. Left out: that comparisons take the same time whatever they
  * compare, which no test of outcomes sees.
  */
-export const mutants: readonly Mutant[] = [...login, ...sessions, ...doors, ...accounts, ...audit];
+export const mutants: readonly Mutant[] = [
+  ...login,
+  ...limits,
+  ...factor,
+  ...sessions,
+  ...doors,
+  ...accounts,
+  ...codes,
+  ...privacy,
+  ...audit,
+  ...keeping,
+];

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Username } from '../../src/core/model/username.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import {
   badCredentials,
@@ -119,6 +120,32 @@ describe('an account that its owner erases', () => {
       { operation: 'account.erase', user: 'alice', outcome: 'ok' },
       { operation: 'account.erased', user: 'alice', outcome: 'ok' },
     ]);
+  });
+
+  it('has the files scrubbed when it has gone, from their beginning to their end', async () => {
+    const scrubs: Array<{ from: number; next: number | undefined; isGone: boolean }> = [];
+    const t = await openChat({
+      policy: { eraseAfterMs: 0 },
+      store: (store) => ({
+        ...store,
+        async scrub({ from }) {
+          const isGone = (await store.account('alice' as Username)) === undefined;
+          const { next } = await store.scrub({ from });
+          scrubs.push({ from, next, isGone });
+          return { next };
+        },
+      }),
+    });
+    await register(t, 'alice');
+    await settled(t);
+    scrubs.length = 0;
+    await erase(t, await loggedIn(t, 'alice'));
+    await settled(t);
+    const last = scrubs.slice(scrubs.findLastIndex(({ from }) => from === 0));
+    expect(last.map(({ from, isGone }) => ({ from, isGone }))).toEqual(
+      [0, ...last.slice(0, -1).map(({ next }) => next)].map((from) => ({ from, isGone: true })),
+    );
+    expect(last.at(-1)?.next).toBeUndefined();
   });
 
   it('takes the sessions with it that were opened to keep it', async () => {

@@ -212,6 +212,20 @@ describe('a call', () => {
     ]);
   });
 
+  it('16.4.1: puts no more than 128 characters of what it names into the audit trail, and none that forges a line', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const { id: session } = alice.session ?? {};
+    t.audit.length = 0;
+    await refusal(t.send(alice, 'room.join', { room: `\u202e\n${'x'.repeat(1_000)}` }));
+    await refusal(t.send(alice, 'room.leave', { room: 'y'.repeat(128) }));
+    expect(t.audit.map(({ details }) => details)).toEqual([
+      { session, room: `\\u{202e}\\n${'x'.repeat(126)}` },
+      { session, room: 'y'.repeat(128) },
+    ]);
+  });
+
   it('leaves no row in the audit trail when it lacks a session', async () => {
     const t = await openChat();
     for (const { name, access } of operations) {

@@ -360,6 +360,10 @@ describe('6.3.4: a login', () => {
     const connection = peer();
     const { exchange, proof } = await challenged(t, connection, 'alice');
     await refusal(t.call(connection, 'login.finish', { exchange, message: proof }));
+    // A wrong code gets no time of its own.
+    vi.setSystemTime(start + exchangeWithFactorMs - 1);
+    const wrong = { exchange, message: proof, otp: '000000' };
+    expect(await refusal(t.call(connection, 'login.finish', wrong))).toEqual(wrongCode);
     vi.setSystemTime(start + exchangeWithFactorMs);
     const late = { exchange, message: proof, otp: code() };
     expect(await refusal(t.call(connection, 'login.finish', late))).toEqual(beginAgain);
@@ -633,10 +637,16 @@ describe('7.5.1: turning the factor off, and new recovery codes', () => {
     expect(other.endings).toEqual(['credentials-changed']);
   });
 
-  it('replace every recovery code from before', async () => {
+  it('replace every recovery code from before, for a code alone', async () => {
     const { t, connection, code, recoveryCodes } = await open();
-    const proof = await proofOf(t, connection, code());
-    const fresh = (await t.call(connection, 'account.recovery-codes', { proof })).recovery_codes;
+    const proof = await proofOf(t, connection);
+    const renew = (otp?: string) =>
+      t.call(connection, 'account.recovery-codes', {
+        proof: { ...proof, ...(otp !== undefined && { otp }) },
+      });
+    expect(await refusal(renew())).toEqual(factorRequired);
+    expect(await refusal(renew('000000'))).toEqual(wrongCode);
+    const fresh = (await renew(code())).recovery_codes;
     expect(new Set([...fresh, ...recoveryCodes]).size).toBe(20);
     expect(await refusal(logInWith(t, peer(), recoveryCodes[0] ?? ''))).toEqual(wrongCode);
     expect((await logInWith(t, peer(), fresh[0] ?? '')).username).toBe('alice');

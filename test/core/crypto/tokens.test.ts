@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { afterEach, describe, expect, test } from 'vitest';
 import { utf8 } from '../../../src/core/crypto/bytes.ts';
 import {
+  newCsrfToken,
   newTokens,
   parseRefreshToken,
   parseSessionToken,
@@ -29,6 +30,7 @@ const refresh = `cr1_${'AgIC'.repeat(10)}AgI`;
 test('new tokens are 32 random bytes each, behind their prefix', () => {
   countingChance();
   expect(newTokens()).toEqual({ sessionToken: session, refreshToken: refresh });
+  expect(newCsrfToken()).toBe(`cf1_${'AwMD'.repeat(10)}AwM`);
 });
 
 test('each token takes fresh chance, and none is used twice', () => {

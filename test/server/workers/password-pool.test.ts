@@ -92,17 +92,19 @@ describe('a pool of password workers', () => {
     const work = Array.from({ length: 4 }, (_, index) =>
       outcome(pool.stretch(input('wait for ever'), { ...always, owner: `192.0.2.${index}` })),
     );
-    expect(await outcome(pool.stretch(input('too many'), { ...always, owner: '192.0.2.9' }))).toEqual(full);
+    const tooMany = outcome(pool.stretch(input('too many'), { ...always, owner: '192.0.2.9' }));
     await pool.close();
+    expect(await tooMany).toEqual(full);
     expect(await Promise.all(work)).toEqual([ending, ending, ending, ending]);
   });
 
   it('lets so many of one owner wait, and others still find a place', async () => {
     const pool = open({ maxWaiting: 4, maxWaitingOfOwner: 2 });
     const work = Array.from({ length: 3 }, () => outcome(pool.stretch(input('wait for ever'), always)));
-    expect(await outcome(pool.stretch(input('one more'), always))).toEqual(fullForOwner);
+    const oneMore = outcome(pool.stretch(input('one more'), always));
     const other = outcome(pool.stretch(input('another'), { ...always, owner: '192.0.2.2' }));
     await pool.close();
+    expect(await oneMore).toEqual(fullForOwner);
     expect(await Promise.all([...work, other])).toEqual([ending, ending, ending, ending]);
   });
 
