@@ -3,6 +3,7 @@ import { toBase64, utf8 } from '../../src/core/crypto/bytes.ts';
 import { nobleDigests } from '../../src/core/crypto/digests.ts';
 import { formatHashedPassword } from '../../src/core/crypto/hashed-password.ts';
 import { stepMs, totpCode, totpStep } from '../../src/core/crypto/totp.ts';
+import { ChatError } from '../../src/core/errors.ts';
 import type { InputOf, OutputOf } from '../../src/core/operations/index.ts';
 import { operations } from '../../src/core/operations/index.ts';
 import type { Peer } from '../../src/core/peer.ts';
@@ -68,13 +69,30 @@ const proofOf = async (
 
 /** A real chat, whose recovery codes alone are hashed in no time: ten of them are made in most tests. */
 function openQuickly(parts: OpenChatParts = {}): Promise<TestChat> {
+  return openChat({ stretcher: quick, ...parts });
+}
+
+const quick: PasswordStretcher = {
+  stretch: async ({ username, password: secret, salt, cost }) =>
+    secret.startsWith('recovery code ')
+      ? nobleDigests.hmacSha256(salt, utf8(`${username} ${secret} ${cost}`))
+      : authSecret(username, secret, salt, cost),
+};
+
+/** A server whose threads can have too much to do; `stretched` are the passwords and codes that were asked of them. */
+async function openBusy(): Promise<Alice & { stretched: string[]; state: { isBusy: boolean } }> {
+  const stretched: string[] = [];
+  const state = { isBusy: false };
   const stretcher: PasswordStretcher = {
-    stretch: async ({ username, password: secret, salt, cost }) =>
-      secret.startsWith('recovery code ')
-        ? nobleDigests.hmacSha256(salt, utf8(`${username} ${secret} ${cost}`))
-        : authSecret(username, secret, salt, cost),
+    async stretch(input, request) {
+      stretched.push(input.password);
+      if (state.isBusy) throw new ChatError('rate-limited', 'too many', { retryAfterMs: 1_000 });
+      return await quick.stretch(input, request);
+    },
   };
-  return openChat({ ...parts, stretcher });
+  const alice = await open({ stretcher });
+  stretched.length = 0;
+  return Object.assign(alice, { stretched, state });
 }
 
 /** A server with the private alice, whose factor is on; its last used step is the one before `start`'s. */
@@ -626,6 +644,39 @@ describe('7.5.1: turning the factor off, and new recovery codes', () => {
     ).toMatchObject({
       code: 'conflict',
     });
+  });
+
+  it('make nothing for an account without a factor, without a code, or for a wrong proof', async () => {
+    const { t, connection, code, stretched } = await openBusy();
+    const { exchange, proof: message } = await challenged(t, connection, 'alice');
+    const wrongProof = { exchange, message: forged({ message }) };
+    expect(await refusal(t.call(connection, 'account.recovery-codes', { proof: wrongProof }))).toMatchObject({
+      code: 'unauthenticated',
+    });
+    const proof = await proofOf(t, connection);
+    expect(await refusal(t.call(connection, 'account.recovery-codes', { proof }))).toEqual(factorRequired);
+    await t.call(connection, 'account.totp-off', { proof: { ...proof, otp: code() } });
+    const without = { proof: await proofOf(t, connection) };
+    expect(await refusal(t.call(connection, 'account.recovery-codes', without))).toEqual({
+      code: 'conflict',
+      message: 'this account has no second factor',
+    });
+    expect(stretched).toEqual([]);
+  });
+
+  it('lose no code when the server has too much to do: the same proof and code are good afterwards', async () => {
+    const { t, connection, code, state } = await openBusy();
+    const busy = { code: 'rate-limited', message: 'too many', retryAfterMs: 1_000 };
+    const proof = await proofOf(t, connection, code());
+    state.isBusy = true;
+    expect(await refusal(t.call(connection, 'account.recovery-codes', { proof }))).toEqual(busy);
+    state.isBusy = false;
+    expect((await t.call(connection, 'account.recovery-codes', { proof })).recovery_codes).toHaveLength(10);
+    const change = { proof: await proofOf(t, connection, code(1)), password: 'a new horse, a new staple' };
+    state.isBusy = true;
+    expect(await refusal(t.call(connection, 'account.change-password', change))).toEqual(busy);
+    state.isBusy = false;
+    expect(await t.call(connection, 'account.change-password', change)).toMatchObject({ privacy: 'open' });
   });
 
   it('end the other sessions as it is turned off', async () => {

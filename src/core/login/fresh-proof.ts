@@ -9,7 +9,7 @@ import type { freshProof } from '../operations/shapes.ts';
 import type { OpenExchange } from './exchanges.ts';
 import { keepForCode, takeExchange } from './keep-for-code.ts';
 import { changedMeanwhile } from './open-session.ts';
-import { passSecondFactor } from './second-factor.ts';
+import { demandCode, passSecondFactor } from './second-factor.ts';
 import { stretchFor } from './stretch-for.ts';
 
 /** A proof as its shape has read it. */
@@ -25,12 +25,14 @@ export interface ProvenAgain {
  * Asks for what a stolen session does not have, before something is done that cannot be undone by its owner (ASVS 7.5.1). A wrong
  * proof counts as a failed login; `unauthenticated` for one, `rate-limited` when the account or the address has to wait,
  * `conflict` when the verifier was changed since the challenge. The second factor is asked as at a login, and the same exchange may
- * come again with its code. The session stays as it was in each case.
+ * come again with its code. The session stays as it was in each case. `prepare` makes what may be refused, for want of room or because
+ * it does not fit: after the password was right, and before a code is used up, which is good once.
  */
-export async function proveAgain(
+export async function proveAgain<Prepared = undefined>(
   context: CallContext<'session' | 'admin'>,
   proof: FreshProof,
-): Promise<ProvenAgain> {
+  prepare?: (proven: ProvenAgain) => Promise<Prepared>,
+): Promise<ProvenAgain & { readonly prepared: Prepared }> {
   const { services, session, peer } = context;
   const { username } = session;
   const exchange = 'exchange' in proof ? takeExchange(context, proof.exchange) : undefined;
@@ -41,8 +43,10 @@ export async function proveAgain(
     isRight = false;
     await judge(context, proof, { ...found, exchange });
     isRight = true;
+    if (found.account.hasSecondFactor) demandCode(proof.otp);
+    const prepared = (await prepare?.(found)) as Prepared;
     await passSecondFactor(context, found.account, proof.otp);
-    return found;
+    return { ...found, prepared };
   });
   return await judging.catch((error: unknown) => {
     if (isRight && exchange && 'exchange' in proof) keepForCode(context, proof.exchange, exchange, error);

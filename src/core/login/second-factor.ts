@@ -17,7 +17,7 @@ export async function passSecondFactor(
   otp: string | undefined,
 ): Promise<void> {
   if (!account.hasSecondFactor) return;
-  if (otp === undefined || otp.trim() === '') throw secondFactorRequired();
+  demandCode(otp);
   const { store } = context.services;
   const factor = await store.secondFactor(account.id);
   // Turned off since the account was read; a session with the older state is not opened by the store.
@@ -63,8 +63,10 @@ async function useRecoveryCode(context: CallContext, account: Account, otp: stri
   return await store.useRecoveryCode({ userId, number: kept.number, hash: kept.hash });
 }
 
-function secondFactorRequired(): ChatError {
-  return new ChatError(
+/** Throws `second-factor-required` when no code was given. */
+export function demandCode(otp: string | undefined): asserts otp is string {
+  if (otp !== undefined && otp.trim() !== '') return;
+  throw new ChatError(
     'second-factor-required',
     'a second factor is required: give the one-time code of your authenticator, or a recovery code',
   );

@@ -51,10 +51,13 @@ export const changePassword = operation({
     const { username, userId } = session;
     const warning =
       given.password && (await checkNewPassword(services.policy, { username, password: given.password }));
-    const { account, verifier: current } = await proveAgain(context, proof);
-    const next = await nextVerifier(context, { username, current, given });
     const privacy = wished ?? (given.password === undefined ? 'private' : 'open');
-    if (privacy === 'private' && account.privacy === 'open') refuseShown(next.storedKey, current.storedKey);
+    const proven = await proveAgain(context, proof, async ({ account, verifier: current }) => {
+      const made = await nextVerifier(context, { username, current, given });
+      if (privacy === 'private' && account.privacy === 'open') refuseShown(made.storedKey, current.storedKey);
+      return made;
+    });
+    const { account, verifier: current, prepared: next } = proven;
     const ended = await services.store.changeCredential({
       userId,
       replaces: current.storedKey,

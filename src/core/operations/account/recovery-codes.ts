@@ -15,13 +15,18 @@ export const recoveryCodes = operation({
   input: z.strictObject({ proof: freshProof }),
   output: z.object({ recovery_codes: z.array(z.string()) }),
   async handle({ proof }, context) {
-    await proveAgain(context, proof);
     const { services, session } = context;
     const { userId, username } = session;
-    const { codes, hashed } = await makeRecoveryCodes(context, username);
-    if (!(await services.store.replaceRecoveryCodes({ userId, codes: hashed }))) {
-      throw new ChatError('conflict', 'this account has no second factor');
-    }
+    const { prepared } = await proveAgain(context, proof, async ({ account }) => {
+      if (!account.hasSecondFactor) throw noFactor();
+      return await makeRecoveryCodes(context, username);
+    });
+    const { codes, hashed } = prepared;
+    if (!(await services.store.replaceRecoveryCodes({ userId, codes: hashed }))) throw noFactor();
     return { recovery_codes: [...codes] };
   },
 });
+
+function noFactor(): ChatError {
+  return new ChatError('conflict', 'this account has no second factor');
+}
