@@ -30,11 +30,11 @@ export const exitCodeHelp = `Exit codes:
    0  done; for send: the server has stored it
    1  a bug; the server's log has it under the id shown. For tail: the --exec command failed
    2  the command, its input, its output or its own files do not fit
-   3  no server there, or it cannot serve now
+   3  no server there, or it cannot serve now; admin check: damage
    4  not logged in, or wrong credentials
    5  known, but not allowed
    6  not found
-   7  taken already
+   7  taken already, or not possible as things are
    8  too often; try again later
    9  the server's key is unknown or has changed; admin audit --verify: the trail is not intact
   10  tail --timeout ended before the end or before --count

@@ -62,7 +62,7 @@ const revoke = command({
 
 const rename = command({
   usage: ['sessions rename ID NAME'],
-  description: "Names a session's device; it keeps the name at its next logins.",
+  description: "Names a session's device; it keeps the name at its next logins, until it is logged out.",
   options: {},
   operands: { min: 2, max: 2, names: 'ID and NAME' },
   examples: [["chat sessions rename $id 'the laptop at home'", 'ID as chat sessions prints it']],
