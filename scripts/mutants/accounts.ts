@@ -276,4 +276,20 @@ export const accounts: readonly Mutant[] = [
     test: 'test/contract/store-sqlite.test.ts',
     titled: 'is for its members alone',
   },
+  {
+    rule: 'nobody sets a second factor up for an account that was erased',
+    file: 'src/server/store/queries/second-factor.ts',
+    find: '  if (!(yield* isLive(begin.userId))) return false;',
+    replace: '',
+    test: 'test/contract/store-sqlite.test.ts',
+    titled: 'lets the tombstone write nothing and gives it nothing',
+  },
+  {
+    rule: 'nothing is kept of a consent to an account that was erased',
+    file: 'src/server/store/queries/consents.ts',
+    find: 'if (yield* isLive(consent.userId)) yield* rows',
+    replace: 'yield* rows',
+    test: 'test/contract/store-sqlite.test.ts',
+    titled: 'lets the tombstone write nothing and gives it nothing',
+  },
 ];

@@ -298,4 +298,20 @@ export const sessions: readonly Mutant[] = [
     replace: '',
     test: 'test/core/account-notices.test.ts',
   },
+  {
+    rule: '6.3.4 a connection on another node goes on with no factor that was turned off',
+    file: 'src/core/sessions.ts',
+    find: '      if (bus.isShared && open.has(notice.id)) void check([notice.id]);',
+    replace: '',
+    test: 'test/core/second-factor.test.ts',
+    titled: '6.3.4: lets nobody go on there who has none any more',
+  },
+  {
+    rule: '6.3.4 nor does it when the notice of that is lost',
+    file: 'src/core/sessions.ts',
+    find: '      for (const session of existing) takeOver(session, readAt);',
+    replace: '',
+    test: 'test/core/second-factor.test.ts',
+    titled: 'is known there within 5 s when every notice is lost',
+  },
 ];

@@ -28,7 +28,7 @@ export interface Sessions {
    * `unauthenticated` with one text for every other token.
    */
   resume(peer: Peer, token: string, now: number, owner?: NamedOwner): Promise<Session>;
-  /** Takes over what a refresh or a new CSRF token has changed in a session: no cache gives out what was before, here or elsewhere. */
+  /** Takes over what a refresh, a new CSRF token or a second factor has changed in a session: no cache and no connection goes on with what was before, here or elsewhere. */
   renew(session: Session): void;
   /** Sessions that the store has ended die here at once and, by a notice, on every node; their connections are closed, but for the survivor's, which is logged out. */
   ended(ids: readonly SessionId[], reason: EndReason, about?: EndedSessions): void;
@@ -95,22 +95,40 @@ export function createSessions(parts: SessionsParts): Sessions {
   const tellEveryMs = Math.min(touchIntervalMs, policy.sessionIdleMs / 2);
 
   const unsubscribe = bus.subscribe((notice) => {
-    if (notice.type === 'session-changed') lookup.changed([notice.id], 'here');
-    else if (notice.type === 'sessions-ended') end(notice.ids, notice.reason, 'here');
+    if (notice.type === 'session-changed') {
+      lookup.changed([notice.id], 'here');
+      // A connection stays with what it has of its session: nobody looks that up again for it.
+      if (bus.isShared && open.has(notice.id)) void check([notice.id]);
+    } else if (notice.type === 'sessions-ended') end(notice.ids, notice.reason, 'here');
   });
-  // Alone, a node hears of every revocation; among others a notice may be lost.
-  const recheck = bus.isShared ? setInterval(() => void checkAll(), sessionRecheckMs) : undefined;
+  // Alone, a node hears of every revocation and change; among others a notice may be lost.
+  const recheck = bus.isShared
+    ? setInterval(() => void check([...open.keys()]), sessionRecheckMs)
+    : undefined;
 
-  async function checkAll(): Promise<void> {
-    const ids = [...open.keys()];
+  /** Ends those sessions here that exist no more, and takes over what has changed in the others. */
+  async function check(ids: readonly SessionId[]): Promise<void> {
     if (ids.length === 0) return;
+    const readAt = Date.now();
     try {
-      const existing = new Set(await store.existingSessions(ids));
-      const gone = ids.filter((id) => !existing.has(id));
+      const existing = await store.existingSessions(ids);
+      const found = new Set(existing.map(({ id }) => id));
+      const gone = ids.filter((id) => !found.has(id));
       if (gone.length > 0) end(gone, 'revoked', 'here');
+      for (const session of existing) takeOver(session, readAt);
     } catch (error) {
       onFailure(error);
     }
+  }
+
+  /** Puts a row of the store in the place of an older one. */
+  function takeOver(session: Session, readAt: number): void {
+    const entry = open.get(session.id);
+    // Of one that was taken over in the same millisecond nobody knows which is newer: the next look says.
+    if (!entry || readAt <= entry.readAt) return;
+    entry.lastUsedAt = Math.max(entry.lastUsedAt, session.lastUsedAt);
+    entry.toldUse = Math.max(entry.toldUse, session.lastUsedAt);
+    replace(entry, session, readAt);
   }
 
   /** No cache gives the sessions out any more, and then their connections close. */

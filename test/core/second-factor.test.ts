@@ -12,9 +12,11 @@ import {
   factorSetupMs,
   failuresPastWait,
   freeWrongCodes,
+  sessionRecheckMs,
   wrongCodesPerLogin,
 } from '../../src/core/policy.ts';
 import type { PasswordStretcher } from '../../src/core/ports/password-stretcher.ts';
+import { localSessionCache } from '../../src/server/session-cache/local.ts';
 import {
   authSecret,
   challenged,
@@ -31,6 +33,7 @@ import {
   type TestChat,
 } from './support/chat.ts';
 import { happens } from './support/meanwhile.ts';
+import { Network } from './support/network.ts';
 import { secretOf, wrongCodeAt } from './support/second-factor.ts';
 
 const start = Date.parse('2026-03-01T12:00:00.000Z');
@@ -51,7 +54,7 @@ afterEach(() => void vi.useRealTimers());
 interface Alice {
   readonly t: TestChat;
   /** The connection on which she turned the factor on. */
-  readonly connection: FakePeer;
+  readonly connection: Awaited<ReturnType<typeof loggedIn>>;
   readonly secret: Uint8Array;
   readonly recoveryCodes: readonly string[];
   /** The code that her authenticator shows now, or some steps from now. */
@@ -755,5 +758,114 @@ describe('a server that requires a second factor', () => {
       'session.list',
       'session.revoke',
     ]);
+  });
+});
+
+describe('a factor that is turned on or off on one of two nodes', () => {
+  const policy = { requiresSecondFactor: true };
+
+  /** Two nodes that require a factor, and alice with a session of which both have a connection; her other one is on the other node. */
+  async function openTwo() {
+    const network = new Network();
+    const bus = () => network.open();
+    const caches = () => [localSessionCache({ maxEntries: 100 })];
+    const here = await openQuickly({ policy, bus, caches: caches() });
+    const there = await openChat({ policy, bus, caches: caches(), beside: here });
+    await register(here, 'alice');
+    const own = await loggedIn(here, 'alice');
+    const far = peer();
+    await there.call(far, 'login.resume', { session_token: own.opened.session_token });
+    const other = await loggedIn(there, 'alice');
+    /** Whether alice may do something there now: on the connection that is open, then by a request with her token, which looks it up. */
+    const may = async () => {
+      const tries: boolean[] = [];
+      const one = peer({ door: 'http', events: null });
+      for (const connection of [far, one]) {
+        if (connection === one) await there.chat.identify(one, own.opened.session_token);
+        tries.push(
+          await there.call(connection, 'room.list', {}).then(
+            () => true,
+            () => false,
+          ),
+        );
+      }
+      one.leave();
+      return tries;
+    };
+    const turnOn = async () => {
+      const proof = await proofOf(here, own);
+      const secret = secretOf((await here.call(own, 'account.totp-begin', { proof })).secret);
+      const codeNow = (steps = 0) => totpCode(secret, totpStep(Date.now()) + steps);
+      await here.call(own, 'account.totp-confirm', { code: codeNow() });
+      return codeNow;
+    };
+    return { network, here, there, own, far, other, may, turnOn };
+  }
+  /** Lets a notice that came be followed up. */
+  const heard = async ({ there }: Pick<Awaited<ReturnType<typeof openTwo>>, 'there'>) => {
+    await there.quiet();
+  };
+
+  it('7.4.3: ends the other sessions there, and lets its own go on at once', async () => {
+    const two = await openTwo();
+    expect(await two.may()).toEqual([false, false]);
+    vi.advanceTimersByTime(1);
+    await two.turnOn();
+    await heard(two);
+    expect(two.other.endings).toEqual(['credentials-changed']);
+    expect(await two.may()).toEqual([true, true]);
+    expect(two.far.endings).toEqual([]);
+  });
+
+  it('6.3.4: lets nobody go on there who has none any more, on a connection that is open neither', async () => {
+    const two = await openTwo();
+    vi.advanceTimersByTime(1);
+    const code = await two.turnOn();
+    await heard(two);
+    expect(await two.may()).toEqual([true, true]);
+    vi.advanceTimersByTime(1);
+    const proof = await proofOf(two.here, two.own, code(1));
+    await two.here.call(two.own, 'account.totp-off', { proof });
+    await heard(two);
+    expect(await two.may()).toEqual([false, false]);
+  });
+
+  it('is known there within 5 s when every notice is lost', async () => {
+    const two = await openTwo();
+    two.network.weather = 'lost';
+    vi.advanceTimersByTime(1);
+    const code = await two.turnOn();
+    expect(two.other.endings).toEqual([]);
+    vi.advanceTimersByTime(sessionRecheckMs);
+    await heard(two);
+    expect(two.other.endings).toEqual(['revoked']);
+    expect(await two.may()).toEqual([true, true]);
+    const proof = await proofOf(two.here, two.own, code(1));
+    await two.here.call(two.own, 'account.totp-off', { proof });
+    vi.advanceTimersByTime(sessionRecheckMs);
+    await heard(two);
+    expect(await two.may()).toEqual([false, false]);
+  });
+
+  it('leaves a CSRF token that was issued meanwhile as it is', async () => {
+    const { promise: isIssued, resolve: issued } = Promise.withResolvers<void>();
+    const { t, connection, code } = await open({
+      store: (store) => ({
+        ...store,
+        removeSecondFactor: async (off) => {
+          await isIssued;
+          return await store.removeSecondFactor(off);
+        },
+      }),
+    });
+    const page = peer();
+    await t.call(page, 'login.resume', { session_token: connection.opened.session_token });
+    const proof = await proofOf(t, connection, code());
+    const off = t.call(connection, 'account.totp-off', { proof });
+    await t.quiet();
+    const { csrf_token } = await t.call(page, 'session.issue-csrf-token', {});
+    issued();
+    await off;
+    expect(await t.call(page, 'session.check-csrf-token', { csrf_token })).toEqual({});
   });
 });

@@ -118,8 +118,8 @@ export interface Store {
   sessionByToken(tokenHash: Uint8Array): Promise<Session | undefined>;
   /** The sessions of one account that are not expired at `now` by `idleMs` and their absolute end, newest use first. */
   sessions(query: { userId: UserId; now: number; idleMs: number }): Promise<Session[]>;
-  /** Which of `ids` still exist; how a node finds out about revocations whose notice it missed. */
-  existingSessions(ids: readonly SessionId[]): Promise<SessionId[]>;
+  /** Those of `ids` that still exist, as they are now; how a node finds out about what it missed the notice of. */
+  existingSessions(ids: readonly SessionId[]): Promise<Session[]>;
   touchSession(touch: { id: SessionId; lastUsedAt: number }): Promise<void>;
   /** Puts the digest of a new CSRF token in the place of the session's old one; false when there is no such session. */
   setCsrfHash(change: { id: SessionId; csrfHash: Uint8Array }): Promise<boolean>;

@@ -3,7 +3,7 @@ import type { InviteId } from '../../../src/core/model/invite.ts';
 import type { Username } from '../../../src/core/model/username.ts';
 import { uuidV7 } from '../../../src/core/random.ts';
 import type { Examined } from '../support/examined.ts';
-import { digest, opening, people, person, verifier } from '../support/people.ts';
+import { digest, idsOf, opening, people, person, verifier } from '../support/people.ts';
 
 /** Who administers. */
 export function examineAdministration(on: Examined): void {
@@ -92,7 +92,9 @@ export function examineAdministration(on: Examined): void {
         ended: [own.session.id],
       });
       expect(await on.store.sessionByToken(own.tokenHash)).toBeUndefined();
-      expect(await on.store.existingSessions([own.session.id, other.session.id])).toEqual([other.session.id]);
+      expect(idsOf(await on.store.existingSessions([own.session.id, other.session.id]))).toEqual([
+        other.session.id,
+      ]);
       expect(await on.store.openSession(opening(alice))).toEqual({ kind: 'disabled' });
       await on.reopen();
       expect(await on.store.openSession(opening(alice))).toEqual({ kind: 'disabled' });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DeviceId, SessionId } from '../../../src/core/model/ids.ts';
 import { uuidV7 } from '../../../src/core/random.ts';
 import type { Examined } from '../support/examined.ts';
-import { digest, opening, people, person, verifier } from '../support/people.ts';
+import { digest, idsOf, opening, people, person, verifier } from '../support/people.ts';
 
 /** Sessions: opening, finding, listing, ending, sweeping. */
 export function examineSessions(on: Examined): void {
@@ -89,7 +89,14 @@ export function examineSessions(on: Examined): void {
       await on.store.touchSession({ id: one.session.id, lastUsedAt: 1_500 });
       expect(await on.store.openSession(four)).toMatchObject({ kind: 'opened', ended: [two.session.id] });
       expect(
-        await on.store.existingSessions([one.session.id, two.session.id, three.session.id, four.session.id]),
+        idsOf(
+          await on.store.existingSessions([
+            one.session.id,
+            two.session.id,
+            three.session.id,
+            four.session.id,
+          ]),
+        ),
       ).toEqual([one.session.id, three.session.id, four.session.id]);
     });
 
@@ -130,7 +137,7 @@ export function examineSessions(on: Examined): void {
       const outcome = await on.store.openSession(last);
       const ids = all.map(({ session }) => session.id);
       expect(outcome.kind === 'opened' && new Set(outcome.ended)).toEqual(new Set(ids.slice(0, 4)));
-      expect(await on.store.existingSessions(ids)).toEqual([ids[4]]);
+      expect(idsOf(await on.store.existingSessions(ids))).toEqual([ids[4]]);
     });
 
     test('one account’s limit is not another’s', async () => {
@@ -168,15 +175,23 @@ export function examineSessions(on: Examined): void {
       expect(await on.store.touchSession({ id: nobody, lastUsedAt: 1 })).toBeUndefined();
     });
 
-    test('existing sessions are told from those that are gone', async () => {
+    test('existing sessions are told from those that are gone, as they are now', async () => {
       const [alice] = await people(on.store, 'alice');
       const [one, two] = [opening(alice), opening(alice)];
       await on.store.openSession(one);
       await on.store.openSession(two);
       await on.store.endSession({ id: one.session.id, userId: alice.id });
       expect(await on.store.existingSessions([])).toEqual([]);
-      expect(await on.store.existingSessions([nobody, one.session.id, two.session.id])).toEqual([
-        two.session.id,
+      const left = () => on.store.existingSessions([nobody, one.session.id, two.session.id]);
+      expect(await left()).toEqual([two.session]);
+      await on.store.touchSession({ id: two.session.id, lastUsedAt: 1_500 });
+      await on.store.setCsrfHash({ id: two.session.id, csrfHash: digest(1) });
+      const secret = digest(2);
+      await on.store.beginSecondFactor({ userId: alice.id, secret, now: 1 });
+      const confirmed = { userId: alice.id, secret, step: 1, now: 1, codes: [], except: two.session.id };
+      await on.store.confirmSecondFactor(confirmed);
+      expect(await left()).toEqual([
+        { ...two.session, lastUsedAt: 1_500, csrfHash: digest(1), hasSecondFactor: true },
       ]);
     });
   });
@@ -292,10 +307,13 @@ export function examineSessions(on: Examined): void {
       const second = hers[1].session.id;
       const ended = await on.store.endSessions({ userId: alice.id, except: second });
       expect(new Set(ended)).toEqual(new Set([hers[0].session.id, hers[2].session.id]));
-      expect(await on.store.existingSessions([...ids, his.session.id])).toEqual([second, his.session.id]);
+      expect(idsOf(await on.store.existingSessions([...ids, his.session.id]))).toEqual([
+        second,
+        his.session.id,
+      ]);
       expect(await on.store.endSessions({ userId: alice.id })).toEqual([second]);
       expect(await on.store.endSessions({ userId: alice.id })).toEqual([]);
-      expect(await on.store.existingSessions([...ids, his.session.id])).toEqual([his.session.id]);
+      expect(idsOf(await on.store.existingSessions([...ids, his.session.id]))).toEqual([his.session.id]);
     });
 
     test('a sweep takes the sessions whose family has ended, to the millisecond, and no other', async () => {
@@ -305,7 +323,9 @@ export function examineSessions(on: Examined): void {
       for (const one of [short, long]) await on.store.openSession(one);
       expect(await on.store.sweepSessions({ now: 4_999 })).toBe(0);
       expect(await on.store.sweepSessions({ now: 5_000 })).toBe(1);
-      expect(await on.store.existingSessions([short.session.id, long.session.id])).toEqual([long.session.id]);
+      expect(idsOf(await on.store.existingSessions([short.session.id, long.session.id]))).toEqual([
+        long.session.id,
+      ]);
       expect(await on.store.sweepSessions({ now: 5_001 })).toBe(1);
       expect(await on.store.sweepSessions({ now: 9_999 })).toBe(0);
     });

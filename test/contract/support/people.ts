@@ -37,6 +37,9 @@ export function person(name: string, other: Partial<Account> = {}): Account {
   };
 }
 
+/** Which rows these are. */
+export const idsOf = <Id>(rows: ReadonlyArray<{ readonly id: Id }>): Id[] => rows.map(({ id }) => id);
+
 /** Makes accounts in the order of their names. */
 export async function people<Names extends readonly string[]>(
   store: Store,

@@ -41,7 +41,8 @@ export const totpConfirm = operation({
     const ended = await store.confirmSecondFactor(on);
     if (!ended) throw nothingBegun();
     sessions.ended(ended, 'credentials-changed', { of: session.username });
-    sessions.renew({ ...session, hasSecondFactor: true });
+    // A refresh may have renewed the session since this call began.
+    sessions.renew({ ...(context.peer.session ?? session), hasSecondFactor: true });
     return { recovery_codes: [...codes], ended_sessions: ended.length };
   },
 });

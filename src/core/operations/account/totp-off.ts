@@ -20,7 +20,8 @@ export const totpOff = operation({
     const ended = await store.removeSecondFactor({ userId: session.userId, except: session.id });
     if (!ended) throw new ChatError('conflict', 'this account has no second factor');
     sessions.ended(ended, 'credentials-changed', { of: session.username });
-    sessions.renew({ ...session, hasSecondFactor: false });
+    // A refresh may have renewed the session since this call began.
+    sessions.renew({ ...(context.peer.session ?? session), hasSecondFactor: false });
     return { ended_sessions: ended.length };
   },
 });

@@ -239,9 +239,12 @@ export function* sessions(query: { userId: UserId; now: number; idleMs: number }
 }
 
 /** Store.existingSessions */
-export function* existingSessions(ids: readonly SessionId[]): Query<SessionId[]> {
-  const existing: SessionId[] = [];
-  for (const id of ids) if (yield* first(byId, { id })) existing.push(id);
+export function* existingSessions(ids: readonly SessionId[]): Query<Session[]> {
+  const existing: Session[] = [];
+  for (const id of ids) {
+    const row = yield* first(byId, { id });
+    if (row) existing.push(sessionOf(row));
+  }
   return existing;
 }
 
