@@ -73,7 +73,7 @@ export function badToken(): ChatError {
 
 /** For who has proven the account's secret, and for nobody else: to others a disabled account is like any (security 1.8). */
 export function accountDisabled(): ChatError {
-  return new ChatError('forbidden', 'this account is disabled');
+  return new ChatError('forbidden', 'this account is disabled: ask an administrator');
 }
 
 /** A login on a connection that has a session: one at a time. */

@@ -155,7 +155,7 @@ describe('an administrator', () => {
     });
     expect(await refusal(t.call(bob, 'admin.set-administrator', await made('x', 'bob')))).toEqual({
       code: 'not-found',
-      message: 'there is no such account',
+      message: 'there is no user @x',
       field: 'username',
     });
   });
@@ -186,7 +186,7 @@ describe('an administrator', () => {
     expect(await refusal(refresh)).toMatchObject({ code: 'unauthenticated' });
     expect(await refusal(login(t, new FakePeer(), 'bob'))).toEqual({
       code: 'forbidden',
-      message: 'this account is disabled',
+      message: 'this account is disabled: ask an administrator',
     });
     const { details } = t.audit.find(({ operation }) => operation === 'admin.disable') ?? {};
     expect(details).toMatchObject({ account: 'bob' });
@@ -214,7 +214,7 @@ describe('an administrator', () => {
     const shown = async (username: string, secret: string) =>
       await refusal(t.call(new FakePeer(), 'login.password', { username, password: secret }));
     expect(await shown('dave', 'not this one')).toEqual(await shown('nobody', 'not this one'));
-    expect(await shown('dave', password)).toEqual({ code: 'forbidden', message: 'this account is disabled' });
+    expect(await shown('dave', password)).toEqual({ code: 'forbidden', message: 'this account is disabled: ask an administrator' });
     expect(
       await refusal(t.call(new FakePeer(), 'account.register', await registration('bob'))),
     ).toMatchObject({

@@ -266,7 +266,7 @@ describe('login.password', () => {
       code: 'conflict',
       message: 'the verifier has been changed since this login began: begin again',
     };
-    const disabled = { code: 'forbidden', message: 'this account is disabled' };
+    const disabled = { code: 'forbidden', message: 'this account is disabled: ask an administrator' };
     for (const [what, secret, expected] of [
       ['changed', password, beginAgain],
       ['changed', wrong, badPassword],

@@ -342,7 +342,7 @@ describe('login.finish', () => {
       code: 'conflict',
       message: 'the verifier has been changed since this login began: begin again',
     };
-    const disabled = { code: 'forbidden', message: 'this account is disabled' };
+    const disabled = { code: 'forbidden', message: 'this account is disabled: ask an administrator' };
     for (const [name, what, answer] of [
       ['alice', 'changed', beginAgain],
       ['bob', 'removed', badCredentials],

@@ -686,7 +686,7 @@ describe('a code for a new password', () => {
     const forNobody = { username: 'nobody', proof: await proof('root') };
     expect(await refusal(t.call(await loggedIn(t, 'root'), 'admin.reset', forNobody))).toEqual({
       code: 'not-found',
-      message: 'there is no such account',
+      message: 'there is no user @nobody',
       field: 'username',
     });
   });

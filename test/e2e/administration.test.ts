@@ -123,7 +123,7 @@ describe('a server with administrators', () => {
     expect(asked.status).toBe(401);
     expect(await bob.run(['login', 'bob'])).toMatchObject({
       code: 5,
-      err: 'chat: this account is disabled\n',
+      err: 'chat: this account is disabled: ask an administrator\n',
     });
     await alice.succeed(['admin', 'enable', 'bob']);
     await bob.succeed(['login', 'bob']);

@@ -175,7 +175,7 @@ describe('an audit trail', () => {
       broken('row 4 is not as it was written'),
     );
     expect(await refusal(verify({ seq: 10, hash: at(9).hash }))).toEqual(
-      broken('it ends before row 10, which was written'),
+      broken('it ends with row 9, before row 10'),
     );
     await open((store) => store.cutAudit({ before: 5, now: 900, chain }));
     expect(await verify(at(4))).toMatchObject({ start: 4, rows: 6 });

@@ -64,7 +64,7 @@ async function look(
       `row ${known.seq} was cut off with old rows: the trail begins after ${start.seq}`,
     );
   }
-  if (known && known.seq > head.seq) return failed(auditFaultText({ kind: 'cut-off', seq: head.seq + 1 }));
+  if (known && known.seq > head.seq) return failed(`it ends with row ${head.seq}, before row ${known.seq}`);
   if (known?.seq === start.seq && known.hash !== start.hash)
     return failed(auditFaultText({ kind: 'edited', seq: start.seq }));
   const walk = walkTrail({ start: bytesOf(start), head: bytesOf(head) });

@@ -24,7 +24,7 @@ export const disable = operation({
       });
     }
     const outcome = await disableAccount(services, name, now);
-    if (outcome === 'missing') throw noSuchAccount();
+    if (outcome === 'missing') throw noSuchAccount(name);
     if (outcome === 'last-administrator') throw lastAdministrator();
     return {};
   },

@@ -13,7 +13,7 @@ export const enable = operation({
   input: z.strictObject({ username }),
   output: z.object({}),
   async handle({ username: name }, { services }) {
-    if (!(await services.store.enableAccount({ username: name }))) throw noSuchAccount();
+    if (!(await services.store.enableAccount({ username: name }))) throw noSuchAccount(name);
     return {};
   },
 });

@@ -1,8 +1,9 @@
 import { ChatError } from '../../errors.ts';
+import type { Username } from '../../model/username.ts';
 
 /** For an administrator, who may know which accounts there are. */
-export function noSuchAccount(): ChatError {
-  return new ChatError('not-found', 'there is no such account', { field: 'username' });
+export function noSuchAccount(name: Username): ChatError {
+  return new ChatError('not-found', `there is no user @${name}`, { field: 'username' });
 }
 
 /** Somebody must be left who can undo it. */

@@ -34,7 +34,7 @@ export const reset = operation({
     await proveAgain(context, proof);
     const account = await services.store.account(name);
     const issued = account && (await issueCode(services, { kind: 'reset-by-admin', account, now }));
-    if (!issued) throw noSuchAccount();
+    if (!issued) throw noSuchAccount(name);
     return { username: name, code: issued.code, expires_at: new Date(issued.expiresAt).toISOString() };
   },
 });

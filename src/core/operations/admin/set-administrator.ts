@@ -26,7 +26,7 @@ export const setAdministrator = operation({
     note({ details: { admin } });
     if (proof) await proveAgain(context, proof);
     const outcome = await services.store.setAdministrator({ username: name, isAdmin: admin });
-    if (outcome === 'missing') throw noSuchAccount();
+    if (outcome === 'missing') throw noSuchAccount(name);
     if (outcome === 'last-administrator') throw lastAdministrator();
     return {};
   },
