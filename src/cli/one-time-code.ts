@@ -1,3 +1,4 @@
+import type { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
 import { canPrompt } from './host.ts';
 import type { OptionTable } from './options.ts';
@@ -11,12 +12,13 @@ export const otpOption = {
   },
 } as const satisfies OptionTable;
 
-/** Asks the person for a code; undefined in a script. */
-export function codePrompt(context: CommandContext): (() => Promise<string>) | undefined {
+/** Asks the person for a code, after saying why the one before was refused; undefined in a script. */
+export function codePrompt(context: CommandContext): ((refused?: ChatError) => Promise<string>) | undefined {
   const { host, output } = context;
   if (!canPrompt(host)) return undefined;
-  return async () => {
+  return async (refused) => {
     output.progress(undefined);
+    if (refused) await output.log(refused.message);
     return (await host.prompts.text('One-time code')).trim();
   };
 }

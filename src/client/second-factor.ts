@@ -4,11 +4,14 @@ import { ChatError } from '../core/errors.ts';
 export interface CodeSource {
   /** A code that is at hand. */
   readonly otp?: string | undefined;
-  /** Asks a person for one; left out where nobody is there. */
-  readonly askOtp?: (() => Promise<string>) | undefined;
+  /** Asks a person for one, and tells why the one before was refused; left out where nobody is there. */
+  readonly askOtp?: ((refused?: ChatError) => Promise<string>) | undefined;
 }
 
-/** Makes a call with the code that is at hand, and once more with one that was asked for, when the server requires one. */
+/** How often a person may type a code before the password is asked for anew; the server bears two more. */
+const mostTries = 3;
+
+/** Makes a call with the code that is at hand, and again with ones that are asked for, three times at most, when the server requires one. */
 export async function withCode<T>(
   { otp, askOtp }: CodeSource,
   call: (code: { readonly otp?: string }) => Promise<T>,
@@ -18,6 +21,16 @@ export async function withCode<T>(
   } catch (error) {
     const isAsked = error instanceof ChatError && error.code === 'second-factor-required';
     if (!isAsked || otp !== undefined || !askOtp) throw error;
-    return await call({ otp: await askOtp() });
+  }
+  let refused: ChatError | undefined;
+  for (let triesLeft = mostTries; ; triesLeft -= 1) {
+    try {
+      return await call({ otp: await askOtp(refused) });
+    } catch (error) {
+      // The secret was proven before: what is refused now is the code.
+      const isWrong = error instanceof ChatError && error.code === 'unauthenticated';
+      if (!isWrong || triesLeft === 1) throw error;
+      refused = error;
+    }
   }
 }

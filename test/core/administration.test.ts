@@ -214,7 +214,10 @@ describe('an administrator', () => {
     const shown = async (username: string, secret: string) =>
       await refusal(t.call(new FakePeer(), 'login.password', { username, password: secret }));
     expect(await shown('dave', 'not this one')).toEqual(await shown('nobody', 'not this one'));
-    expect(await shown('dave', password)).toEqual({ code: 'forbidden', message: 'this account is disabled: ask an administrator' });
+    expect(await shown('dave', password)).toEqual({
+      code: 'forbidden',
+      message: 'this account is disabled: ask an administrator',
+    });
     expect(
       await refusal(t.call(new FakePeer(), 'account.register', await registration('bob'))),
     ).toMatchObject({
