@@ -1,3 +1,4 @@
+import type { AuditDetails } from './audit.ts';
 import type { AuditRow } from './audit-chain.ts';
 import { ChatError } from './errors.ts';
 import type { Account } from './model/account.ts';
@@ -128,16 +129,21 @@ export function ownPage(section: OwnSection, asked: Asked): Promise<OwnPage> {
   return sections[section](asked);
 }
 
-/** Who failed may have been somebody else, whose address is none of the owner's. */
-function auditRow({ at, operation, door, factor, address, outcome, details }: AuditRow) {
+/**
+ * A row's address is the owner's where he was proven: it was done in a session of his, or made his account. Who failed, or only named
+ * the account, may have been somebody else.
+ */
+function auditRow({ at, operation, door, factor, address, outcome, details: kept }: AuditRow) {
+  const details: AuditDetails | null = kept === null ? null : JSON.parse(kept);
+  const isOwners = details?.session !== undefined || operation === 'account.register';
   return {
     at: instantText(at),
     operation,
     door,
     factor,
-    address: outcome === 'ok' ? address : null,
+    address: outcome === 'ok' && isOwners ? address : null,
     outcome,
-    details: details === null ? null : JSON.parse(details),
+    details,
   };
 }
 

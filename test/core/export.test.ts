@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ownSections } from '../../src/core/own-sections.ts';
 import { type FakePeer, loggedIn, openChat, peer, refusal, register, type TestChat } from './support/chat.ts';
+import { mailbox } from './support/mailbox.ts';
 
 /** Every page of a section. */
 async function pages(t: TestChat, connection: FakePeer, section: (typeof ownSections)[number], limit = 100) {
@@ -70,6 +71,36 @@ describe('an export', () => {
     for (const secret of ['cs1_', 'cr1_', 'stored_key', 'token_hash', 'salt', 'correct horse']) {
       expect(text).not.toContain(secret);
     }
+  });
+
+  it('has addresses of the owner alone: none of who failed, or has only named the account', async () => {
+    const t = await openChat({ mail: mailbox().mail });
+    const home = { address: '192.0.2.9' };
+    const abroad = { address: '198.51.100.7' };
+    await t.call(peer(home), 'account.register', { username: 'alice', password: 'correct horse' });
+    await register(t, 'bob');
+    const mallory = peer(abroad);
+    await t.call(mallory, 'account.request-reset', { username: 'alice' });
+    await refusal(t.call(mallory, 'login.password', { username: 'alice', password: 'wrong horse' }));
+    await t.call(await loggedIn(t, 'bob', abroad), 'account.request-reset', {
+      username: 'alice',
+    });
+    const alice = peer(home);
+    const { session_id: id } = await t.call(alice, 'login.password', {
+      username: 'alice',
+      password: 'correct horse',
+    });
+    await t.call(alice, 'session.rename', { id, device: 'hers' });
+    await t.chat.closeTrail();
+    const { rows } = await pages(t, alice, 'audit');
+    expect(rows.map(({ operation, address }) => [operation, address]).slice(0, 5)).toEqual([
+      ['account.register', home.address],
+      ['account.request-reset', null],
+      ['login.password', null],
+      ['login.password', home.address],
+      ['session.rename', home.address],
+    ]);
+    expect(JSON.stringify(rows)).not.toContain(abroad.address);
   });
 
   it('is read in pages that come to an end, each message once and in order', async () => {
