@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeIn } from '../core/support/mailbox.ts';
 import { type MailServer, mailServer } from '../server/support/mail-server.ts';
+import { codeOf, turnOn } from './support/second-factor.ts';
 import { type Person, type ServerProcess, World } from './support/server.ts';
 
 const closers: Array<() => Promise<void>> = [];
@@ -110,6 +111,35 @@ describe('a forgotten password', () => {
     await bob.succeed(['login', 'bob']);
     expect(post.received).toHaveLength(mails);
   });
+
+  it('6.3.4: is set anew by either code with the second factor left on, which the next login asks for', async () => {
+    const root = world.person('root', server);
+    const dora = world.person('dora', server);
+    await dora.succeed(['register', 'dora', '--email', 'dora@example.org']);
+    await dora.succeed(['account', 'email', '--send']);
+    await dora.succeed(['account', 'email', '--verify', (await nextMail()).code]);
+    const { secret, recoveryCodes } = await turnOn(dora);
+    const reset = async (code: string, password: string) => {
+      dora.env.CHAT_PASSWORD = password;
+      await dora.succeed(['reset', 'dora', '--code-stdin'], code);
+      const { to, subject } = await nextMail();
+      expect([to, subject]).toEqual([['dora@example.org'], 'The password of your chat account was set anew']);
+      expect(await dora.run(['login', 'dora'])).toMatchObject({ code: 11, out: '' });
+      // The code that set the password stands in for no second factor.
+      expect(await dora.run(['login', 'dora', '--otp', code])).toMatchObject({ code: 4, out: '' });
+    };
+
+    await dora.succeed(['reset', 'dora']);
+    await reset((await nextMail()).code, 'a second horse of dora');
+    await dora.succeed(['login', 'dora', '--otp', codeOf(secret)]);
+    expect(await dora.succeed(['totp'])).toBe('on, 10 recovery codes left\n');
+
+    await reset((await root.succeed(['admin', 'reset', 'dora'])).trim(), 'a third horse of dora');
+    await dora.succeed(['login', 'dora', '--otp', recoveryCodes[0] ?? '']);
+    expect(await dora.succeed(['totp'])).toBe('on, 9 recovery codes left\n');
+    // What the factor guards, a session with the new password alone does not open.
+    expect(await dora.run(['totp', 'off'])).toMatchObject({ code: 11, out: '' });
+  }, 120_000);
 });
 
 it('another address is unconfirmed, and the old one is told', async () => {

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stepMs, totpCode, totpStep } from '../../src/core/crypto/totp.ts';
-import { secretOf } from '../core/support/second-factor.ts';
-import { type Person, type ServerProcess, World } from './support/server.ts';
+import { codeOf, turnOn } from './support/second-factor.ts';
+import { type ServerProcess, World } from './support/server.ts';
 
 let server: ServerProcess;
 let world: World;
@@ -14,18 +13,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const close of closers) await close();
 });
-
-const codeOf = (secret: string, steps = 0): string =>
-  totpCode(secretOf(secret), totpStep(Date.now() + steps * stepMs));
-
-/** Turns a factor on; the code of the step before this one is used up by it. */
-async function turnOn(person: Person): Promise<{ secret: string; recoveryCodes: string[] }> {
-  const [begun] = await person.json<{ secret: string; uri: string }>(['totp', 'on']);
-  const { secret = '', uri = '' } = begun ?? {};
-  expect(uri).toContain(`secret=${secret}`);
-  const [on] = await person.json<{ recovery_codes: string[] }>(['totp', 'on', '--otp', codeOf(secret, -1)]);
-  return { secret, recoveryCodes: on?.recovery_codes ?? [] };
-}
 
 /** Some twenty commands, one after the other, on a machine that may have other work. */
 const longMs = 300_000;
