@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the text of other files stands here as it is in them.
 import type { Mutant } from './mutant.ts';
 
 /** Erasing, expiry, export, consent, and who may read and find what. */
@@ -216,5 +217,13 @@ export const privacy: readonly Mutant[] = [
     replace: "void isToWrite;\n  if (!peer) return { kind: 'no-user' };",
     test: 'test/contract/store-sqlite.test.ts',
     titled: 'lets the tombstone write nothing',
+  },
+  {
+    rule: '1.2.4 what is searched for is no syntax of the index',
+    file: 'src/server/store/sqlite/full-text.ts',
+    find: "`\"${words.join(' ')}${isPrefix ? '*' : ''}\"`",
+    replace: "`${words.join(' ')}${isPrefix ? '*' : ''}`",
+    test: 'test/server/store/search-index.test.ts',
+    titled: 'reads nothing in what is searched for but words',
   },
 ];

@@ -4,6 +4,7 @@ import { type AuditLink, auditChain } from '../../src/core/audit-chain.ts';
 import { createAuditWriter } from '../../src/core/audit-writer.ts';
 import { createKnownPlaces } from '../../src/core/login/known-places.ts';
 import type { DoorName, Session } from '../../src/core/model/session.ts';
+import type { Username } from '../../src/core/model/username.ts';
 import { auditWrites, refusalRows } from '../../src/core/policy.ts';
 import { loggedIn, openChat, peer, refusal, register } from './support/chat.ts';
 
@@ -455,6 +456,33 @@ describe('the audit trail', () => {
       ]);
     },
   );
+
+  it('has a row of each login, and of each change of an account, a key, a session or a permission', async () => {
+    const t = await openChat();
+    await register(t, 'alice');
+    await t.store.setAdministrator({ username: 'alice' as Username, isAdmin: true });
+    const names = [
+      ...['login.finish', 'login.password', 'login.hashed-password', 'login.second-factor', 'login.resume'],
+      ...[
+        'session.refresh',
+        'session.revoke',
+        'session.rename',
+        'account.register',
+        'account.raise-verifier',
+      ],
+      ...['account.change-password', 'account.reset-password', 'account.set-email', 'account.verify-email'],
+      ...['account.totp-begin', 'account.totp-confirm', 'account.totp-off', 'account.recovery-codes'],
+      ...['account.erase', 'account.cancel-erase', 'account.accept-terms', 'account.request-reset'],
+      ...['admin.claim', 'admin.set-administrator', 'admin.disable', 'admin.enable', 'admin.reset'],
+      ...['admin.create-invite', 'admin.revoke-invite', 'session.end'],
+    ];
+    const alice = await loggedIn(t, 'alice');
+    t.audit.length = 0;
+    // Most are refused for what they lack, which is a row like any other.
+    for (const name of names) await t.send(alice, name, {}).catch(() => {});
+    const audited = t.audit.map(({ operation }) => operation);
+    expect(names.filter((name) => !audited.includes(name))).toEqual([]);
+  });
 
   it('is for administrators', async () => {
     const t = await openChat();

@@ -246,7 +246,7 @@ describe('a secret in a URL', () => {
   ])('is refused by its name and never repeated: %s', (name) => {
     let thrown: unknown;
     try {
-      refuseSecretsInQuery({ limit: '1', [name]: 'cs1_hush' });
+      refuseSecretsInQuery({ limit: '1', [name]: 'hush' });
     } catch (error) {
       thrown = error;
     }
@@ -256,6 +256,18 @@ describe('a secret in a URL', () => {
       }),
     );
     expect(JSON.stringify(thrown) + String(thrown)).not.toContain('hush');
+  });
+
+  it.each([
+    ['q', { q: 'cs1_hush' }],
+    ['q', { q: ['x', 'cr1_hush'] }],
+    ['the query', { cs1_hush: '1' }],
+  ])('is refused by its looks, whatever it is called, and never repeated: in %s', (named, query) => {
+    expect(() => refuseSecretsInQuery(query)).toThrow(
+      new ChatError('invalid', `${named}: secrets never stand in a URL; send it in a header or a body`, {
+        field: named,
+      }),
+    );
   });
 
   it('is not seen in what the API takes there', () => {
