@@ -271,8 +271,8 @@ export const accounts: readonly Mutant[] = [
   {
     rule: '8.2.2 a search finds nothing in a room that one is not in',
     file: 'src/server/store/queries/search.ts',
-    find: 'if (!(yield* first(membership, { id, userId }))) return nothing;',
-    replace: '',
+    find: "    .where('members.conversation_id', '=', p.id)\n    .where('members.user_id', '=', p.userId),",
+    replace: "    .where('members.conversation_id', '=', p.id),",
     test: 'test/contract/store-sqlite.test.ts',
     titled: 'is for its members alone',
   },

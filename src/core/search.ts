@@ -30,37 +30,38 @@ export interface Matches {
 interface Front {
   readonly id: ConversationId;
   readonly in: ConversationRef;
-  before: number;
-  latestAt: number;
+  readonly before: number;
+  readonly latestAt: number;
 }
 
+/** Conversations that one step is asked for: the store looks into as many of them at most. */
+const placesAtOnce = 16;
+
 /**
- * The newest matches of many conversations, as one list: always the conversation is searched on whose rest is the newest, a
+ * The newest matches of many conversations, as one list: always the conversations are searched on whose rests are the newest, a
  * step at a time, until no rest can have anything newer than what was found. Messages are in order of the greatest time so far in
  * their conversation, then by conversation and seq, so that a page begins where the one before it ended.
  */
 export async function searchNewest(store: Store, search: Search): Promise<Matches> {
   const { userId, terms, limit } = search;
-  const fronts: Front[] = [];
-  for (const conversation of search.conversations)
-    fronts.push(await frontOf(store, conversation, search.before));
+  const fronts = (await frontsOf(store, search)).sort(oldestFirst);
   const found: Found[] = [];
   let isWhole = true;
-  for (;;) {
-    const front = newest(fronts);
+  for (let front = fronts.at(-1); front; front = fronts.at(-1)) {
     const last = found[limit - 1];
-    if (!front || (last && isNewer(last, front))) break;
-    const step = await store.searchMessages({
-      userId,
-      conversation: front.id,
-      terms,
-      before: front.before,
-      limit,
-    });
-    isWhole &&= step.isWhole;
-    front.before = step.next?.before ?? 1;
-    front.latestAt = step.next?.latestAt ?? 0;
-    for (const message of step.found) found.push({ in: front.in, message, front });
+    if (last && isNewer(last, front)) break;
+    const asked = fronts.slice(-placesAtOnce).reverse();
+    const conversations = asked.map(({ id, before }) => ({ id, before }));
+    const steps = await store.searchMessages({ userId, conversations, terms, limit });
+    // What was searched to its end is not looked at again.
+    fronts.splice(fronts.length - steps.length);
+    for (const [index, step] of steps.entries()) {
+      const of = asked[index];
+      if (!of) continue;
+      isWhole &&= step.isWhole;
+      for (const message of step.found) found.push({ in: of.in, message, front: of });
+      if (step.next) putInOrder(fronts, { ...of, ...step.next });
+    }
     found.sort(newestFirst);
     found.splice(limit);
   }
@@ -68,6 +69,17 @@ export async function searchNewest(store: Store, search: Search): Promise<Matche
 }
 
 type Found = Match & { readonly front: Front };
+
+/** Where the search of each conversation begins that has anything to look at. */
+async function frontsOf(store: Store, { conversations, before }: Search): Promise<Front[]> {
+  const fronts: Front[] = [];
+  // Some at once: one after the other each would wait for a turn of the store.
+  for (let index = 0; index < conversations.length; index += placesAtOnce) {
+    const some = conversations.slice(index, index + placesAtOnce);
+    fronts.push(...(await Promise.all(some.map((one) => frontOf(store, one, before)))));
+  }
+  return fronts.filter((front) => front.before > 1);
+}
 
 async function frontOf(
   store: Store,
@@ -83,19 +95,20 @@ async function frontOf(
   return { ...front, before: (start ?? 0) + 1, latestAt: Math.min(latestAt, before.latestAt) };
 }
 
-/** Whose rest may have the newest message; undefined when there is no rest. */
-function newest(fronts: readonly Front[]): Front | undefined {
-  let first: Front | undefined;
-  for (const front of fronts) {
-    if (front.before <= 1) continue;
-    if (
-      !first ||
-      front.latestAt > first.latestAt ||
-      (front.latestAt === first.latestAt && front.id > first.id)
-    )
-      first = front;
+/** By the newest message that a rest can have: the last one is searched first. */
+function oldestFirst(a: Front, b: Front): number {
+  return a.latestAt - b.latestAt || a.id - b.id;
+}
+
+function putInOrder(fronts: Front[], front: Front): void {
+  let [low, high] = [0, fronts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = fronts[middle];
+    if (other && oldestFirst(other, front) < 0) low = middle + 1;
+    else high = middle;
   }
-  return first;
+  fronts.splice(low, 0, front);
 }
 
 /** Whether a match comes before all that the rest of `front` can have. */

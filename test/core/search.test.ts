@@ -83,6 +83,38 @@ describe('message.search', () => {
     }
   });
 
+  it('asks the store seldom, however many conversations there are', async () => {
+    let asked = 0;
+    const t = await openChat({
+      policy: { messagesPerSecond: 0, joinsPerMinute: 0 },
+      store: (store) => ({
+        ...store,
+        searchMessages: (query) => {
+          asked += 1;
+          return store.searchMessages(query);
+        },
+      }),
+    });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    for (let index = 0; index < 60; index++) {
+      await t.call(alice, 'room.create', { room: `room${index}` });
+      await t.call(alice, 'message.send', { to: `#room${index}`, text: `word${index % 20} everywhere` });
+    }
+    const search = async (q: string): Promise<string[]> => {
+      const { messages, complete } = await t.call(alice, 'message.search', { q, limit: 5 });
+      expect(complete).toBe(true);
+      return messages.map(({ to }) => to);
+    };
+    expect(await search('absent')).toEqual([]);
+    // A message that is not in the index yet costs as much as a part that is.
+    expect(asked).toBeLessThanOrEqual(60 / 8 + 1);
+    expect(await search('word7')).toEqual(['#room47', '#room27', '#room7']);
+    asked = 0;
+    expect(await search('everywhere')).toEqual(['#room59', '#room58', '#room57', '#room56', '#room55']);
+    expect(asked).toBe(1);
+  });
+
   it.each([
     [{ q: '' }, 'invalid', 'nothing to search for: give a word of letters or digits', 'q'],
     [{ q: '"open' }, 'invalid', 'a quoted phrase has no end: close it with another "', 'q'],

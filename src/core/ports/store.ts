@@ -165,8 +165,11 @@ export interface Store {
   startingSeq(query: { conversation: ConversationId; from: StartingPoint }): Promise<number | undefined>;
   /** The conversations of `userId` that have messages, in no order. */
   searchable(query: { userId: UserId }): Promise<Searchable[]>;
-  /** One step of a search through a conversation, from `before` backwards; nothing when `userId` is not in it (any more). */
-  searchMessages(query: SearchQuery): Promise<SearchStep>;
+  /**
+   * One step of a search; answers what it found in the first conversation and in as many of those after it as it came to, in their
+   * order. Nothing is found in one that `userId` is not in (any more).
+   */
+  searchMessages(query: SearchQuery): Promise<readonly SearchStep[]>;
   /** Where a message stands, when `userId` may read it. */
   messagePosition(query: { userId: UserId; id: MessageId }): Promise<MessagePosition | undefined>;
   /** Moves the read marker forward, never back; answers where it stands. */
@@ -452,16 +455,24 @@ export interface Searchable {
   readonly latestAt: number;
 }
 
-/** A step of a search: the newest `limit` matches with `seq < before`, as far as one step looks. */
+/**
+ * A step of a search: of each conversation the newest `limit` matches with `seq < before`. It looks through them one after the other, as
+ * far as one step looks, and goes on with the next while the one before it has no more and fewer than `limit` were found.
+ */
 export interface SearchQuery {
   readonly userId: UserId;
-  readonly conversation: ConversationId;
+  readonly conversations: readonly SearchPlace[];
   readonly terms: readonly SearchTerm[];
-  readonly before: number;
   readonly limit: number;
 }
 
-/** What a step found, newest first. */
+/** A conversation, and from where on backwards it is searched. */
+export interface SearchPlace {
+  readonly id: ConversationId;
+  readonly before: number;
+}
+
+/** What a step found in one conversation, newest first. */
 export interface SearchStep {
   readonly found: readonly FoundMessage[];
   /** Everything before it is left to the next step: its seq, and the greatest `sentAt` up to there. Undefined at the end. */

@@ -276,15 +276,14 @@ export function examinePrivacy(on: Examined): void {
       const { conversation, id } = await send(alice, inRoom('lobby'), { body: { text: 'secret plan' } });
       await send(bob, inRoom('lobby'), { body: { text: 'secret too' } });
       const search = async () => {
-        const step = await on.store.searchMessages({
+        const [step] = await on.store.searchMessages({
           userId: bob.id,
-          conversation,
+          conversations: [{ id: conversation, before: later }],
           terms: parseSearch('secret'),
-          before: later,
           limit: 9,
         });
-        expect(step.isWhole).toBe(true);
-        return step.found.map(({ seq }) => seq);
+        expect(step?.isWhole).toBe(true);
+        return (step?.found ?? []).map(({ seq }) => seq);
       };
       expect(await search()).toEqual([2, 1]);
       await erased(alice);
@@ -500,16 +499,15 @@ export function examinePrivacy(on: Examined): void {
       const [alice] = await people(on.store, 'alice');
       const { conversation } = await send(alice, inRoom('lobby'), { sentAt: 1 });
       await send(alice, inRoom('lobby'), { sentAt: 100 });
-      const search = async () =>
-        (
-          await on.store.searchMessages({
-            userId: alice.id,
-            conversation,
-            terms: parseSearch('hello'),
-            before: later,
-            limit: 9,
-          })
-        ).found.map(({ seq }) => seq);
+      const search = async () => {
+        const [step] = await on.store.searchMessages({
+          userId: alice.id,
+          conversations: [{ id: conversation, before: later }],
+          terms: parseSearch('hello'),
+          limit: 9,
+        });
+        return step?.found.map(({ seq }) => seq);
+      };
       expect(await search()).toEqual([2, 1]);
       await expire(100);
       expect(await search()).toEqual([2]);

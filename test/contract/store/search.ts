@@ -21,17 +21,16 @@ export function examineSearch(on: Examined): void {
   async function found(user: Account, conversation: ConversationId, query: string, limit = 1_000) {
     const seqs: number[] = [];
     for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
-      const step = await on.store.searchMessages({
+      const [step] = await on.store.searchMessages({
         userId: user.id,
-        conversation,
+        conversations: [{ id: conversation, before }],
         terms: parseSearch(query),
-        before,
         limit,
       });
-      expect(step.isWhole).toBe(true);
-      expect(step.found.length).toBeLessThanOrEqual(limit);
-      seqs.push(...step.found.map(({ seq }) => seq));
-      before = step.next?.before;
+      expect(step?.isWhole).toBe(true);
+      expect(step?.found.length).toBeLessThanOrEqual(limit);
+      seqs.push(...(step?.found ?? []).map(({ seq }) => seq));
+      before = step?.next?.before;
     }
     return seqs;
   }
@@ -49,11 +48,10 @@ export function examineSearch(on: Examined): void {
       expect(await found(alice, id, '"is green"')).toEqual([1]);
       expect(await found(alice, id, 'gre*')).toEqual([4, 3, 1]);
       expect(await found(alice, id, 'gre')).toEqual([]);
-      const step = await on.store.searchMessages({
+      const [step] = await on.store.searchMessages({
         userId: alice.id,
-        conversation: id,
+        conversations: [{ id, before: 4 }],
         terms: parseSearch('green'),
-        before: 4,
         limit: 1,
       });
       expect(step).toEqual({
@@ -69,6 +67,36 @@ export function examineSearch(on: Examined): void {
         next: { before: 3, latestAt: 100 },
         isWhole: true,
       });
+    });
+
+    test('goes on with the next conversation while the one before it has no more', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const places: Array<{ id: ConversationId; before: number }> = [];
+      for (let index = 0; index < 20; index++) {
+        const name = `room${index}`;
+        await on.store.createRoom({ room: room(name), by: alice.id, now: 1 });
+        const sent = await send(alice, inRoom(name), index % 10 === 3 ? 'green' : 'blue');
+        places.push({ id: sent.conversation, before: 9 });
+      }
+      const ask = async (user: Account, query: string, limit: number, conversations = places) => {
+        const asked = { userId: user.id, conversations, terms: parseSearch(query), limit };
+        const steps = await on.store.searchMessages(asked);
+        return steps.map(({ found: { length }, next, isWhole }) => [length, next, isWhole]);
+      };
+      const none = [0, undefined, true];
+      const one = [1, undefined, true];
+      // As many as one step looks into, and no more.
+      const absent = await ask(alice, 'absent', 5);
+      expect(absent.length).toBeGreaterThan(1);
+      expect(absent.length).toBeLessThanOrEqual(16);
+      expect(absent).toEqual(absent.map(() => none));
+      // When enough was found the rest can wait.
+      expect(await ask(alice, 'green', 1)).toEqual([none, none, none, one]);
+      expect(await ask(alice, 'green', 2, places.slice(3, 6))).toEqual([one, none, none]);
+      expect(await ask(bob, 'green', 2, places.slice(3, 6))).toEqual([none, none, none]);
+      await send(alice, inRoom('room3'), 'green');
+      const rest = [1, { before: 2, latestAt: expect.any(Number) }, true];
+      expect(await ask(alice, 'green', 1, places.slice(3, 6))).toEqual([rest]);
     });
 
     test('finds no envelope', async () => {

@@ -65,9 +65,11 @@ async function lobby() {
     },
     /** One step of a search. */
     find(query: string, before = Number.MAX_SAFE_INTEGER, limit = 100_000) {
-      return database.run(
-        searchMessages({ userId: alice.id, conversation: id, terms: parseSearch(query), before, limit }),
-      );
+      const conversations = [{ id, before }];
+      const asked = { userId: alice.id, conversations, terms: parseSearch(query), limit };
+      const [step] = database.run(searchMessages(asked));
+      if (!step) throw new Error('a step looks into one conversation at least');
+      return step;
     },
     seqs(query: string): number[] {
       const all: number[] = [];

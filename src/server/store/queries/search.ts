@@ -4,6 +4,7 @@ import type {
   FoundMessage,
   MessagePosition,
   Searchable,
+  SearchPlace,
   SearchQuery,
   SearchStep,
 } from '../../../core/ports/store.ts';
@@ -32,15 +33,13 @@ const ofUser = statement((db, p: { userId: string }) =>
     .where('members.user_id', '=', p.userId)
     .where('last_seq', '>', 0),
 );
-const membership = statement((db, p: { id: number; userId: string }) =>
+const readable = statement((db, p: { id: number; userId: string }) =>
   db
     .selectFrom('members')
-    .select('read_seq')
-    .where('conversation_id', '=', p.id)
-    .where('user_id', '=', p.userId),
-);
-const lastSeqOf = statement((db, p: { id: number }) =>
-  db.selectFrom('conversations').select('last_seq').where('id', '=', p.id),
+    .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
+    .select('last_seq')
+    .where('members.conversation_id', '=', p.id)
+    .where('members.user_id', '=', p.userId),
 );
 const found = statement((db, p: { id: number; seq: number }) =>
   db
@@ -106,26 +105,44 @@ export function* messagePosition(query: {
 }
 
 /** Store.searchMessages */
-export function* searchMessages({
-  userId,
-  conversation: id,
-  terms,
-  before,
-  limit,
-}: SearchQuery): Query<SearchStep> {
-  const matches: FoundMessage[] = [];
-  const nothing: SearchStep = { found: matches, next: undefined, isWhole: true };
-  if (!(yield* first(membership, { id, userId }))) return nothing;
-  const lastSeq = (yield* first(lastSeqOf, { id }))?.last_seq ?? 0;
+export function* searchMessages({ userId, conversations, terms, limit }: SearchQuery): Query<SearchStep[]> {
+  const steps: SearchStep[] = [];
   const match = matchExpression(terms);
+  const budget = { parts: step.parts };
+  let matches = 0;
+  for (const place of conversations) {
+    const found = yield* searchPlace(place, { userId, terms, match, limit, budget });
+    steps.push(found);
+    matches += found.found.length;
+    if (found.next || budget.parts <= 0 || matches >= limit) break;
+  }
+  return steps;
+}
+
+/** What is looked for, and how many parts may still be looked into for it; one is always. */
+interface PlaceQuery extends Pick<SearchQuery, 'userId' | 'terms' | 'limit'> {
+  readonly match: string;
+  readonly budget: { parts: number };
+}
+
+function* searchPlace(
+  { id, before }: SearchPlace,
+  { userId, terms, match, limit, budget }: PlaceQuery,
+): Query<SearchStep> {
+  const matches: FoundMessage[] = [];
   let isWhole = true;
-  let end = Math.min(before, lastSeq + 1);
-  for (let parts = 0; end > 1; parts++) {
-    if (parts >= step.parts || matches.length >= limit) {
+  // Also a conversation with nothing to look into costs something.
+  budget.parts -= 1;
+  const conversation = yield* first(readable, { id, userId });
+  if (!conversation) return { found: matches, next: undefined, isWhole };
+  let end = Math.min(before, conversation.last_seq + 1);
+  for (let isFirst = true; end > 1; isFirst = false) {
+    if (!isFirst && (budget.parts <= 0 || matches.length >= limit)) {
       const latestAt = (yield* first(latestUpTo, { id, before: end }))?.latest_at;
       if (latestAt === undefined) break;
       return { found: matches, next: { before: end, latestAt }, isWhole };
     }
+    if (!isFirst) budget.parts -= 1;
     const firstSeq = firstOfPart(end - 1);
     const part = yield* partOf(id, firstSeq);
     const indexed = Math.min(part?.nextSeq ?? firstSeq, end);
@@ -139,8 +156,7 @@ export function* searchMessages({
       });
       isWhole &&= seen.isWhole;
       matches.push(...(yield* read(id, seen.seqs)));
-      // One of these costs as much as all that a step looks up.
-      parts = step.parts;
+      budget.parts -= seen.parts;
     }
     if (part && matches.length < limit) {
       const query = { part: part.id, match, before: indexed, limit: limit - matches.length };
@@ -154,29 +170,38 @@ export function* searchMessages({
   return { found: matches, next: undefined, isWhole };
 }
 
-/** The newest of some messages that are not in the index, newest first: those that match, and whether it saw all. */
+/**
+ * The newest of some messages that are not in the index, newest first: those that match, whether it saw all, and as many parts as it
+ * cost: to look through all that one step may costs as much as all parts of one.
+ */
 function* lookThrough(query: {
   id: ConversationId;
   terms: SearchQuery['terms'];
   from: number;
   before: number;
   limit: number;
-}): Query<{ seqs: number[]; isWhole: boolean }> {
+}): Query<{ seqs: number[]; isWhole: boolean; parts: number }> {
   const seqs: number[] = [];
   let { before } = query;
   let characters = 0;
-  for (let looked = 0; looked < step.unindexed && characters < step.characters; looked += rowsAtOnce) {
+  let looked = 0;
+  const outcome = (isWhole: boolean) => {
+    const share = Math.max(looked / step.unindexed, characters / step.characters);
+    return { seqs, isWhole, parts: Math.ceil(share * step.parts) };
+  };
+  while (looked < step.unindexed && characters < step.characters) {
     const page = yield* rows(unindexed, { id: query.id, from: query.from, before, limit: rowsAtOnce });
     for (const { seq, body } of page) {
-      if (body !== null && hasTerms(body, query.terms)) seqs.push(seq);
-      // The next step goes on from there.
-      if (seqs.length >= query.limit) return { seqs, isWhole: true };
+      looked += 1;
       characters += body?.length ?? 0;
       before = seq;
+      if (body !== null && hasTerms(body, query.terms)) seqs.push(seq);
+      // The next step goes on from there.
+      if (seqs.length >= query.limit) return outcome(true);
     }
-    if (page.length < rowsAtOnce) return { seqs, isWhole: true };
+    if (page.length < rowsAtOnce) return outcome(true);
   }
-  return { seqs, isWhole: before <= query.from };
+  return outcome(before <= query.from);
 }
 
 function* read(id: ConversationId, seqs: readonly number[]): Query<FoundMessage[]> {
