@@ -17,6 +17,8 @@ const pace: IndexerPace = {
   gatherMs: 250,
   gathered: 256,
   rests: 3,
+  floodRests: 3,
+  floodRestMs: 1_000,
   pressing: 1_000,
   most: 2_000,
   retryMs: 10_000,
@@ -83,6 +85,40 @@ describe('the indexer', () => {
     expect(chat.lag()).toBe(600 - 256);
     index.note(...chat.send(1));
     vi.advanceTimersByTime(1_000);
+    expect(chat.lag()).toBe(0);
+    index.stop();
+  });
+
+  test('gathers again after a step while others are served, and steps sooner when much has come', async () => {
+    const chat = await lobby();
+    const index = indexer(chat.on, unexpected, pace);
+    vi.advanceTimersByTime(1_000);
+    index.note(...chat.send(10));
+    vi.advanceTimersByTime(pace.gatherMs);
+    expect(chat.lag()).toBe(0);
+    index.note(...chat.send(10));
+    vi.advanceTimersByTime(pace.gatherMs - 1);
+    expect(chat.lag()).toBe(10);
+    index.note(...chat.send(pace.gathered));
+    vi.advanceTimersToNextTimer();
+    expect(chat.lag()).toBeLessThan(10 + pace.gathered);
+    vi.advanceTimersByTime(1_000);
+    expect(chat.lag()).toBe(0);
+    index.stop();
+  });
+
+  test('leaves nearly all of the time to a flood, and goes on when it is over', async () => {
+    const chat = await lobby();
+    // 600 in 250 ms are a flood for steps of 256 that take more than a millisecond, and rest a hundred times as long.
+    const flooded = { ...pace, rests: 100, floodRests: 1e9, floodRestMs: 10_000 };
+    const index = indexer(chat.on, unexpected, flooded);
+    vi.advanceTimersByTime(1_000);
+    index.note(...chat.send(600));
+    vi.advanceTimersToNextTimer();
+    expect(chat.lag()).toBe(600 - 256);
+    vi.advanceTimersByTime(9_999);
+    expect(chat.lag()).toBe(600 - 256);
+    vi.advanceTimersByTime(100_000_000);
     expect(chat.lag()).toBe(0);
     index.stop();
   });

@@ -11,6 +11,10 @@ export interface IndexerPace {
   readonly gathered: number;
   /** While others are served, a step is followed by a rest of so many times what it took. */
   readonly rests: number;
+  /** … and of so many times while more is sent than could be kept up with in that way: what is left is done when less is. */
+  readonly floodRests: number;
+  /** Such a rest is no longer than this, unless the usual one is: it may have ended, and what it left is to be found. */
+  readonly floodRestMs: number;
   /** Beyond so many messages that are not in the index, the rest is no longer than the step … */
   readonly pressing: number;
   /** … and beyond so many, what is sent waits until there are fewer: the lag has an end. */
@@ -22,7 +26,9 @@ export interface IndexerPace {
 const usualPace: IndexerPace = {
   gatherMs: 250,
   gathered: 256,
-  rests: 7,
+  rests: 19,
+  floodRests: 39,
+  floodRestMs: 1_000,
   pressing: 500_000,
   most: 1_000_000,
   retryMs: 10_000,
@@ -56,7 +62,13 @@ export function indexer(
   let asked: number | undefined = 0;
   let mayBeAnew = true;
   let wereCalls = false;
+  /** Messages that came since the last step, and when the first of them did. */
+  let came = 0;
+  let cameFrom = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let timerAt = 0;
+  /** The store is left to others until then. */
+  let restsUntil = 0;
   let isStopped = false;
 
   function add(conversation: ConversationId, messages: number): void {
@@ -103,9 +115,16 @@ export function indexer(
     mayBeAnew = true;
   }
 
+  /** True when more has come since the last step than steps like it could take up, with the usual rests between. */
+  function isFlooded(done: number, start: number, tookMs: number): boolean {
+    const perMs = came / Math.max(start - cameFrom, pace.gatherMs);
+    return perMs > done / ((1 + pace.rests) * tookMs);
+  }
+
   /** Answers how long to rest; undefined when there is nothing left to do. */
   function tick(): number | undefined {
     const start = performance.now();
+    const lagBefore = lag;
     try {
       if (!transaction(on, step)) return undefined;
     } catch (error) {
@@ -117,18 +136,30 @@ export function indexer(
       return pace.retryMs;
     }
     const tookMs = performance.now() - start;
+    const isFlood = isFlooded(Math.max(lagBefore - lag, 1), start, tookMs);
+    came = 0;
     if (!wereCalls) return 0;
     wereCalls = false;
-    return tookMs * (lag > pace.pressing ? 1 : pace.rests);
+    if (lag > pace.pressing) return tookMs;
+    const usualMs = tookMs * pace.rests;
+    return isFlood ? Math.max(usualMs, Math.min(tookMs * pace.floodRests, pace.floodRestMs)) : usualMs;
   }
 
+  /** Steps again after so long, or at the time that was set before, whichever is sooner. */
   function schedule(ms: number): void {
-    if (timer !== undefined || isStopped) return;
+    const at = performance.now() + ms;
+    if (isStopped || (timer !== undefined && timerAt <= at)) return;
+    clearTimeout(timer);
+    timerAt = at;
     timer = setTimeout(() => {
       timer = undefined;
       try {
         const restMs = tick();
-        if (restMs !== undefined) schedule(restMs);
+        if (restMs === undefined) return;
+        restsUntil = performance.now() + restMs;
+        // While others are served, a few messages are gathered again: each step costs a commit.
+        const areFew = restMs > 0 && lag < pace.gathered && asked === undefined && !mayBeAnew;
+        schedule(areFew ? Math.max(restMs, pace.gatherMs) : restMs);
       } catch (error) {
         onFatal(error);
       }
@@ -142,13 +173,18 @@ export function indexer(
       let hasChanged = false;
       for (const [index, result] of results.entries()) {
         const name = calls[index]?.[0];
-        if (Array.isArray(result)) add(result[0] as ConversationId, 1);
-        else if (name !== undefined && name !== 'appendMessage' && !readCalls.has(name)) mayBeAnew = true;
+        if (Array.isArray(result)) {
+          add(result[0] as ConversationId, 1);
+          if (came === 0) cameFrom = performance.now();
+          came += 1;
+        } else if (name !== undefined && name !== 'appendMessage' && !readCalls.has(name)) mayBeAnew = true;
         else continue;
         hasChanged = true;
       }
       while (lag > pace.most) if (tick() === undefined || lag === 0) break;
-      if (hasChanged) schedule(lag >= pace.gathered ? 0 : pace.gatherMs);
+      if (!hasChanged) return;
+      const restMs = Math.max(restsUntil - performance.now(), 0);
+      schedule(Math.max(restMs, lag >= pace.gathered ? 0 : pace.gatherMs));
     },
     stop() {
       isStopped = true;
