@@ -6,6 +6,7 @@ import { type Digests, nobleDigests } from './crypto/digests.ts';
 import { createSealer } from './crypto/seal.ts';
 import { parseSessionToken, tokenDigest } from './crypto/tokens.ts';
 import { createErasing } from './erasing.ts';
+import { createExports } from './exports.ts';
 import { createFeed } from './feed.ts';
 import { createLimits } from './limits.ts';
 import { createAwaitedCodes } from './login/awaited-codes.ts';
@@ -176,6 +177,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     knownPlaces: createKnownPlaces(),
     totpSealer: createSealer(settings.serverSecret, 'totp secret'),
     erasing: createErasing({ store, sessions, policy, audit: trail.append, onFailure }),
+    exports: createExports(),
     terms: ports.terms,
   };
 

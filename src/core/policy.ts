@@ -178,6 +178,8 @@ export const auditWrites = {
 export const refusalRows = { windowMs: 60_000, strangers: 500 } as const;
 /** How much one detail of an audit entry may hold, in characters. */
 export const maxAuditDetailLength = 128;
+/** An export is under way until no page was asked for so long; of so many accounts, and of each so many at once. */
+export const openExports = { idleMs: 600_000, perAccount: 10, accounts: 1_000 } as const;
 /** How often accounts are looked for whose time has come: so much later than told they begin to go at most. */
 export const eraseSweepMs = 60_000;
 /** How often messages are looked for that have reached their age: every time costs a look at every page of the database. */

@@ -5,6 +5,7 @@ import type { AuditWriter } from './audit-writer.ts';
 import type { Digests } from './crypto/digests.ts';
 import type { Sealer } from './crypto/seal.ts';
 import type { Erasing } from './erasing.ts';
+import type { Exports } from './exports.ts';
 import type { Feed } from './feed.ts';
 import type { Limits } from './limits.ts';
 import type { AwaitedCodes } from './login/awaited-codes.ts';
@@ -56,5 +57,6 @@ export interface Services {
   /** Seals the secrets of second factors, each for its account's id. */
   readonly totpSealer: Sealer;
   readonly erasing: Erasing;
+  readonly exports: Exports;
   readonly terms: Terms | undefined;
 }

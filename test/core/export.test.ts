@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ownSections } from '../../src/core/own-sections.ts';
+import { openExports } from '../../src/core/policy.ts';
 import { type FakePeer, loggedIn, openChat, peer, refusal, register, type TestChat } from './support/chat.ts';
 import { mailbox } from './support/mailbox.ts';
 
@@ -134,7 +135,62 @@ describe('an export', () => {
       for (const section of ownSections) await pages(t, alice, section, 1);
     }
     expect(await refusal(t.call(alice, 'account.export', {}))).toMatchObject({ code: 'rate-limited' });
-    expect(t.audit.filter(({ operation }) => operation === 'account.export')).toHaveLength(2);
+    const told = t.audit.filter(({ operation }) => operation === 'account.export');
+    expect(told.map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'rate-limited']);
+  });
+
+  it('counts and is told also when it does not begin with the first section, or goes back', async () => {
+    const t = await openChat({ policy: { exportsPerHour: 3 } });
+    await register(t, 'alice', 'bob');
+    const [alice, bob] = [await loggedIn(t, 'alice'), await loggedIn(t, 'bob')];
+    for (let one = 0; one < 3; one++) await t.call(alice, 'message.send', { to: '#lobby', text: 'x' });
+    const page = (connection: FakePeer, after?: string) =>
+      t.call(connection, 'account.export', { section: 'messages', limit: 1, ...(after && { after }) });
+    const told = () => t.audit.filter(({ operation }) => operation === 'account.export');
+    await page(alice);
+    await page(alice, '#lobby 1');
+    expect(told()).toHaveLength(1);
+    await page(alice, '#lobby 1');
+    await page(alice);
+    expect(told().map(({ user, outcome, details }) => [user, outcome, details])).toEqual(
+      Array(3).fill(['alice', 'ok', { session: alice.session?.id }]),
+    );
+    const tooMany = { code: 'rate-limited', message: 'too many exports: wait before the next one' };
+    for (const after of [undefined, '#lobby 3', '#a 0']) {
+      expect(await refusal(page(alice, after))).toMatchObject(tooMany);
+    }
+    // What is under way comes to its end, also at another connection.
+    const phone = await loggedIn(t, 'alice');
+    await page(phone, '#lobby 2');
+    await t.call(phone, 'account.export', { section: 'audit' });
+    await page(bob);
+  });
+
+  it('counts each of many that ask for the same page at once', async () => {
+    const t = await openChat({ policy: { exportsPerHour: 2 } });
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    await t.call(alice, 'account.export', {});
+    const asked = Array.from({ length: 5 }, () => t.call(alice, 'account.export', { section: 'sessions' }));
+    const answers = await Promise.allSettled(asked);
+    // One goes on with the first, one begins the second.
+    expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+  });
+
+  it('is over when no page was asked for in a while', async () => {
+    vi.useFakeTimers({ now: 1_800_000_000_000, toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const t = await openChat();
+    await register(t, 'alice');
+    const alice = await loggedIn(t, 'alice');
+    const told = () => t.audit.filter(({ operation }) => operation === 'account.export').length;
+    await t.call(alice, 'account.export', {});
+    vi.setSystemTime(Date.now() + openExports.idleMs - 1);
+    await t.call(alice, 'account.export', { section: 'consents' });
+    expect(told()).toBe(1);
+    vi.setSystemTime(Date.now() + openExports.idleMs);
+    await t.call(alice, 'account.export', { section: 'devices' });
+    expect(told()).toBe(2);
   });
 
   it.each(['#lobby', '#lobby -1', '#lobby 1 1', 'lobby x', '#no such 1', '', '@bob 1e3'])(

@@ -6,14 +6,15 @@ import { ownSections } from '../../own-sections.ts';
 import { feedPageRows } from '../../policy.ts';
 
 /**
- * What is kept about the caller's account, section by section and page by page: one's own data, nobody else's, no secret. Only
- * the first page of the first section counts against the limit of exports, so that one that has begun can be brought to its end.
+ * What is kept about the caller's account, section by section and page by page: one's own data, nobody else's, no secret. An export
+ * counts once against its limit and has one row in the audit trail, at its first page, whichever that is, so that it can be brought to
+ * its end. A section that is begun again, or a page that does not follow the one before, is another export.
  */
 export const exportData = operation({
   name: 'account.export',
   access: 'session',
   cost: 'none',
-  audited: false,
+  audited: true,
   // Each answer may be large: the next is made when there is room for it.
   overlaps: false,
   needsNoFactor: true,
@@ -31,16 +32,17 @@ export const exportData = operation({
     sections: z.array(z.string()),
   }),
   async handle({ section, after, limit }, context) {
-    const { services, session, peer, now } = context;
-    const account = await services.store.account(session.username);
+    const { services, session, now, note } = context;
+    const { store, limits, exports } = services;
+    const account = await store.account(session.username);
     if (!account) throw badToken();
-    if (section === 'account') {
-      await services.limits.take('export', session.userId);
-      const { door, address } = peer;
-      const { username: user } = session;
-      services.audit({ at: now, operation: 'account.export', user, door, address, outcome: 'ok' });
-    }
+    const step = { section, after };
+    const known = exports.goesOn(session.userId, step, now);
+    note({ isRepeated: known !== undefined });
+    if (!known) await limits.take('export', session.userId);
+    const { next: places } = known ?? exports.begin(session.userId, step, now);
     const { rows, next = null } = await ownPage(section, { context, account, after, limit });
+    places.set(section, next ?? undefined);
     return { section, rows: [...rows], next, sections: [...ownSections] };
   },
 });
