@@ -131,10 +131,11 @@ export function ownPage(section: OwnSection, asked: Asked): Promise<OwnPage> {
 
 /**
  * A row's address is the owner's where he was proven: it was done in a session of his, or made his account. Who failed, or only named
- * the account, may have been somebody else.
+ * the account, may have been somebody else; and a code that sets its password may be brought with a stranger's session.
  */
 function auditRow({ at, operation, door, factor, address, outcome, details: kept }: AuditRow) {
-  const details: AuditDetails | null = kept === null ? null : JSON.parse(kept);
+  const isOfAnybody = kept === null || operation === 'account.reset-password';
+  const details: AuditDetails | null = isOfAnybody ? null : JSON.parse(kept);
   const isOwners = details?.session !== undefined || operation === 'account.register';
   return {
     at: instantText(at),

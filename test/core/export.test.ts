@@ -1,7 +1,16 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ownSections } from '../../src/core/own-sections.ts';
 import { openExports } from '../../src/core/policy.ts';
-import { type FakePeer, loggedIn, openChat, peer, refusal, register, type TestChat } from './support/chat.ts';
+import {
+  type FakePeer,
+  loggedIn,
+  openChat,
+  password,
+  peer,
+  refusal,
+  register,
+  type TestChat,
+} from './support/chat.ts';
 import { mailbox } from './support/mailbox.ts';
 
 /** Every page of a section. */
@@ -102,6 +111,41 @@ describe('an export', () => {
       ['session.rename', home.address],
     ]);
     expect(JSON.stringify(rows)).not.toContain(abroad.address);
+  });
+
+  it('has neither address nor session of a stranger who has brought a code for the password', async () => {
+    const box = mailbox();
+    const t = await openChat({ mail: box.mail });
+    const email = 'a@example.org';
+    await t.call(peer({ address: '192.0.2.9' }), 'account.register', { username: 'alice', email, password });
+    await register(t, 'bob');
+    const alice = await loggedIn(t, 'alice', { address: '192.0.2.10' });
+    await t.call(alice, 'account.request-email-verification', {});
+    await t.call(alice, 'account.verify-email', { code: box.code() });
+    box.mails.length = 0;
+    await t.call(peer({ address: '198.51.100.1' }), 'account.request-reset', { username: 'alice' });
+    for (let round = 0; box.mails.length === 0 && round < 20; round++) await t.quiet();
+    const stranger = await loggedIn(t, 'bob', { address: '198.51.100.2' });
+    await t.call(stranger, 'account.reset-password', { code: box.code(), password: 'a new horse battery' });
+    await refusal(
+      t.call(peer({ address: '198.51.100.3' }), 'login.password', { username: 'alice', password: 'guess!' }),
+    );
+    const again = peer({ address: '192.0.2.11' });
+    await t.call(again, 'login.password', { username: 'alice', password: 'a new horse battery' });
+    await t.chat.closeTrail();
+    const { rows } = await pages(t, again, 'audit');
+    expect(rows.map(({ operation, outcome, address }) => [operation, outcome, address])).toEqual([
+      ['account.register', 'ok', '192.0.2.9'],
+      ['login.finish', 'ok', '192.0.2.10'],
+      ['account.request-email-verification', 'ok', '192.0.2.10'],
+      ['account.verify-email', 'ok', '192.0.2.10'],
+      ['account.request-reset', 'ok', null],
+      ['session.ended', 'ok', '192.0.2.10'],
+      ['account.reset-password', 'ok', null],
+      ['login.password', 'unauthenticated', null],
+      ['login.password', 'ok', '192.0.2.11'],
+    ]);
+    expect(JSON.stringify(rows)).not.toContain(stranger.session?.id);
   });
 
   it('is read in pages that come to an end, each message once and in order', async () => {
