@@ -37,8 +37,8 @@ export const audit: readonly Mutant[] = [
   {
     rule: 'calls that lack a session leave no row',
     file: 'src/core/pipeline.ts',
-    find: 'if (operation.audited && !isNobodys) {',
-    replace: 'if (operation.audited) {',
+    find: 'if (notes && !isNobodys) {',
+    replace: 'if (notes) {',
     test: 'test/core/pipeline.test.ts',
     titled: 'leaves no row in the audit trail when it lacks a session',
   },

@@ -31,7 +31,10 @@ export async function serveCall(
   let caller = peer.session?.username ?? namedUser(params);
   let isAdmitted = false;
   let isConcerned = false;
-  const notes: AuditNote[] = [{ details: subjects(peer, params) }];
+  // Most calls are messages, which the trail does not have.
+  const notes: AuditNote[] | undefined = operation.audited
+    ? [{ details: subjects(peer, params) }]
+    : undefined;
   try {
     const session = admit(services, operation, peer, now);
     isAdmitted = true;
@@ -49,17 +52,17 @@ export async function serveCall(
         caller = user;
         isConcerned = true;
       },
-      note: (note) => void notes.push(note),
+      note: (note) => void notes?.push(note),
     };
     const result = await operation.handle(input, context);
-    if (operation.audited && !notes.some(({ isRepeated }) => isRepeated))
+    if (notes && !notes.some(({ isRepeated }) => isRepeated))
       services.audit(entry(operation, peer, now, { user: caller, notes, outcome: 'ok' }));
     return result;
   } catch (error) {
     const safe = toChatError(services, error);
     // Of a call that lacks a session nothing is kept: anybody can make any number of them, and they do nothing.
     const isNobodys = !isAdmitted && safe.code === 'unauthenticated';
-    if (operation.audited && !isNobodys) {
+    if (notes && !isNobodys) {
       const refused = entry(operation, peer, now, { user: caller, notes, outcome: safe.code });
       services.refusals.refused(refused, { account, isConcerned });
     }
