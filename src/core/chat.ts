@@ -176,7 +176,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     factorFailures: createFactorFailures(ports.counter),
     knownPlaces: createKnownPlaces(),
     totpSealer: createSealer(settings.serverSecret, 'totp secret'),
-    erasing: createErasing({ store, sessions, policy, audit: trail.append, onFailure }),
+    erasing: createErasing({ store, sessions, policy, chain, told: ports.audit, onFailure }),
     exports: createExports(),
     terms: ports.terms,
   };

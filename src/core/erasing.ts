@@ -1,6 +1,7 @@
 import type { AuditTrail } from './audit.ts';
+import type { AuditChain } from './audit-chain.ts';
 import type { ConversationId } from './model/ids.ts';
-import { eraseSweepMs, expirySweepMs, type Policy } from './policy.ts';
+import { eraseSweepMs, expirySweepMs, mostFailedErasures, type Policy } from './policy.ts';
 import type { Store } from './ports/store.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -17,32 +18,32 @@ export interface ErasingParts {
   readonly store: Pick<Store, 'eraseNext' | 'expireMessages' | 'scrub'>;
   readonly sessions: Pick<Sessions, 'ended'>;
   readonly policy: Pick<Policy, 'messageRetentionMs'>;
-  readonly audit: AuditTrail;
+  readonly chain: AuditChain;
+  /** Told of what the store has put into the audit trail. */
+  readonly told: AuditTrail;
   /** Told of work that failed; it is tried again. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /** Builds the erasing of one node: it looks at its start and then every minute, and for old messages every day. */
-export function createErasing({ store, sessions, policy, audit, onFailure }: ErasingParts): Erasing {
+export function createErasing({ store, sessions, policy, chain, told, onFailure }: ErasingParts): Erasing {
   let isStopped = false;
   let isRunning = false;
   let isAsked = false;
   let expiryAt = 0;
 
+  /** One that fails is left for the next time, so that those after it do not wait for it. */
   async function eraseDue(): Promise<void> {
-    while (!isStopped) {
-      const step = await store.eraseNext({ now: Date.now() });
-      if (step.kind === 'none') return;
-      if (step.kind === 'begun') sessions.ended(step.ended, 'revoked', { of: step.username });
-      if (step.kind === 'finished') {
-        audit({
-          at: Date.now(),
-          operation: 'account.erased',
-          user: step.username,
-          door: undefined,
-          address: undefined,
-          outcome: 'ok',
-        });
+    let failed = 0;
+    while (!isStopped && failed < mostFailedErasures) {
+      try {
+        const step = await store.eraseNext({ now: Date.now(), skip: failed, chain });
+        if (step.kind === 'none') return;
+        if (step.kind === 'begun') sessions.ended(step.ended, 'revoked', { of: step.username });
+        if (step.kind === 'finished') told(step.entry);
+      } catch (error) {
+        failed += 1;
+        tell(error);
       }
     }
   }
@@ -62,16 +63,17 @@ export function createErasing({ store, sessions, policy, audit, onFailure }: Era
     while (from !== undefined && !isStopped) ({ next: from } = await store.scrub({ from }));
   }
 
+  /** A store that is closed while the work is under way is no failure. */
+  function tell(error: unknown): void {
+    if (!isStopped) onFailure(error);
+  }
+
   async function work(): Promise<void> {
-    try {
-      await eraseDue();
-      await expireOld(Date.now());
-      // Also when nothing was done now: a server that was killed may have left it to do.
-      await scrubFiles();
-    } catch (error) {
-      // A store that is closed while the work is under way is no failure.
-      if (!isStopped) onFailure(error);
-    }
+    await eraseDue();
+    // Each by itself: what one of them cannot do must not keep deleted bytes in the files.
+    await expireOld(Date.now()).catch(tell);
+    // Also when nothing was done now: a server that was killed may have left it to do.
+    await scrubFiles().catch(tell);
   }
 
   async function run(): Promise<void> {

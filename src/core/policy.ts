@@ -182,5 +182,7 @@ export const maxAuditDetailLength = 128;
 export const openExports = { idleMs: 600_000, perAccount: 10, accounts: 1_000 } as const;
 /** How often accounts are looked for whose time has come: so much later than told they begin to go at most. */
 export const eraseSweepMs = 60_000;
+/** So many accounts that could not be erased are stepped over at a time; beyond that it is the store that fails, not they. */
+export const mostFailedErasures = 10;
 /** How often messages are looked for that have reached their age: every time costs a look at every page of the database. */
 export const expirySweepMs = 24 * 3_600_000;

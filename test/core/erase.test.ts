@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Username } from '../../src/core/model/username.ts';
-import type { Policy } from '../../src/core/policy.ts';
+import { mostFailedErasures, type Policy } from '../../src/core/policy.ts';
 import {
   badCredentials,
   badToken,
@@ -120,6 +120,54 @@ describe('an account that its owner erases', () => {
       { operation: 'account.erase', user: 'alice', outcome: 'ok' },
       { operation: 'account.erased', user: 'alice', outcome: 'ok' },
     ]);
+  });
+
+  it('goes, and has the files scrubbed, also when the one before it cannot and messages do not expire', async () => {
+    const bad = new Error('a bad row');
+    let scrubs = 0;
+    const t = await openChat({
+      policy: { eraseAfterMs: 0, messageRetentionMs: 1_000 },
+      store: (store) => ({
+        ...store,
+        eraseNext: (step) => (step.skip === 0 ? Promise.reject(bad) : store.eraseNext(step)),
+        expireMessages: () => Promise.reject(bad),
+        scrub(piece) {
+          scrubs += 1;
+          return store.scrub(piece);
+        },
+      }),
+    });
+    await register(t, 'alice', 'bob');
+    await settled(t);
+    scrubs = 0;
+    t.failures.length = 0;
+    await erase(t, await loggedIn(t, 'alice'));
+    await settled(t);
+    vi.advanceTimersByTime(1_000);
+    await erase(t, await loggedIn(t, 'bob'), 'bob');
+    await settled(t);
+    expect(await t.store.account('bob' as Username)).toBeUndefined();
+    expect(await t.store.account('alice' as Username)).toBeDefined();
+    expect(scrubs).toBeGreaterThan(0);
+    expect(new Set(t.failures.map(({ error }) => error))).toEqual(new Set([bad]));
+  });
+
+  it('is tried again a bounded number of times when the store takes nothing', async () => {
+    let tries = 0;
+    const t = await openChat({
+      store: (store) => ({
+        ...store,
+        eraseNext: () => {
+          tries += 1;
+          return Promise.reject(new Error('the disk is full'));
+        },
+      }),
+    });
+    await settled(t);
+    expect([tries, t.failures.length]).toEqual([mostFailedErasures, mostFailedErasures]);
+    vi.advanceTimersByTime(60_000);
+    await settled(t);
+    expect(tries).toBe(2 * mostFailedErasures);
   });
 
   it('has the files scrubbed when it has gone, from their beginning to their end', async () => {

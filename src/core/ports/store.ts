@@ -195,9 +195,10 @@ export interface Store {
   cancelErasure(cancel: { userId: UserId }): Promise<boolean>;
   /**
    * Does the next bounded piece of an erasure that is due. What is left is a tombstone: the name, and the places of the messages.
-   * A server that was killed goes on where it was. What was erased is still to be found in the files until `scrub`.
+   * A server that was killed goes on where it was. With the last piece the audit trail has a row of it. `skip` are so many that are due
+   * for longest and are left alone. What was erased is still to be found in the files until `scrub`.
    */
-  eraseNext(step: { now: number }): Promise<ErasureStep>;
+  eraseNext(step: { now: number; skip: number; chain: AuditChain }): Promise<ErasureStep>;
   /**
    * Takes the text of messages that were sent before `before`, a bounded number of them, from the conversations after `after`.
    * Their places stay. `next` is where to go on; undefined when everything has been looked at. Then `scrub`.
@@ -283,12 +284,12 @@ export type ErasureRequest =
   | { readonly kind: 'last-admin' }
   | { readonly kind: 'no-account' };
 
-/** What a piece of an erasure did: `ended` are sessions that the account had got since. */
+/** What a piece of an erasure did: `ended` are sessions that the account had got since, `entry` is what the audit trail has got. */
 export type ErasureStep =
   | { readonly kind: 'none' }
   | { readonly kind: 'begun'; readonly username: Username; readonly ended: readonly SessionId[] }
   | { readonly kind: 'going-on' }
-  | { readonly kind: 'finished'; readonly username: Username };
+  | { readonly kind: 'finished'; readonly entry: AuditEntry };
 
 /** What a piece of expiry did. */
 export interface ExpiryStep {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { auditChain } from '../../../src/core/audit-chain.ts';
 import type { Account } from '../../../src/core/model/account.ts';
 import type { ConversationRef } from '../../../src/core/model/conversation-name.ts';
 import type { ConversationId, DeviceId } from '../../../src/core/model/ids.ts';
@@ -20,6 +21,8 @@ import {
   withUser,
 } from '../support/people.ts';
 
+const chain = auditChain({ realm: 'chat.example', serverSecret: new Uint8Array(32) });
+
 const later = Number.MAX_SAFE_INTEGER;
 
 /** What people may ask of what is kept of them: to take it with them, to have it erased, and that it ends at an age. */
@@ -37,7 +40,7 @@ export function examinePrivacy(on: Examined): void {
   async function erase(now: number): Promise<string[]> {
     const kinds: string[] = [];
     for (;;) {
-      const { kind } = await on.store.eraseNext({ now });
+      const { kind } = await on.store.eraseNext({ now, skip: 0, chain });
       if (kind === 'none') return kinds;
       if (kinds.at(-1) !== kind) kinds.push(kind);
     }
@@ -109,7 +112,7 @@ export function examinePrivacy(on: Examined): void {
           dueAt: 5_000,
           ended,
         });
-      expect(await on.store.eraseNext({ now: 4_999 })).toEqual({ kind: 'none' });
+      expect(await on.store.eraseNext({ now: 4_999, skip: 0, chain })).toEqual({ kind: 'none' });
     });
 
     test('of many at once is one', async () => {
@@ -132,7 +135,7 @@ export function examinePrivacy(on: Examined): void {
       expect(await on.store.cancelErasure(mine)).toBe(true);
       expect(await on.store.cancelErasure(mine)).toBe(false);
       expect(await on.store.account(alice.username)).toEqual(alice);
-      expect(await on.store.eraseNext({ now: later })).toEqual({ kind: 'none' });
+      expect(await on.store.eraseNext({ now: later, skip: 0, chain })).toEqual({ kind: 'none' });
       expect(await on.store.requestErasure({ ...mine, dueAt: 9_000 })).toMatchObject({
         kind: 'asked',
         dueAt: 9_000,
@@ -142,7 +145,7 @@ export function examinePrivacy(on: Examined): void {
     test('cannot be taken back when the work has begun, and is not heard of a tombstone or of nobody', async () => {
       const [alice] = await people(on.store, 'alice');
       await on.store.requestErasure({ userId: alice.id, dueAt: 5_000 });
-      expect(await on.store.eraseNext({ now: 5_000 })).toMatchObject({ kind: 'begun' });
+      expect(await on.store.eraseNext({ now: 5_000, skip: 0, chain })).toMatchObject({ kind: 'begun' });
       for (const userId of [alice.id, person('nobody').id]) {
         expect(await on.store.cancelErasure({ userId })).toBe(false);
         expect(await on.store.requestErasure({ userId, dueAt: 1 })).toEqual({ kind: 'no-account' });
@@ -186,11 +189,11 @@ export function examinePrivacy(on: Examined): void {
         [carol, 5_001],
       ] as const)
         await on.store.requestErasure({ userId: account.id, dueAt });
-      expect(await on.store.eraseNext({ now: 3_999 })).toEqual({ kind: 'none' });
-      const finished: string[] = [];
-      for (let step = await on.store.eraseNext({ now: 5_000 }); step.kind !== 'none'; ) {
-        if (step.kind === 'finished') finished.push(step.username);
-        step = await on.store.eraseNext({ now: 5_000 });
+      expect(await on.store.eraseNext({ now: 3_999, skip: 0, chain })).toEqual({ kind: 'none' });
+      const finished: Array<string | undefined> = [];
+      for (let step = await on.store.eraseNext({ now: 5_000, skip: 0, chain }); step.kind !== 'none'; ) {
+        if (step.kind === 'finished') finished.push(step.entry.user);
+        step = await on.store.eraseNext({ now: 5_000, skip: 0, chain });
       }
       expect(finished).toEqual(['bob', 'alice']);
       expect(await on.store.usernames({ after: '', limit: 9 })).toEqual(['carol']);
@@ -201,7 +204,7 @@ export function examinePrivacy(on: Examined): void {
       await on.store.requestErasure({ userId: alice.id, dueAt: 5_000 });
       const late = opening(alice, { erasesAt: 5_000 });
       await on.store.openSession(late);
-      expect(await on.store.eraseNext({ now: 5_000 })).toEqual({
+      expect(await on.store.eraseNext({ now: 5_000, skip: 0, chain })).toEqual({
         kind: 'begun',
         username: 'alice',
         ended: [late.session.id],
@@ -368,7 +371,7 @@ export function examinePrivacy(on: Examined): void {
       await on.store.requestErasure({ userId: alice.id, dueAt: 5 });
       const kinds: string[] = [];
       while (kinds.at(-1) !== 'finished') {
-        kinds.push((await on.store.eraseNext({ now: 5 })).kind);
+        kinds.push((await on.store.eraseNext({ now: 5, skip: 0, chain })).kind);
         await on.reopen();
       }
       expect(kinds.slice(0, 4)).toEqual(['begun', 'going-on', 'going-on', 'going-on']);
@@ -381,6 +384,21 @@ export function examinePrivacy(on: Examined): void {
       );
     });
 
+    test('has a row in the audit trail with its last piece, and steps over those that are left alone', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      for (const { id: userId } of [alice, bob]) await on.store.requestErasure({ userId, dueAt: 5 });
+      const step = () => on.store.eraseNext({ now: 5, skip: 1, chain });
+      expect(await step()).toMatchObject({ kind: 'begun', username: 'bob' });
+      let last = await step();
+      while (last.kind === 'going-on') last = await step();
+      expect(last).toMatchObject({ kind: 'finished', entry: { user: 'bob' } });
+      expect(await step()).toEqual({ kind: 'none' });
+      expect(await on.store.eraseNext({ now: 5, skip: 2, chain })).toEqual({ kind: 'none' });
+      const { rows } = await (await on.reopen()).auditPage({ limit: 10 });
+      expect(rows).toMatchObject([{ at: 5, operation: 'account.erased', user: 'bob', outcome: 'ok' }]);
+      expect(await on.store.account(alice.username)).toBeDefined();
+    });
+
     test('lets the tombstone write nothing and gives it nothing, from its beginning on', async () => {
       const [alice, bob] = await people(on.store, 'alice', 'bob');
       const { id: userId } = alice;
@@ -388,7 +406,7 @@ export function examinePrivacy(on: Examined): void {
       await send(alice, withUser('bob'));
       await send(bob, withUser('alice'));
       await on.store.requestErasure({ userId, dueAt: 5 });
-      await on.store.eraseNext({ now: 5 });
+      await on.store.eraseNext({ now: 5, skip: 0, chain });
       /** Calls of a session that were under way when it ended. */
       async function tryAll(): Promise<void> {
         const { store } = on;

@@ -1,7 +1,10 @@
+import { auditChain } from '../../../src/core/audit-chain.ts';
 import { verifierFrom } from '../../../src/core/crypto/verifier.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
 import type { Store } from '../../../src/core/ports/store.ts';
 import { authSecret } from './chat.ts';
+
+const chain = auditChain({ realm: 'chat.example', serverSecret: new Uint8Array(32) });
 
 /** What may become of an account while its secret is being proven. */
 export type Happening = 'changed' | 'removed' | 'disabled' | 'put down to be erased';
@@ -23,6 +26,6 @@ export async function happens(store: Store, what: Happening, name: string): Prom
   } else {
     const isRemoved = what === 'removed';
     await store.requestErasure({ userId, dueAt: isRemoved ? now : now + 3_600_000 });
-    if (isRemoved) while ((await store.eraseNext({ now })).kind !== 'none');
+    if (isRemoved) while ((await store.eraseNext({ now, skip: 0, chain })).kind !== 'none');
   }
 }

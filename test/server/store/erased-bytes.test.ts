@@ -2,10 +2,13 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { auditChain } from '../../../src/core/audit-chain.ts';
 import type { Account } from '../../../src/core/model/account.ts';
 import type { StoreCall } from '../../../src/server/store/queries/index.ts';
 import { inRoom, message, opening, person, verifier } from '../../contract/support/people.ts';
 import { type OpenedDatabase, opened } from './support/database.ts';
+
+const chain = auditChain({ realm: 'chat.example', serverSecret: new Uint8Array(32) });
 
 /** Enough for trees of some height, small enough to be made in a second. */
 const rooms = 30;
@@ -110,7 +113,7 @@ function value(results: readonly unknown[]): never {
 function eraseAll(on: OpenedDatabase, account: Account): void {
   on.batch(['requestErasure', { userId: account.id, dueAt: 5_000 }]);
   let kind: string;
-  do ({ kind } = value(on.batch(['eraseNext', { now: 5_000 }])));
+  do ({ kind } = value(on.batch(['eraseNext', { now: 5_000, skip: 0, chain }])));
   while (kind !== 'none');
 }
 
@@ -162,7 +165,7 @@ test.each([0, 1, 9, 40])(
     const killed = await opened(path);
     const { alice } = filled;
     killed.batch(['requestErasure', { userId: alice.id, dueAt: 5_000 }]);
-    for (let piece = 0; piece < pieces; piece++) killed.batch(['eraseNext', { now: 5_000 }]);
+    for (let piece = 0; piece < pieces; piece++) killed.batch(['eraseNext', { now: 5_000, skip: 0, chain }]);
     // As SIGKILL leaves it: nothing goes from the log into the file.
     killed.database.abandon();
     const on = await opened(path);
@@ -181,7 +184,7 @@ test('a server that is killed after the work, before the files are scrubbed, scr
   killed.database.abandon();
   expect(Math.max(...found(path, ...ofAlice))).toBeGreaterThan(0);
   const on = await opened(path);
-  expect(value(on.batch(['eraseNext', { now: 5_000 }]))).toEqual({ kind: 'none' });
+  expect(value(on.batch(['eraseNext', { now: 5_000, skip: 0, chain }]))).toEqual({ kind: 'none' });
   scrubAll(on);
   expect(found(path, ...ofAlice)).toEqual(ofAlice.map(() => 0));
   on.database.close();

@@ -1,8 +1,11 @@
+import type { AuditEntry } from '../../../core/audit.ts';
+import type { AuditChain } from '../../../core/audit-chain.ts';
 import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { ErasureRequest, ErasureStep } from '../../../core/ports/store.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { hasAnotherAdministrator } from './another-administrator.ts';
+import { appendAudit } from './audit.ts';
 import { eraseText, noteErased } from './erased-text.ts';
 import type { Memory } from './memory.ts';
 import { placeText, readPlace, stretchAfter } from './sent-places.ts';
@@ -16,7 +19,6 @@ const rowsAtOnce = 500;
 const userOf = statement((db, p: { userId: string }) =>
   db.selectFrom('users').select(['is_admin', 'erased_at', 'erases_at']).where('id', '=', p.userId),
 );
-/** Somebody else who administrates, and goes on doing so. */
 const setErasesAt = statement((db, p: { userId: string; dueAt: number | null }) =>
   db.updateTable('users').set({ erases_at: p.dueAt }).where('id', '=', p.userId),
 );
@@ -29,7 +31,7 @@ const deleteErasure = statement((db, p: { userId: string }) =>
 const movePlace = statement((db, p: { userId: string; place: string }) =>
   db.updateTable('erasures').set({ place: p.place }).where('user_id', '=', p.userId),
 );
-const due = statement((db, p: { now: number }) =>
+const due = statement((db, p: { now: number; skip: number }) =>
   db
     .selectFrom('erasures')
     .innerJoin('users', 'users.id', 'erasures.user_id')
@@ -37,7 +39,8 @@ const due = statement((db, p: { now: number }) =>
     .where('erases_at', '<=', p.now)
     .orderBy('erases_at')
     .orderBy('user_id')
-    .limit(1),
+    .limit(1)
+    .offset(p.skip),
 );
 const buryUser = statement((db, p: { userId: string; now: number }) =>
   db
@@ -131,8 +134,11 @@ export function* cancelErasure({ userId }: { userId: UserId }): Query<boolean> {
 }
 
 /** Store.eraseNext */
-export function* eraseNext({ now }: { now: number }, memory: Memory): Query<ErasureStep> {
-  const found = yield* first(due, { now });
+export function* eraseNext(
+  { now, skip, chain }: { now: number; skip: number; chain: AuditChain },
+  memory: Memory,
+): Query<ErasureStep> {
+  const found = yield* first(due, { now, skip });
   if (!found) return { kind: 'none' };
   const userId = found.user_id as UserId;
   const username = found.username as Username;
@@ -155,5 +161,15 @@ export function* eraseNext({ now }: { now: number }, memory: Memory): Query<Eras
     if ((yield* changes(part, { userId, limit: rowsAtOnce })) > 0) return { kind: 'going-on' };
   }
   yield* rows(deleteErasure, { userId });
-  return { kind: 'finished', username };
+  // With what it says, or not at all: a server that is killed now would never say it.
+  const entry: AuditEntry = {
+    at: now,
+    operation: 'account.erased',
+    user: username,
+    door: undefined,
+    address: undefined,
+    outcome: 'ok',
+  };
+  yield* appendAudit({ entries: [entry], chain });
+  return { kind: 'finished', entry };
 }
