@@ -55,8 +55,9 @@ export const accounts: readonly Mutant[] = [
   {
     rule: '6.2.3 a password changes only with a proof of the old one',
     file: 'src/core/operations/account/change-password.ts',
-    find: 'await proveAgain(context, proof);',
-    replace: '(await services.store.credential(username)) as never;',
+    find: 'const proven = await proveAgain(context, proof, async ({ account, verifier: current }) => {',
+    replace:
+      'const unproven = async (prepare: (of: any) => Promise<any>) => {\n      const found = await services.store.credential(username);\n      return { ...found, prepared: await prepare(found) } as any;\n    };\n    void [proof, proveAgain];\n    const proven = await unproven(async ({ account, verifier: current }) => {',
     test: 'test/core/change-password.test.ts',
     titled: 'and not by who shows nothing',
   },

@@ -148,8 +148,8 @@ export const codes: readonly Mutant[] = [
   {
     rule: 'a private account gets a password that the server has not seen',
     file: 'src/core/operations/account/change-password.ts',
-    find: "if (privacy === 'private' && account.privacy === 'open') refuseShown(next.storedKey, current.storedKey);",
-    replace: 'void refuseShown;',
+    find: "if (privacy === 'private' && account.privacy === 'open') refuseShown(made.storedKey, current.storedKey);",
+    replace: 'void [account, refuseShown];',
     test: 'test/core/change-password.test.ts',
     titled: 'makes an open account private by a new password that is not shown',
   },

@@ -22,8 +22,9 @@ export const factor: readonly Mutant[] = [
   {
     rule: '7.5.1 new recovery codes take a fresh proof',
     file: 'src/core/operations/account/recovery-codes.ts',
-    find: 'await proveAgain(context, proof);',
-    replace: 'void proof;',
+    find: 'const { prepared } = await proveAgain(context, proof, async ({ account }) => {',
+    replace:
+      'const unproven = async <T>(prepare: (of: any) => Promise<T>) => ({ prepared: await prepare({ account: { hasSecondFactor: true } }) });\n    void [proof, proveAgain];\n    const { prepared } = await unproven(async ({ account }) => {',
     test: 'test/core/second-factor.test.ts',
     titled: 'replace every recovery code from before',
   },
