@@ -61,8 +61,8 @@ export const limits: readonly Mutant[] = [
   {
     rule: 'exports of an account are limited',
     file: 'src/core/operations/account/export.ts',
-    find: "await services.limits.take('export', session.userId);",
-    replace: '',
+    find: "if (!known) await limits.take('export', session.userId);",
+    replace: 'void limits;',
     test: 'test/core/export.test.ts',
     titled: 'counts once against the limit',
   },

@@ -79,8 +79,8 @@ export const privacy: readonly Mutant[] = [
   {
     rule: 'erased texts leave the files',
     file: 'src/core/erasing.ts',
-    find: '      await scrubFiles();\n',
-    replace: '      void scrubFiles;\n',
+    find: '    await scrubFiles().catch(tell);\n',
+    replace: '    void scrubFiles;\n',
     test: 'test/core/erase.test.ts',
     titled: 'has the files scrubbed when it has gone',
   },
@@ -95,8 +95,8 @@ export const privacy: readonly Mutant[] = [
   {
     rule: 'messages lose their text at their age',
     file: 'src/core/erasing.ts',
-    find: '      await expireOld(Date.now());\n',
-    replace: '      void expireOld;\n',
+    find: '    await expireOld(Date.now()).catch(tell);\n',
+    replace: '    void expireOld;\n',
     test: 'test/core/erase.test.ts',
     titled: 'lose their text within a day',
   },
