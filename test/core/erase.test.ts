@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Username } from '../../src/core/model/username.ts';
 import { mostFailedErasures, type Policy } from '../../src/core/policy.ts';
 import {
+  authSecret,
   badCredentials,
   badToken,
   challenged,
@@ -253,7 +254,16 @@ describe('an account that its owner erases', () => {
   });
 
   it('leaves a name that nobody can take, and an address that anybody can', async () => {
-    const t = await openChat({ policy: { eraseAfterMs: 0 } });
+    const stretched: string[] = [];
+    const t = await openChat({
+      policy: { eraseAfterMs: 0 },
+      stretcher: {
+        stretch({ username, password, salt, cost }) {
+          stretched.push(username);
+          return authSecret(username, password, salt, cost);
+        },
+      },
+    });
     await register(t, 'bob');
     await t.call(peer(), 'account.register', {
       username: 'alice',
@@ -270,6 +280,8 @@ describe('an account that its owner erases', () => {
       message: 'this username is taken already',
       field: 'username',
     });
+    // Once as the account was made, once to log in and once to prove it: nothing is stretched for a name that is gone.
+    expect(stretched).toEqual(['alice', 'alice', 'alice']);
     await t.call(peer(), 'account.register', { username: 'alicia', ...again });
     const bob = await loggedIn(t, 'bob');
     const { users } = await t.call(bob, 'user.list', { all: true });

@@ -24,6 +24,8 @@ export interface Store {
   /** Makes an account; one whose admission does not hold is `not-admitted`, whatever it is called. An invite is used once for each account made, and not for those refused. */
   createAccount(account: NewAccount): Promise<CreatedAccount>;
   account(username: Username): Promise<Account | undefined>;
+  /** True for a name that nobody can have any more: an account's, or that of one that was erased. */
+  isNameTaken(username: Username): Promise<boolean>;
   /** Whose e-mail address this is, whatever its case. */
   usernameByEmail(email: string): Promise<Username | undefined>;
   credential(username: Username): Promise<{ account: Account; verifier: Verifier } | undefined>;

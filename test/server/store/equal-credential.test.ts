@@ -70,6 +70,21 @@ describe('1.8: the credential of a name that nobody has', () => {
     expect(unknown).toMatchObject({ value: { isAsked: false } });
   });
 
+  it.each(['barb', 'bart'])('runs them beside, and for, a name whose account was erased (%s)', (name) => {
+    for (const user of ['alice', 'carol']) on.join(user);
+    on.batch(['requestErasure', { userId: on.join('bart').id, dueAt: 1 }]);
+    for (let piece = 0; piece < 9; piece++) on.batch(['eraseNext', { now: 2 }]);
+    expect(on.batch(['account', 'bart'], ['isNameTaken', 'bart'])).toEqual([
+      { value: undefined },
+      { value: true },
+    ]);
+    expect(stepsFor(name).map(({ statement }) => statement)).toEqual(
+      stepsFor('carol').map(({ statement }) => statement),
+    );
+    expect(stepsFor(name)[1]?.rows).toEqual(stepsFor('carol')[1]?.rows);
+    expect(on.batch(['credential', name])).toMatchObject([{ value: { isAsked: false } }]);
+  });
+
   it('is nothing while there is no account at all', () => {
     expect(on.batch(['credential', 'alice'])).toEqual([{ value: undefined }]);
   });

@@ -117,7 +117,7 @@ async function create(
     given.password && (await checkNewPassword(policy, { username: name, password: given.password }));
   // Looked up before a password is stretched for nothing; who comes first is decided by the store.
   if (given.password !== undefined) {
-    if (await store.account(name)) return { kind: 'taken', field: 'username' };
+    if (await store.isNameTaken(name)) return { kind: 'taken', field: 'username' };
     if (given.email !== undefined && (await store.usernameByEmail(given.email))) {
       return { kind: 'taken', field: 'email' };
     }

@@ -52,6 +52,7 @@ const nearestName = statement((db, p: { username: string }) =>
       .selectFrom('users')
       .select((of) => of.fn.min('username').as('name'))
       .where('username', '>=', p.username)
+      .where('erased_at', 'is', null)
       .as('next'),
     e
       .selectFrom('users')
@@ -211,6 +212,11 @@ export function* putCredential(change: {
   yield* rows(deleteCredential, { userId });
   yield* rows(insertCredential, { ...verifier, userId });
   yield* rows(setPrivacy, { userId, privacy });
+}
+
+/** Store.isNameTaken */
+export function* isNameTaken(username: Username): Query<boolean> {
+  return (yield* first(byName, { username })) !== undefined;
 }
 
 /** Store.usernameByEmail */

@@ -4,6 +4,7 @@ import {
   account,
   createAccount,
   credential,
+  isNameTaken,
   type NearestCredential,
   replaceVerifier,
   settings,
@@ -78,6 +79,7 @@ export const queries: Queries = {
   settings,
   createAccount,
   account,
+  isNameTaken,
   usernameByEmail,
   credential,
   replaceVerifier,
@@ -152,6 +154,7 @@ export const queries: Queries = {
 /** Calls that never write: they are answered also when the disk is full. (`openConversation` may make one.) */
 export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'account',
+  'isNameTaken',
   'usernameByEmail',
   'credential',
   'usernames',

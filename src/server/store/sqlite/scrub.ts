@@ -8,9 +8,6 @@ const pagesAtOnce = 4_096;
 /** A page beyond this many could begin, as a number of a page, like a page of a tree does: 128 GB. */
 const maxPages = 0x02_00_00_00;
 
-/** What an index needs before its deletions are deletions in the file: one statement for each, run before the first piece. */
-const preparations: readonly string[] = [];
-
 /**
  * One piece of taking out of the file what was deleted (storage, "Erase"): `secure_delete` overwrites what is deleted where it is,
  * but not the copies that a page keeps in its unused space of what has moved to another page when it was full. First the log goes
@@ -18,7 +15,6 @@ const preparations: readonly string[] = [];
  * That needs no journal: no byte that means anything changes. Answers the page to go on with; undefined at the end.
  */
 export function scrub(opened: Connection, files: HostFiles, name: string, from: number): number | undefined {
-  if (from === 0) for (const sql of preparations) opened.once(sql);
   const [checkpoint] = opened.once('PRAGMA wal_checkpoint(TRUNCATE)');
   if (Number(checkpoint?.busy) !== 0) throw new Error('the log could not be emptied');
   opened.once('PRAGMA shrink_memory');
