@@ -89,6 +89,8 @@ export const failureWaits = { firstMs: 1_000, mostMs: 15 * 60_000, windowMs: 24 
  * guesses elsewhere. The price: a guesser has so many tries from each new address.
  */
 export const failuresPastWait = 3;
+/** Logins from one address that may wait for those before them, which count as failed until they have ended: scripts that start at once. */
+export const loginsWaitingPerAddress = 256;
 /** At so many failed logins of an account its sessions are told, and again each time that they have doubled: a flood is few lines. */
 export const failuresTold = 5;
 /** A login exchange lives this long (security 1.5). */

@@ -72,6 +72,25 @@ describe('waits after failed logins', () => {
     expect(waits.filter((wait) => wait === 0)).toHaveLength(5);
   });
 
+  it('are none for good logins, however many come at once', async () => {
+    const slow = () => new Promise<string>((resolve) => setImmediate(() => resolve('in')));
+    const all = Array.from({ length: 200 }, (_, index) =>
+      failures.guard(index % 2 ? 'bot' : `user${index}`, at(home), slow),
+    );
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['in']));
+  });
+
+  it('are said to more than may wait for their turn', async () => {
+    const never = () => new Promise<never>(() => {});
+    for (let count = 0; count < 3 + 256; count++) void failures.guard('bot', at(home), never);
+    await expect(failures.guard('bot', at(home), never)).rejects.toMatchObject({
+      code: 'rate-limited',
+      message: 'too many logins from this address at once',
+      details: { retryAfterMs: 1_000 },
+    });
+    await succeed('bot', elsewhere);
+  });
+
   it('6.3.1: slow twenty wrong tries down', async () => {
     let waitedMs = 0;
     for (let tries = 0; tries < 20; ) {

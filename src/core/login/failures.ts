@@ -2,8 +2,9 @@ import type { AccountNotices } from '../account-notices.ts';
 import { ChatError } from '../errors.ts';
 import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
-import { failuresPastWait, failuresTold, failureWaits } from '../policy.ts';
+import { failuresPastWait, failuresTold, failureWaits, loginsWaitingPerAddress } from '../policy.ts';
 import type { Counter } from '../ports/counter.ts';
+import { createTurns } from './turns.ts';
 
 /**
  * What failed logins cost, over all doors together (security 4; ASVS 6.3.1): after the free ones of an account or of an address the next
@@ -14,7 +15,8 @@ import type { Counter } from '../ports/counter.ts';
 export interface LoginFailures {
   /**
    * Runs a login of `given`, the name or the lower-case e-mail address that was typed, which counts as failed from its start on until
-   * it succeeds or turns out to have failed for another reason than its secret. Throws `rate-limited`, with nothing run and nothing
+   * it succeeds or turns out to have failed for another reason than its secret. Of one address a few run at a time and the others wait
+   * for their turn, so that good ones do not stand in each other's way. Throws `rate-limited`, with nothing run and nothing
    * counted, while this peer has to wait. What nobody has waits like any other. `owner` is who is told
    * of failures, where that is not the name that was given.
    */
@@ -32,7 +34,10 @@ export function createLoginFailures(
   free: number,
   notices: Pick<AccountNotices, 'tell'>,
 ): LoginFailures {
-  const { windowMs } = failureWaits;
+  const { windowMs, firstMs } = failureWaits;
+  // So many cost nobody a wait, whatever becomes of them.
+  const atOnce = Math.max(1, Math.min(failuresPastWait, free - 1));
+  const turns = createTurns({ atOnce, mostWaiting: loginsWaitingPerAddress });
 
   /** Counts one more under `key`, and says how many there are then; 0, and nothing counted, when it has to wait. */
   async function enter(key: string): Promise<number> {
@@ -66,44 +71,52 @@ export function createLoginFailures(
     });
   }
 
+  async function guarded<T>(given: string, peer: Peer, login: () => Promise<T>, owner: string): Promise<T> {
+    const from = addressKey(peer.address);
+    const address = `address ${from}`;
+    const account = `account ${given}`;
+    const pair = `pair ${given} ${from}`;
+    if ((await enter(address)) === 0) throw await mustWait(address);
+    const passes = (await counter.add(pair, windowMs)) <= failuresPastWait;
+    const failures = await (passes ? note(account) : enter(account));
+    if (failures === 0) {
+      await Promise.all([counter.takeBack(pair, windowMs), forgive(address)]);
+      throw await mustWait(account);
+    }
+    try {
+      const answer = await login();
+      await Promise.all([counter.forget(pair), counter.forget(account), forgive(address)]);
+      return answer;
+    } catch (error) {
+      const isWrong = error instanceof ChatError && error.code === 'unauthenticated';
+      if (!isWrong) {
+        // Who came past a closed account has not closed it, and does not open it for those who have to wait.
+        const undone = passes ? counter.takeBack(account, windowMs) : forgive(account);
+        await Promise.all([counter.takeBack(pair, windowMs), undone, forgive(address)]);
+      } else if (isTold(failures)) {
+        const { door, address: from } = peer;
+        const at = Date.now();
+        notices.tell(owner, {
+          type: 'account-notice',
+          kind: 'failed-logins',
+          door,
+          address: from,
+          failures,
+          at,
+        });
+      }
+      throw error;
+    }
+  }
+
   return {
     async guard(given, peer, login, owner = given) {
       if (free === 0) return login();
-      const from = addressKey(peer.address);
-      const address = `address ${from}`;
-      const account = `account ${given}`;
-      const pair = `pair ${given} ${from}`;
-      if ((await enter(address)) === 0) throw await mustWait(address);
-      const passes = (await counter.add(pair, windowMs)) <= failuresPastWait;
-      const failures = await (passes ? note(account) : enter(account));
-      if (failures === 0) {
-        await Promise.all([counter.takeBack(pair, windowMs), forgive(address)]);
-        throw await mustWait(account);
-      }
-      try {
-        const answer = await login();
-        await Promise.all([counter.forget(pair), counter.forget(account), forgive(address)]);
-        return answer;
-      } catch (error) {
-        const isWrong = error instanceof ChatError && error.code === 'unauthenticated';
-        if (!isWrong) {
-          // Who came past a closed account has not closed it, and does not open it for those who have to wait.
-          const undone = passes ? counter.takeBack(account, windowMs) : forgive(account);
-          await Promise.all([counter.takeBack(pair, windowMs), undone, forgive(address)]);
-        } else if (isTold(failures)) {
-          const { door, address: from } = peer;
-          const at = Date.now();
-          notices.tell(owner, {
-            type: 'account-notice',
-            kind: 'failed-logins',
-            door,
-            address: from,
-            failures,
-            at,
-          });
-        }
-        throw error;
-      }
+      const turn = turns.take(addressKey(peer.address), () => guarded(given, peer, login, owner));
+      if (turn) return turn;
+      throw new ChatError('rate-limited', 'too many logins from this address at once', {
+        retryAfterMs: firstMs,
+      });
     },
     async forget(given) {
       await Promise.all(given.map((one) => counter.forget(`account ${one}`)));
