@@ -11,8 +11,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Person, type Running, World } from './support/server.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Gate } from './support/gate.ts';
+import { type Person, type Running, type ServerProcess, World } from './support/server.ts';
 
 const away =
   /cannot connect: connection refused; kept in the outbox as [0-9a-z]{8}, for the next --outbox or chat outbox send\n$/;
@@ -29,10 +30,27 @@ interface Kept {
 /** Waits for what another process does in its own time. */
 const eventually = <T>(check: () => T) => vi.waitFor(check, { interval: 10, timeout: 30_000 });
 
+const flags = ['--messages-per-second', '0', '--registrations-per-hour', '0', '--logins-per-minute', '0'];
+
+const everybody = new World(afterAll);
+let shared: ServerProcess;
+let people = 0;
+beforeAll(async () => {
+  shared = await everybody.serve(flags);
+});
+
+/** Somebody new on everybody's server, whose own way to it can be shut and opened again. */
+async function personAndGate() {
+  const world = new World();
+  const gate = await Gate.to(shared);
+  people += 1;
+  const person = await world.person(`alice-${people}`, gate).register();
+  return { world, person, stop: () => gate.shut(), start: () => gate.open() };
+}
+
 /** Somebody whose server can be stopped and started again on its port. */
 async function personAndServer() {
   const world = new World();
-  const flags = ['--messages-per-second', '0'];
   let server = await world.serve(flags);
   const listen = server.address;
   const person = world.person('alice', server);
@@ -60,8 +78,11 @@ async function linesUntilStopped(sending: Running, stop: () => Promise<unknown>)
 const keep = (person: Person, ...words: string[]) =>
   person.run(['send', '--outbox', '--timeout', '0.2', ...words]);
 const kept = (person: Person) => person.doesJson<Kept>(['outbox']);
-const texts = async (person: Person, to = '#lobby') =>
-  (await person.doesJson<{ text: string }>(['tail', to, '--once', '--since', 'all'])).map(({ text }) => text);
+/** What a person has said in the lobby, or somebody whose name is theirs, a dot, and more. */
+const texts = async (person: Person) =>
+  (
+    await person.doesJson<{ sender: string; text: string }>(['tail', '#lobby', '--once', '--since', 'all'])
+  ).flatMap(({ sender, text }) => (`${sender}.`.startsWith(`${person.name}.`) ? [text] : []));
 const outboxOf = (person: Person) => join(person.home, 'state', 'chat', 'outbox');
 
 /** Every file below the outbox. */
@@ -72,7 +93,7 @@ const filesOf = (person: Person): string[] =>
 
 describe('a message that cannot be sent now', () => {
   it('is kept with --outbox and sent later in its order, once, by the next --outbox', async () => {
-    const { person, stop, start } = await personAndServer();
+    const { person, stop, start } = await personAndGate();
     await stop();
     expect(await keep(person, 'one')).toEqual({ code: 3, out: '', err: expect.stringMatching(away) });
     expect(await keep(person, '#lobby', 'two\u2028three')).toMatchObject({ code: 3 });
@@ -90,7 +111,7 @@ describe('a message that cannot be sent now', () => {
   });
 
   it('is sent by chat outbox send, which prints it, leaves what the server refuses and says why', async () => {
-    const { person, stop, start } = await personAndServer();
+    const { person, stop, start } = await personAndGate();
     await stop();
     await keep(person, 'one');
     await keep(person, '@nobody', 'hello');
@@ -118,7 +139,7 @@ describe('a message that cannot be sent now', () => {
   });
 
   it('is waited for by chat outbox send --wait until the server is back', async () => {
-    const { person, stop, start } = await personAndServer();
+    const { person, stop, start } = await personAndGate();
     await stop();
     await keep(person, 'patient');
     const waiting = person.start(['outbox', 'send', '--wait']);
@@ -136,7 +157,7 @@ describe('a message that cannot be sent now', () => {
   }, 120_000);
 
   it('is waited for until a signal ends that, and stays', async () => {
-    const { person, stop } = await personAndServer();
+    const { person, stop } = await personAndGate();
     await stop();
     await keep(person, 'patient');
     const waiting = person.start(['outbox', 'send', '--wait']);
@@ -146,7 +167,7 @@ describe('a message that cannot be sent now', () => {
   });
 
   it('is kept when a signal ends the trying, or a kill', async () => {
-    const { person, stop, start } = await personAndServer();
+    const { person, stop, start } = await personAndGate();
     await stop();
     for (const [signal, text] of [
       ['SIGINT', 'one'],
@@ -168,7 +189,7 @@ describe('a message that cannot be sent now', () => {
   });
 
   it('is not kept when the server refuses it for good, nor without a login', async () => {
-    const { person } = await personAndServer();
+    const { person } = await personAndGate();
     expect(await person.run(['send', '--outbox', '@nobody', 'hello'])).toEqual({
       code: 6,
       out: '',
@@ -186,33 +207,33 @@ describe('a message that cannot be sent now', () => {
   });
 
   it('is kept when the session has ended, and sent after a login', async () => {
-    const { person } = await personAndServer();
-    await person.does(['login', 'alice', '--context', 'other']);
+    const { person } = await personAndGate();
+    await person.does(['login', person.name, '--context', 'other']);
     await person.does(['sessions', 'revoke', '--others', '--context', 'other']);
     const { code, err } = await person.run(['send', '--outbox', 'hello']);
     expect([code, err]).toEqual([
       4,
       expect.stringMatching(/the session has ended on .*; kept in the outbox as /),
     ]);
-    await person.does(['login', 'alice']);
+    await person.does(['login', person.name]);
     await person.succeed(['outbox', 'send']);
     expect(await texts(person)).toEqual(['hello']);
   });
 
   it('stays with the account that wrote it', async () => {
-    const { person, stop, start } = await personAndServer();
+    const { person, stop, start } = await personAndGate();
     await stop();
     await keep(person, 'from alice');
     await start();
-    await person.does(['register', 'bob']);
+    await person.does(['register', `${person.name}.bob`]);
     expect(await person.run(['outbox', 'send'])).toEqual({
       code: 0,
       out: '',
-      err: '1 entry of alice left alone: log in as that account to send\nsent 0 messages\n',
+      err: `1 entry of ${person.name} left alone: log in as that account to send\nsent 0 messages\n`,
     });
     expect(await person.run(['send', '--outbox', 'from bob'])).toMatchObject({ code: 0 });
     expect(await kept(person)).toHaveLength(1);
-    await person.does(['login', 'alice']);
+    await person.does(['login', person.name]);
     await person.run(['outbox', 'send']);
     expect(await texts(person)).toEqual(['from bob', 'from alice']);
   });
@@ -255,7 +276,7 @@ describe('a message that cannot be sent now', () => {
   }, 120_000);
 
   it('is sent once when several send it at the same time', async () => {
-    const { person, stop, start } = await personAndServer();
+    const { person, stop, start } = await personAndGate();
     await stop();
     for (const word of ['a', 'b', 'c']) await keep(person, word);
     await start();
@@ -267,7 +288,7 @@ describe('a message that cannot be sent now', () => {
   });
 
   it('whose file was damaged is named, and the others are sent', async () => {
-    const { person, stop, start } = await personAndServer();
+    const { person, stop, start } = await personAndGate();
     await stop();
     for (const word of ['a', 'b', 'c']) await keep(person, word);
     const [, second] = await kept(person);
@@ -307,7 +328,7 @@ describe('lines', () => {
   });
 
   it('are kept behind what was kept before them, and all comes in its order', async () => {
-    const { person, stop, start } = await personAndServer();
+    const { person, stop, start } = await personAndGate();
     await stop();
     await keep(person, 'one');
     expect(
@@ -326,7 +347,7 @@ describe('lines', () => {
 
 describe('a full disk', () => {
   it('is said when something is to be kept: exit 2, NOT kept; with a server it is sent all the same', async (test) => {
-    const { world, person, stop } = await personAndServer();
+    const { world, person, stop } = await personAndGate();
     const state = world.path('small');
     mkdirSync(state);
     if (!mounted(state, '1m')) {
@@ -334,7 +355,7 @@ describe('a full disk', () => {
       return;
     }
     const env = { XDG_STATE_HOME: state };
-    await person.succeed(['login', 'alice'], '', env);
+    await person.succeed(['login', person.name], '', env);
     fill(join(state, 'ballast'));
     expect(await person.run(['send', '--outbox', 'hello'], '', env)).toEqual({
       code: 0,

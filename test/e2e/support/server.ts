@@ -229,6 +229,7 @@ export class Person {
     this.name = name;
     this.home = world.path(name);
     this.env = {
+      ...compileCache,
       PATH: process.env.PATH,
       HOME: this.home,
       XDG_STATE_HOME: join(this.home, 'state'),
