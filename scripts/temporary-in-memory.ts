@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Linux has a file system in memory here, open to everybody. */
@@ -14,12 +14,32 @@ function runs(directory: string): boolean {
   return spawnSync(script).status === 0;
 }
 
+/** Takes away what runs have left that were killed: it would stay in memory until the machine is started again. */
+function sweep(): void {
+  for (const name of readdirSync(memory)) {
+    const [, pid] = /^chat-tests-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    rmSync(join(memory, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is one too.
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
+}
+
 /** A new directory in memory; undefined where there is none, or none that is good for tests. */
 function directoryInMemory(): string | undefined {
   try {
+    sweep();
     const { bavail, bsize } = statfsSync(memory);
     if (bavail * bsize < minFreeBytes) return undefined;
-    const directory = mkdtempSync(join(memory, 'chat-tests-'));
+    const directory = mkdtempSync(join(memory, `chat-tests-${process.pid}-`));
     // As open as the system's own: some tests run as another user.
     chmodSync(directory, 0o1777);
     if (runs(directory)) return directory;
