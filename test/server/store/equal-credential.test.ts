@@ -2,11 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { auditChain } from '../../../src/core/audit-chain.ts';
 import type { Username } from '../../../src/core/model/username.ts';
 import { queries } from '../../../src/server/store/queries/index.ts';
 import { Memory } from '../../../src/server/store/queries/memory.ts';
 import type { Command, Query } from '../../../src/server/store/statement.ts';
 import { type OpenedDatabase, opened } from './support/database.ts';
+
+const chain = auditChain({ realm: 'chat.example', serverSecret: new Uint8Array(32) });
 
 let directory: string;
 let on: OpenedDatabase;
@@ -73,7 +76,7 @@ describe('1.8: the credential of a name that nobody has', () => {
   it.each(['barb', 'bart'])('runs them beside, and for, a name whose account was erased (%s)', (name) => {
     for (const user of ['alice', 'carol']) on.join(user);
     on.batch(['requestErasure', { userId: on.join('bart').id, dueAt: 1 }]);
-    for (let piece = 0; piece < 9; piece++) on.batch(['eraseNext', { now: 2 }]);
+    for (let piece = 0; piece < 9; piece++) on.batch(['eraseNext', { now: 2, skip: 0, chain }]);
     expect(on.batch(['account', 'bart'], ['isNameTaken', 'bart'])).toEqual([
       { value: undefined },
       { value: true },

@@ -76,7 +76,8 @@ function fill(on: OpenedDatabase): { alice: Account; bob: Account; count: Record
   const random = numbers(7);
   const [alice, bob] = ['alice', 'bob'].map((name) => {
     const account = person(name, { email: `${name}MAIL@example.org` });
-    on.batch(['createAccount', { account, verifier, consent: { digest: 'd', at: 1, door: 'line' } }]);
+    const own = { ...verifier, storedKey: Buffer.from(`${name}VERIFIER`.padEnd(32)) };
+    on.batch(['createAccount', { account, verifier: own, consent: { digest: 'd', at: 1, door: 'line' } }]);
     on.batch(['openSession', opening(account, { deviceLabel: `${name}LABEL`, address: `${name}ADDRESS` })]);
     return account;
   }) as [Account, Account];
@@ -123,7 +124,15 @@ function scrubAll(on: OpenedDatabase): void {
     from = (value(on.batch(['scrub', { from }])) as { next: number | undefined }).next;
 }
 
-const ofAlice = ['aliceTEXT', 'aliceKEY', 'aliceLABEL', 'aliceMAIL', 'alicemail', 'aliceADDRESS'];
+const ofAlice = [
+  'aliceTEXT',
+  'aliceKEY',
+  'aliceLABEL',
+  'aliceMAIL',
+  'alicemail',
+  'aliceADDRESS',
+  'aliceVERIFIER',
+];
 
 test('what an account wrote is in no file after it was erased, and what another one wrote is there as it was', async () => {
   const path = directory();
