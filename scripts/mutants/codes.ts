@@ -188,7 +188,7 @@ export const codes: readonly Mutant[] = [
   {
     rule: 'no password is stretched for who is not let in',
     file: 'src/core/operations/account/admission.ts',
-    find: 'if (!(await services.store.isAdmitted(admission))) throw notAdmitted();',
+    find: 'if (!(await services.store.isAdmitted(admission))) throw notAdmitted(registration);',
     replace: '',
     test: 'test/core/registration-modes.test.ts',
     titled: 'invite stretches no password',

@@ -5,6 +5,7 @@
 
 /** Who may make an account: everybody, who brings an invite, or nobody. */
 export const registrationModes = ['open', 'invite', 'closed'] as const;
+export type RegistrationMode = (typeof registrationModes)[number];
 
 /** What an operator can set. A limit of 0 switches that limit off. */
 export interface Policy {
@@ -14,7 +15,7 @@ export interface Policy {
   readonly minPasswordCodePoints: number;
   /** What is done with a common password that is being set: where only this machine can guess, a warning is enough. */
   readonly commonPasswords: 'warn' | 'refuse';
-  readonly registration: (typeof registrationModes)[number];
+  readonly registration: RegistrationMode;
   /** A session dies when unused for so long (security 3). */
   readonly sessionIdleMs: number;
   /** A session token dies at this age however busy it is. */

@@ -134,6 +134,7 @@ describe('chat admin', () => {
     code: 'K7QM-2F0V',
     uses: 1,
     expires_at: account.created_at,
+    registration: 'invite',
   };
 
   it('invite prints the code on stdout, and until when it is good on stderr', async () => {
@@ -151,6 +152,18 @@ describe('chat admin', () => {
       { uses: 1_000, expires_in_s: 7_776_000 },
       { uses: 1, expires_in_s: 1 },
     ]);
+  });
+
+  it.each([
+    ['open', 'but everybody may register on this server now, without an invite'],
+    ['closed', 'but this server takes no invites now: start it with chat serve --registration invite'],
+  ])('invite says that it counts for nothing where registration is %s', async (registration, remark) => {
+    const { run } = await loggedIn({ 'admin.create-invite': { ...made, registration } });
+    expect(await run('admin', 'invite')).toEqual({
+      code: 0,
+      stdout: 'K7QM-2F0V\n',
+      stderr: `good for one account, until 2026-11-21 09:30:00 (UTC)\n${remark}\n`,
+    });
   });
 
   it.each([

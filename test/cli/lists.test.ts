@@ -45,6 +45,13 @@ describe('chat account', () => {
     expect((await run('account')).stdout).toContain(`e-mail\t${shown}\n`);
   });
 
+  it('says when the account is to be erased', async () => {
+    const { run } = await loggedIn({ 'account.me': { ...me, erases_at: '2026-11-28T06:00:00.000Z' } });
+    expect((await run('account')).stdout).toContain(
+      'to be erased\t2026-11-28 06:00:00: chat account erase --cancel keeps it\n',
+    );
+  });
+
   it('shows what a bad server made up escaped', async () => {
     const { run } = await loggedIn({
       'account.me': { ...me, email: 'a\u001b[2J@b.example', privacy: 'open' },

@@ -126,7 +126,13 @@ describe('registration', () => {
     expect(await t.call(alice, 'account.begin-register', {})).toMatchObject({ registration: 'closed' });
     const { code } = await t.call(alice, 'admin.create-invite', {});
     expect(await refusal(registers(t, 'bob'))).toEqual(closed);
-    expect(await refusal(registers(t, 'bob', code))).toEqual(notGood);
+    for (const invite of [code, 'mistyped']) {
+      expect(await refusal(registers(t, 'bob', invite))).toEqual({
+        code: 'forbidden',
+        message: 'registration is closed on this server, and this is no code for its first administrator',
+        field: 'invite',
+      });
+    }
     expect(await t.store.accounts({ after: '', limit: 10 })).toHaveLength(1);
   });
 });

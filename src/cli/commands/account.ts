@@ -8,19 +8,34 @@ import { tableLines } from '../table.ts';
 
 /** What a person is told of the account, a row each. */
 function rowsOf(me: OutputOf<'account.me'>): [string, string][] {
-  const { username, email, email_verified: isConfirmed, privacy, created_at } = me;
+  const { username, email, email_verified: isConfirmed, privacy, created_at, erases_at: erasesAt } = me;
   return [
     ['name', username],
     ['e-mail', email === null ? '-' : isConfirmed ? email : `${email} (not confirmed)`],
     ['password', privacy === 'private' ? 'private: no server sees it' : 'open: works at every door'],
     ['second factor', factorText(me.second_factor)],
     ['since', lineTime(created_at)],
+    ...(erasesAt === undefined
+      ? []
+      : [
+          ['to be erased', `${lineTime(erasesAt)}: chat account erase --cancel keeps it`] satisfies [
+            string,
+            string,
+          ],
+        ]),
   ];
 }
 
 /** Shows the account that is logged in, and changes it. */
 export const account = command({
-  usage: ['account', 'account password [--open | --private]'],
+  usage: [
+    'account',
+    'account password [--open | --private]',
+    'account email [ADDRESS | --send | --verify CODE]',
+    'account terms',
+    'account export [--file FILE]',
+    'account erase [--cancel]',
+  ],
   description:
     'Prints the account that is logged in: name, e-mail address, how its password is kept, its second factor, and since when it is there (UTC). ' +
     'Columns are separated by a tab in a script.',

@@ -1,4 +1,4 @@
-import { inviteLimits } from '../../../core/policy.ts';
+import { inviteLimits, type RegistrationMode } from '../../../core/policy.ts';
 import { command, noOperands } from '../../command.ts';
 import { parseDuration } from '../../duration.ts';
 import { exitOk } from '../../exit-codes.ts';
@@ -25,6 +25,12 @@ function secondsOf(given: string | undefined): number {
   );
 }
 
+/** What an administrator may have overlooked. */
+const remarkOn: Readonly<Partial<Record<RegistrationMode, string>>> = {
+  open: 'but everybody may register on this server now, without an invite',
+  closed: 'but this server takes no invites now: start it with chat serve --registration invite',
+};
+
 /** Makes an invite and prints its code. */
 export const invite = command({
   usage: ['admin invite [--uses N] [--expires DURATION]'],
@@ -48,6 +54,8 @@ export const invite = command({
       await context.output.result(made, made.code);
       const accounts = made.uses === 1 ? 'one account' : `${made.uses} accounts`;
       await context.output.note(`good for ${accounts}, until ${lineTime(made.expires_at)} (UTC)`);
+      const remark = remarkOn[made.registration];
+      if (remark !== undefined) await context.output.note(remark);
       return exitOk;
     });
   },

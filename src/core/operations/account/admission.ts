@@ -2,6 +2,7 @@ import { ChatError } from '../../errors.ts';
 import type { Admission } from '../../model/invite.ts';
 import { oneTimeCodeDigest, parseOneTimeCode } from '../../one-time-code.ts';
 import type { CallContext } from '../../operation.ts';
+import type { RegistrationMode } from '../../policy.ts';
 
 /**
  * Who may register, at every door: everybody where registration is open; otherwise who brings an invite, where those count, or the
@@ -22,17 +23,22 @@ export async function admitRegistration(
     });
   }
   const code = parseOneTimeCode(invite);
-  if (!code) throw notAdmitted();
+  if (!code) throw notAdmitted(registration);
   const codeHash = oneTimeCodeDigest(code, services.digests);
   const admission = { codeHash, takesInvites: registration === 'invite', now };
   // Looked up before a password is stretched for nothing; what holds is decided with the account's making.
-  if (!(await services.store.isAdmitted(admission))) throw notAdmitted();
+  if (!(await services.store.isAdmitted(admission))) throw notAdmitted(registration);
   return admission;
 }
 
-/** One text for a code that was mistyped, used up, is over or was taken back. */
-export function notAdmitted(): ChatError {
-  return new ChatError('forbidden', 'this invite is not good: it may be mistyped, used, over or taken back', {
-    field: 'invite',
-  });
+/**
+ * One text for a code that was mistyped, used up, is over or was taken back. Where registration is closed no invite is good, and what is
+ * asked for is the code for the first administrator.
+ */
+export function notAdmitted(registration: RegistrationMode): ChatError {
+  const text =
+    registration === 'closed'
+      ? 'registration is closed on this server, and this is no code for its first administrator'
+      : 'this invite is not good: it may be mistyped, used, over or taken back';
+  return new ChatError('forbidden', text, { field: 'invite' });
 }

@@ -93,7 +93,7 @@ export const register = operation({
         const session = await openSession(context, made.account, { device: given.device });
         return { ...answer, session };
       }
-      if (made.kind === 'not-admitted') throw notAdmitted();
+      if (made.kind === 'not-admitted') throw notAdmitted(context.services.policy.registration);
       if (given.username !== undefined || made.field === 'email') throw taken(made.field);
     }
     throw taken('username');

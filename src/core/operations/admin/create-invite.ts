@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { InviteId } from '../../model/invite.ts';
 import { newOneTimeCode, oneTimeCodeDigest } from '../../one-time-code.ts';
 import { operation } from '../../operation.ts';
-import { inviteLimits } from '../../policy.ts';
+import { inviteLimits, registrationModes } from '../../policy.ts';
 import { uuidV7 } from '../../random.ts';
 import { instant } from '../shapes.ts';
 
@@ -24,7 +24,14 @@ export const createInvite = operation({
       .max(maxMs / 1_000)
       .default(defaultMs / 1_000),
   }),
-  output: z.object({ id: z.string(), code: z.string(), uses: z.number(), expires_at: instant }),
+  output: z.object({
+    id: z.string(),
+    code: z.string(),
+    uses: z.number(),
+    expires_at: instant,
+    /** Who may register now: an invite counts with `invite` alone. */
+    registration: z.enum(registrationModes),
+  }),
   async handle({ uses, expires_in_s: seconds }, { services, session, now, note }) {
     const code = newOneTimeCode();
     const id = uuidV7() as InviteId;
@@ -32,6 +39,7 @@ export const createInvite = operation({
     const codeHash = oneTimeCodeDigest(code, services.digests);
     note({ details: { invite: id, uses } });
     await services.store.createInvite({ id, codeHash, by: session.userId, createdAt: now, expiresAt, uses });
-    return { id, code, uses, expires_at: new Date(expiresAt).toISOString() };
+    const { registration } = services.policy;
+    return { id, code, uses, expires_at: new Date(expiresAt).toISOString(), registration };
   },
 });
