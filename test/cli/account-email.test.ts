@@ -19,7 +19,7 @@ const onItsWay = 'a code is on its way; confirm it with: chat account email --ve
 
 describe('chat account email', () => {
   it.each([
-    [me, 'a@example.org\n', 'it is not confirmed: chat account email --send\n'],
+    [me, 'a@example.org\n', 'it is not confirmed; where the server sends mail: chat account email --send\n'],
     [{ ...me, email_verified: true }, 'a@example.org\n', ''],
     [{ ...me, email: null }, '', 'this account has no e-mail address\n'],
   ])('prints the address: %j', async (account, stdout, stderr) => {
