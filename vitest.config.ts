@@ -6,8 +6,9 @@ import { ClosingLine } from './scripts/closing-line.ts';
 const shared: ProjectConfig = {
   // The clock and the timers of architecture.md, "Time and chance"; faking more (setImmediate, nextTick) hangs flushes.
   fakeTimers: { toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] },
-  testTimeout: 20_000,
-  hookTimeout: 20_000,
+  // A test that hangs is found a little later; a slow machine fails none.
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
 };
 
 export default defineConfig({
@@ -35,7 +36,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           pool: 'forks',
           globalSetup: ['scripts/temporary-in-memory.ts', 'scripts/ensure-built.ts'],
-          testTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
     ],

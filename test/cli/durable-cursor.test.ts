@@ -13,7 +13,7 @@ const owner: CursorOwner = {
 };
 
 /** Waits for what the file system does in its own time. */
-const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { interval: 1, timeout: 15_000 });
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { interval: 1, timeout: 60_000 });
 
 async function open(host: FakeHost, onFailure: () => void = () => {}, who: Partial<CursorOwner> = {}) {
   const cursor = await openCursor(host, { ...owner, ...who }, 'bot', onFailure);

@@ -12,7 +12,7 @@ const deadPid = 4_194_305;
 const busy = (who: string) => new ChatError('conflict', `in use by ${who}`);
 
 /** Waits for what the file system does in its own time. */
-const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { interval: 1, timeout: 15_000 });
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { interval: 1, timeout: 60_000 });
 
 async function hold(path: string, onLost?: (why: ChatError) => void) {
   const lock = await holdLock(path, self, busy, onLost);

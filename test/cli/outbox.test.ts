@@ -146,7 +146,9 @@ describe('chat send --outbox', () => {
     await world.keep('one');
     const lock = await holdOutbox(world);
     const sending = world.run(['send', '--outbox', 'two']);
-    await vi.waitFor(async () => expect(await world.files()).toContain(`${idOf(1)}.jsonl`));
+    await vi.waitFor(async () => expect(await world.files()).toContain(`${idOf(1)}.jsonl`), {
+      timeout: 60_000,
+    });
     const { rm } = await import('node:fs/promises');
     await rm(pathOf(world, 1));
     await lock.release();
@@ -278,7 +280,7 @@ describe('chat send --lines --outbox', () => {
     async function* bytes() {
       yield Buffer.from('a\nb\n');
       // After the failure, while the rest is read.
-      await vi.waitFor(async () => expect((await world.files()).length).toBe(1));
+      await vi.waitFor(async () => expect((await world.files()).length).toBe(1), { timeout: 60_000 });
       host?.signal('SIGTERM');
       await new Promise(() => {});
     }

@@ -75,7 +75,7 @@ describe('the first run of tail --durable', () => {
 });
 
 /** Waits for what another part of the program does in its own time. */
-const eventually = (check: () => unknown) => vi.waitFor(check, { interval: 1, timeout: 15_000 });
+const eventually = (check: () => unknown) => vi.waitFor(check, { interval: 1, timeout: 60_000 });
 
 describe('a later run of tail --durable', () => {
   it('goes on after what was handed over, and leaves nothing but its file', async () => {

@@ -12,7 +12,7 @@ import { following } from './support/following.ts';
 import { loggedIn } from './support/logged-in.ts';
 
 /** Waits for what another process does in its own time. */
-const eventually = (check: () => unknown) => vi.waitFor(check, { interval: 5, timeout: 15_000 });
+const eventually = (check: () => unknown) => vi.waitFor(check, { interval: 5, timeout: 60_000 });
 
 /** Runs `tail --exec CMD` in a directory of its own, which commands find as $DIR; real shells run real commands. */
 async function world(

@@ -401,7 +401,7 @@ describe('events', () => {
       if (event.seq === 6) resolve();
     });
     peer.raw([1, 2, 3, 4, 5].map(messageLine).join(''));
-    await vi.waitFor(() => expect(seqs).toEqual([1, 2]));
+    await vi.waitFor(() => expect(seqs).toEqual([1, 2]), { timeout: 60_000 });
     peer.raw(messageLine(6));
     await turns();
     expect(seqs).toEqual([1, 2]);
@@ -423,7 +423,7 @@ describe('events', () => {
     // More than the buffers of both sockets hold: the server is not rid of it until it is read.
     const rounds = 400;
     for (let round = 0; round < rounds; round++) peer.raw(text);
-    await vi.waitFor(() => expect(heard).toBe(1));
+    await vi.waitFor(() => expect(heard).toBe(1), { timeout: 60_000 });
     await turns(50);
     expect(heard).toBe(1);
     expect(peer.socket.writableLength).toBeGreaterThan(0);

@@ -91,7 +91,7 @@ describe('following', () => {
     const chat = await started(5);
     const { take, states } = reader(chat, { from });
     const taking = take(expected.length);
-    await vi.waitFor(() => expect(states).toHaveLength(1), { interval: 1 });
+    await vi.waitFor(() => expect(states).toHaveLength(1), { interval: 1, timeout: 60_000 });
     fill(chat, '#lobby', 1);
     expect(await taking).toEqual(expected);
     expect(chat.params('conversation.follow')).toEqual([{ to: '#lobby', ...params }]);
@@ -301,7 +301,10 @@ describe('a follower whose connection is lost', () => {
       breakEvery(chat, count + 1);
       const { take, states } = reader(chat);
       const taking = take(45);
-      await vi.waitFor(() => expect(states).toContainEqual({ kind: 'following' }), { interval: 1 });
+      await vi.waitFor(() => expect(states).toContainEqual({ kind: 'following' }), {
+        interval: 1,
+        timeout: 60_000,
+      });
       fill(chat, '#lobby', 5);
       expect(await taking).toEqual(range('#lobby', 1, 45));
     },
@@ -322,7 +325,7 @@ describe('a follower whose connection is lost', () => {
       { to: '#lobby', last: 2 },
       { to: '#lobby', after: 3 },
     ]);
-    await vi.waitFor(() => expect(states).toHaveLength(3), { interval: 1 });
+    await vi.waitFor(() => expect(states).toHaveLength(3), { interval: 1, timeout: 60_000 });
     expect(states).toEqual([
       { kind: 'following' },
       { kind: 'waiting', waitMs: 100, cause: expect.objectContaining({ code: 'unavailable' }) },
@@ -349,7 +352,10 @@ describe('a follower whose connection is lost', () => {
     const chat = await started(2, 1);
     const { take } = reader(chat, { targets: [], from: { now: true } });
     const first = take(1);
-    await vi.waitFor(() => expect(chat.params('conversation.follow')).toHaveLength(1), { interval: 1 });
+    await vi.waitFor(() => expect(chat.params('conversation.follow')).toHaveLength(1), {
+      interval: 1,
+      timeout: 60_000,
+    });
     fill(chat, '#lobby', 1);
     expect(await first).toEqual(['#lobby:3']);
     const peer = await chat.server.peer();
@@ -443,7 +449,7 @@ describe('a follower whose connection is lost', () => {
     (await chat.server.peer()).event('session-ended', { reason: 'replaced' });
     const second = take(1);
     const peer = await chat.server.peer();
-    await vi.waitFor(() => expect(states).toHaveLength(2), { interval: 1 });
+    await vi.waitFor(() => expect(states).toHaveLength(2), { interval: 1, timeout: 60_000 });
     peer.event('session-ended', { reason: 'revoked' });
     expect((await refusal(second)).code).toBe('unauthenticated');
     expect(chat.server.connections).toBe(2);

@@ -287,7 +287,7 @@ describe('sending many lines', () => {
     };
     const sent = sendMany({ ...many, open: chat.open, lines: counted(), window: 4 });
     for (let n = 0; n < 20; n++) {
-      await vi.waitFor(() => expect(held.length).toBe(Math.min(4, 20 - n)), { interval: 1 });
+      await vi.waitFor(() => expect(held.length).toBe(Math.min(4, 20 - n)), { interval: 1, timeout: 60_000 });
       expect(asked).toBeLessThanOrEqual(n + 5);
       held.shift()?.();
     }

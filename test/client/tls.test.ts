@@ -110,7 +110,7 @@ describe('over TLS', () => {
         asked += 1;
         const peer = await server.peer();
         peer.socket.end('{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"too slow"}}\n');
-        await vi.waitFor(() => expect(peer.socket.writableFinished).toBe(true));
+        await vi.waitFor(() => expect(peer.socket.writableFinished).toBe(true), { timeout: 60_000 });
         await turns(20);
       },
     });

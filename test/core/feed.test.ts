@@ -146,12 +146,15 @@ describe('following one conversation', () => {
             connection.isSlow = false;
             connection.drain();
           }
-          await vi.waitFor(async () => {
-            await t.quiet();
-            for (const [connection, { after, from }] of follows) {
-              expect(connection.seqs(room).slice(from)).toEqual(range(after + 1, sent + 1));
-            }
-          });
+          await vi.waitFor(
+            async () => {
+              await t.quiet();
+              for (const [connection, { after, from }] of follows) {
+                expect(connection.seqs(room).slice(from)).toEqual(range(after + 1, sent + 1));
+              }
+            },
+            { timeout: 60_000 },
+          );
           // And nothing more after that.
           await t.quiet();
           for (const connection of readers) {

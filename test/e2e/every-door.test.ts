@@ -23,7 +23,7 @@ beforeAll(async () => {
     '--free-failed-logins',
     '0',
   ]);
-}, 60_000);
+}, 300_000);
 afterAll(() => lab.close());
 
 /** Somebody new, registered through a door. */

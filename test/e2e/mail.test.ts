@@ -139,7 +139,7 @@ describe('a forgotten password', () => {
     expect(await dora.succeed(['totp'])).toBe('on, 9 recovery codes left\n');
     // What the factor guards, a session with the new password alone does not open.
     expect(await dora.run(['totp', 'off'])).toMatchObject({ code: 11, out: '' });
-  }, 120_000);
+  }, 300_000);
 });
 
 it('another address is unconfirmed, and the old one is told', async () => {

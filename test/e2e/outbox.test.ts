@@ -28,7 +28,7 @@ interface Kept {
 }
 
 /** Waits for what another process does in its own time. */
-const eventually = <T>(check: () => T) => vi.waitFor(check, { interval: 10, timeout: 30_000 });
+const eventually = <T>(check: () => T) => vi.waitFor(check, { interval: 10, timeout: 60_000 });
 
 const flags = ['--messages-per-second', '0', '--registrations-per-hour', '0', '--logins-per-minute', '0'];
 
@@ -154,7 +154,7 @@ describe('a message that cannot be sent now', () => {
     await start();
     expect(await waiting.ended).toMatchObject({ code: 0, err: expect.stringMatching(/sent 1 message\n$/) });
     expect(await texts(person)).toEqual(['patient']);
-  }, 120_000);
+  }, 300_000);
 
   it('is waited for until a signal ends that, and stays', async () => {
     const { person, stop } = await personAndGate();
@@ -259,7 +259,7 @@ describe('a message that cannot be sent now', () => {
     expect(await texts(person)).toEqual(words);
     expect(await kept(person)).toEqual([]);
     expect(filesOf(person)).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it('is not lost and not doubled when its sender is killed in the middle of a batch', async () => {
     const { person, stop, start } = await personAndServer();
@@ -273,7 +273,7 @@ describe('a message that cannot be sent now', () => {
     await sending.kill('SIGKILL');
     expect(await person.run(['outbox', 'send', '-q'])).toMatchObject({ code: 0, err: '' });
     expect(await texts(person)).toEqual(words);
-  }, 120_000);
+  }, 300_000);
 
   it('is sent once when several send it at the same time', async () => {
     const { person, stop, start } = await personAndGate();

@@ -9,7 +9,7 @@ const closers: Array<() => Promise<void>> = [];
 beforeAll(async () => {
   world = new World((close) => closers.push(close));
   server = await world.serve(['--require-second-factor', '--free-failed-logins', '0']);
-}, 60_000);
+}, 300_000);
 afterAll(async () => {
   for (const close of closers) await close();
 });

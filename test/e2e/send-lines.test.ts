@@ -9,7 +9,7 @@ const numbered = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `line ${index + 1}`);
 
 /** Waits for what another process does in its own time. */
-const eventually = <T>(check: () => T) => vi.waitFor(check, { interval: 10, timeout: 15_000 });
+const eventually = <T>(check: () => T) => vi.waitFor(check, { interval: 10, timeout: 60_000 });
 
 /** The texts of #lobby, oldest first. */
 async function lobby(person: Person): Promise<string[]> {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   for (const name of ['alice', 'bob'])
     expect((await lab.run(name, ['register', name], { env })).code).toBe(0);
   token = (await lab.run('alice', ['token'], { env })).out.trim();
-}, 60_000);
+}, 300_000);
 afterAll(() => lab.close());
 
 /**

@@ -135,7 +135,7 @@ export function examineSearch(on: Examined): void {
       );
       const id = outcomes[0]?.conversation as ConversationId;
       // What was stored first may have to be indexed before it is found.
-      await vi.waitFor(async () => await found(alice, id, 'needle'), { timeout: 15_000 });
+      await vi.waitFor(async () => await found(alice, id, 'needle'), { timeout: 60_000 });
       const needles = Array.from({ length: 12 }, (_, i) => 1_101 - i * 100);
       for (const limit of [1, 5, 1_000]) expect(await found(alice, id, 'needle', limit)).toEqual(needles);
       expect(await found(alice, id, 'nothing')).toEqual([]);

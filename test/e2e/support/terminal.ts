@@ -98,7 +98,7 @@ export class TerminalSession {
   }
 
   /** Waits until the screen fits; throws with the screen as it is when the program ends before, or at the end of time. */
-  async shows(what: string | RegExp | ((text: string) => boolean), withinMs = 20_000): Promise<void> {
+  async shows(what: string | RegExp | ((text: string) => boolean), withinMs = 60_000): Promise<void> {
     const fits = (): boolean => {
       if (typeof what === 'string') return this.text.includes(what);
       return what instanceof RegExp ? what.test(this.text) : what(this.text);
