@@ -126,7 +126,7 @@ describe('tail --exec', () => {
   it('moves the cursor over what is left out and what was done', async () => {
     const own = { sender: 'alice' };
     const there = await world([message(1, own), message(2), message(3, own), message(4, own)]);
-    expect(await there.tail('true', '--durable', 'bot', '--timeout', '0.5')).toMatchObject({ code: 0 });
+    expect(await there.tail('true', '--durable', 'bot', '--timeout', '3')).toMatchObject({ code: 0 });
     expect(await there.position()).toBe(4);
   });
 

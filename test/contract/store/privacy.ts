@@ -386,7 +386,8 @@ export function examinePrivacy(on: Examined): void {
 
     test('has a row in the audit trail with its last piece, and steps over those that are left alone', async () => {
       const [alice, bob] = await people(on.store, 'alice', 'bob');
-      for (const { id: userId } of [alice, bob]) await on.store.requestErasure({ userId, dueAt: 5 });
+      await on.store.requestErasure({ userId: alice.id, dueAt: 4 });
+      await on.store.requestErasure({ userId: bob.id, dueAt: 5 });
       const step = () => on.store.eraseNext({ now: 5, skip: 1, chain });
       expect(await step()).toMatchObject({ kind: 'begun', username: 'bob' });
       let last = await step();

@@ -102,5 +102,6 @@ async function show(context: CommandContext, { connection }: LoggedIn) {
   const { email: address, email_verified } = me;
   await context.output.result({ email: address, email_verified }, address === null ? [] : [address]);
   if (address === null) await context.output.note('this account has no e-mail address');
-  else if (!email_verified) await context.output.note('it is not confirmed; where the server sends mail: chat account email --send');
+  else if (!email_verified)
+    await context.output.note('it is not confirmed; where the server sends mail: chat account email --send');
 }
