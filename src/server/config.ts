@@ -8,7 +8,9 @@ import { parseOrigin } from './doors/origin.ts';
 import { parseNetwork } from './doors/trusted-proxies.ts';
 import { isPlainAddress } from './mailer/plain-address.ts';
 import { parseSmtpUrl, type SmtpServer } from './mailer/smtp-url.ts';
-import { type Setting, type SettingName, settings, zeroOf } from './settings.ts';
+import { zeroOf } from './serve-options.ts';
+import type { Setting } from './setting-kinds.ts';
+import { type SettingName, settings } from './settings.ts';
 
 /** The kinds of numbers, and what each is called. */
 const units = { integer: 'a whole number', seconds: 'whole seconds', days: 'whole days' } as const;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { register } from '../../src/client/login.ts';
 import { ChatError } from '../../src/core/errors.ts';
-import { type FakeServer, fakeClient, fakeServer } from './support/fake-client.ts';
+import { begunRegistration, type FakeServer, fakeClient, fakeServer } from './support/fake-client.ts';
 import { fakeHost, type Outside, runOn } from './support/fake-host.ts';
 import { loggedIn } from './support/logged-in.ts';
 
@@ -12,13 +12,7 @@ const shown = 'The terms of this server:\nBe kind.\nThat is all.\n';
 /** A server with terms, or with `begun` in their place. */
 function serverWith(begun: object = { terms: { text, sha256 } }): FakeServer {
   return fakeServer({
-    'account.begin-register': {
-      realm: 'realm',
-      cost: 10,
-      suite: 'CHAT-SCRAM-BCRYPT-1',
-      server_key: 'AAAA',
-      ...begun,
-    },
+    'account.begin-register': { ...begunRegistration, ...begun },
     'account.register': {
       user_id: 'id-of-alice',
       username: 'alice',

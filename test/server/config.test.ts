@@ -8,7 +8,8 @@ import {
   type ServerConfig,
   settleConfig,
 } from '../../src/server/config.ts';
-import { type SettingName, serveOptions, settings } from '../../src/server/settings.ts';
+import { serveOptions } from '../../src/server/serve-options.ts';
+import { type SettingName, settings } from '../../src/server/settings.ts';
 
 const nothing: ConfigSources = { flags: {}, env: {}, platform: 'linux', homeDirectory: '/home/sam' };
 /** What a setting cannot do without: mail has a sender. */

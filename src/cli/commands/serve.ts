@@ -1,6 +1,6 @@
 import type { ConfigSources } from '../../server/config.ts';
 import type { RunningServer } from '../../server/serve.ts';
-import type { ServeOption } from '../../server/settings.ts';
+import type { ServeOption } from '../../server/serve-options.ts';
 import { type Command, type CommandContext, command, noOperands } from '../command.ts';
 import { exitCodeOfFindings, printFinding } from '../findings.ts';
 import type { OptionTable } from '../options.ts';
@@ -31,7 +31,7 @@ const ownOptions = {
  * is the one command that has something to load before its help can be shown.
  */
 export async function loadServe(): Promise<Command> {
-  const { serveOptions } = await import('../../server/settings.ts');
+  const { serveOptions } = await import('../../server/serve-options.ts');
   const options: Readonly<Record<string, ServeOption>> & typeof ownOptions = {
     ...ownOptions,
     ...serveOptions,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { register } from '../../../src/client/login.ts';
 import { ChatError } from '../../../src/core/errors.ts';
-import { type FakeServer, fakeClient, fakeServer } from '../support/fake-client.ts';
+import { begunRegistration, type FakeServer, fakeClient, fakeServer } from '../support/fake-client.ts';
 import { type FakeHost, fakeHost, type Outside, runOn, temporaryDirectory } from '../support/fake-host.ts';
 
 const local = 'chat://127.0.0.1:8080';
@@ -74,13 +74,7 @@ describe('chat without a login', () => {
     /** Registers by the real library at a server that asks for `begun`. */
     async function registering(begun: object, typed: readonly string[]) {
       const server = chatServer({
-        'account.begin-register': {
-          realm: 'realm',
-          cost: 10,
-          suite: 'CHAT-SCRAM-BCRYPT-1',
-          server_key: 'AAAA',
-          ...begun,
-        },
+        'account.begin-register': { ...begunRegistration, ...begun },
         'account.register': {
           user_id: 'id-of-bob',
           username: 'bob',

@@ -172,3 +172,11 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
     },
   };
 }
+
+/** What a server answers to `account.begin-register`, as far as the real library asks for it. */
+export const begunRegistration = {
+  realm: 'realm',
+  cost: 10,
+  suite: 'CHAT-SCRAM-BCRYPT-1',
+  server_key: 'AAAA',
+} as const;

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type FormRoute, formPages } from '../../../src/core/codecs/http-form.ts';
 import { openChat, type TestChat } from '../../core/support/chat.ts';
 import { type Listening, listening } from '../support/listening.ts';
+import { standing } from './support/http.ts';
 import { quickStretcher } from './support/real-chat.ts';
 
 interface Answer {
@@ -443,15 +444,7 @@ describe('every page', () => {
     ];
     expect(answers.map(({ status }) => status)).toEqual([200, 400, 405, 415, 401, 404]);
     for (const { headers } of answers) {
-      expect(headers).toMatchObject({
-        'cache-control': 'no-store',
-        'content-security-policy':
-          "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-        'cross-origin-opener-policy': 'same-origin',
-        'cross-origin-resource-policy': 'same-origin',
-        'referrer-policy': 'no-referrer',
-        'x-content-type-options': 'nosniff',
-      });
+      expect(headers).toMatchObject(standing);
     }
   });
 
