@@ -28,7 +28,7 @@ const loads: readonly Load[] = [
       'src/client/send.ts',
     ],
     minKb: 150,
-    maxKb: 310,
+    maxKb: 320,
     never: clientNever,
   },
   {
@@ -42,7 +42,7 @@ const loads: readonly Load[] = [
       'src/client/follow.ts',
     ],
     minKb: 150,
-    maxKb: 310,
+    maxKb: 320,
     never: clientNever,
   },
   {
@@ -50,7 +50,7 @@ const loads: readonly Load[] = [
     entries: ['src/cli/chat.ts', 'src/cli/commands/serve.ts', 'src/server/serve.ts'],
     minKb: 600,
     // Fastify, with the router, parsers and logger that it always loads, is 740 KB of it.
-    maxKb: 2_450,
+    maxKb: 2_500,
     never: /^src\/client\/(?!address)|node_modules\/(nodemailer|@inquirer|@peculiar|@zxcvbn-ts|sql\.js)\//,
   },
   {

@@ -217,8 +217,8 @@ export const doors: readonly Mutant[] = [
   {
     rule: 'a login is bound on TLS 1.3 alone',
     file: 'src/server/doors/tls.ts',
-    find: "if (socket.getProtocol() !== 'TLSv1.3') return { serverKey };",
-    replace: '',
+    find: "const isBindable = socket.getProtocol() === 'TLSv1.3';",
+    replace: 'const isBindable = true;',
     test: 'test/server/doors/tls.test.ts',
     titled: 'gives both ends the same 32 bytes',
   },

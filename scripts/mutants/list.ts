@@ -1,5 +1,6 @@
 import { accounts } from './accounts.ts';
 import { audit } from './audit.ts';
+import { certificates } from './certificates.ts';
 import { codes } from './codes.ts';
 import { doors } from './doors.ts';
 import { factor } from './factor.ts';
@@ -22,6 +23,7 @@ export const mutants: readonly Mutant[] = [
   ...doors,
   ...accounts,
   ...codes,
+  ...certificates,
   ...privacy,
   ...audit,
   ...keeping,

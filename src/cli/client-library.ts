@@ -1,3 +1,9 @@
+import type {
+  issueCertificate,
+  loginByCertificate,
+  registerByCertificate,
+  resetByCertificate,
+} from '../client/certificate.ts';
 import type { changePassword } from '../client/change-password.ts';
 import type { connect } from '../client/connection.ts';
 import type { follow, history } from '../client/follow.ts';
@@ -13,6 +19,16 @@ export interface ClientLibrary {
   register(...parameters: Parameters<typeof register>): ReturnType<typeof register>;
   login(...parameters: Parameters<typeof login>): ReturnType<typeof login>;
   resume(...parameters: Parameters<typeof resume>): ReturnType<typeof resume>;
+  loginByCertificate(
+    ...parameters: Parameters<typeof loginByCertificate>
+  ): ReturnType<typeof loginByCertificate>;
+  registerByCertificate(
+    ...parameters: Parameters<typeof registerByCertificate>
+  ): ReturnType<typeof registerByCertificate>;
+  issueCertificate(...parameters: Parameters<typeof issueCertificate>): ReturnType<typeof issueCertificate>;
+  resetByCertificate(
+    ...parameters: Parameters<typeof resetByCertificate>
+  ): ReturnType<typeof resetByCertificate>;
   proveAgain(...parameters: Parameters<typeof proveAgain>): ReturnType<typeof proveAgain>;
   changePassword(...parameters: Parameters<typeof changePassword>): ReturnType<typeof changePassword>;
   hashPassword(...parameters: Parameters<typeof hashPassword>): ReturnType<typeof hashPassword>;
@@ -36,6 +52,18 @@ export const lazyClientLibrary: ClientLibrary = {
   },
   async resume(...parameters) {
     return (await import('../client/login.ts')).resume(...parameters);
+  },
+  async loginByCertificate(...parameters) {
+    return (await import('../client/certificate.ts')).loginByCertificate(...parameters);
+  },
+  async registerByCertificate(...parameters) {
+    return (await import('../client/certificate.ts')).registerByCertificate(...parameters);
+  },
+  async issueCertificate(...parameters) {
+    return (await import('../client/certificate.ts')).issueCertificate(...parameters);
+  },
+  async resetByCertificate(...parameters) {
+    return (await import('../client/certificate.ts')).resetByCertificate(...parameters);
   },
   async proveAgain(...parameters) {
     return (await import('../client/prove-again.ts')).proveAgain(...parameters);

@@ -1,4 +1,4 @@
-import type { ExchangeProof } from '../client/prove-again.ts';
+import type { CertificateProof, ExchangeProof } from '../client/prove-again.ts';
 import { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
 import { pinOf } from './known-servers.ts';
@@ -8,17 +8,25 @@ import { callTimeoutMs, type LoggedIn } from './session.ts';
 
 /**
  * Makes the proof that a risky operation takes from a person who has just given the password, showing on a terminal that it is
- * being stretched. Good for one call on the session's connection. Where the account has a second factor its code is `otp`, or is asked for;
+ * being stretched; without a password, that the connection has shown a certificate of the account. Good for one call on the session's connection. Where the account has a second factor its code is `otp`, or is asked for;
  * throws `second-factor-required` (exit 11) in a script without one.
  */
 export async function freshProof(
   context: CommandContext,
-  { connection, username }: LoggedIn,
-  password: string,
+  { connection, username, showsCertificate }: LoggedIn,
+  password: string | undefined,
   otp?: string,
-): Promise<ExchangeProof> {
+): Promise<ExchangeProof | CertificateProof> {
+  if (password === undefined && !showsCertificate) {
+    throw new ChatError(
+      'unauthenticated',
+      `the certificate of ${username} is not here any more: give the password, or log in again`,
+    );
+  }
   const { second_factor: factor } = await connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
   const code = factor.on ? (otp ?? (await askCode(context))) : undefined;
+  const withFactor = code === undefined ? {} : { otp: code };
+  if (password === undefined) return { certificate: true, ...withFactor };
   const pin = await pinOf(context.host, context.settings.server, username);
   try {
     const proof = await context.host.client.proveAgain(connection, {
@@ -27,7 +35,7 @@ export async function freshProof(
       onProgress: showStretching(context),
       ...(pin === undefined ? {} : { pin }),
     });
-    return code === undefined ? proof : { ...proof, otp: code };
+    return { ...proof, ...withFactor };
   } finally {
     context.output.progress(undefined);
   }

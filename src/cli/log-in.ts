@@ -101,12 +101,22 @@ export async function logIn(
     context.output.progress(undefined),
   );
   const login = savedLogin(session, context.host.now());
-  await profile.locked(() => profile.save(login));
   await openKnownServers(context.host).update(context.settings.server, (known) => ({
     ...known,
     logins: { ...known.logins, [login.username]: pin },
   }));
+  await keepLogin(context, login, { before, standing });
+  return login;
+}
+
+/** Keeps the session of a login in the place of the one `before`, which is ended when it was another account's. */
+export async function keepLogin(
+  context: CommandContext,
+  login: SavedLogin,
+  { before, standing }: { readonly before: SavedLogin | undefined; readonly standing?: Standing | undefined },
+): Promise<void> {
+  const profile = profileOf(context);
+  await profile.locked(() => profile.save(login));
   if (before !== undefined && before.username !== login.username) await endReplaced(context, before);
   if (standing) await tellStanding(context, standing);
-  return login;
 }

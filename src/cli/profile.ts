@@ -16,6 +16,8 @@ export interface SavedLogin {
   readonly obtained_at: string;
   readonly expires_at: string;
   readonly device_id: string;
+  /** There for a login with a certificate of this account, which is shown to the server each time. */
+  readonly by?: 'certificate' | undefined;
 }
 
 /** The saved login of one server and context, shared by any number of processes. */
@@ -47,7 +49,8 @@ function isSavedLogin(value: unknown): value is SavedLogin {
   const dates = [login.obtained_at, login.expires_at];
   return (
     texts.every((name) => typeof login[name] === 'string' && login[name] !== '') &&
-    dates.every((date) => !Number.isNaN(Date.parse(String(date))))
+    dates.every((date) => !Number.isNaN(Date.parse(String(date)))) &&
+    (login.by === undefined || login.by === 'certificate')
   );
 }
 

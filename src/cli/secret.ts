@@ -3,6 +3,7 @@ import { parsePassword } from '../core/model/password.ts';
 import type { CommandContext } from './command.ts';
 import { canPrompt, type Host } from './host.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from './options.ts';
+import { profileOf } from './session.ts';
 import { decodeUtf8, dropTrailingNewline, readAll } from './text-input.ts';
 
 /** The flags by which a command takes a password; it is never an argument, since other users see those. */
@@ -124,11 +125,36 @@ export async function readPassword(
   return await readFrom(context, sourceOf(values, context.host), { question: 'Password', twice });
 }
 
+/** True when whoever is logged in here shows a certificate, and nobody has named a password to prove himself with instead. */
+export async function provesByCertificate(context: CommandContext, values: PasswordValues): Promise<boolean> {
+  const { env } = context.host;
+  const isNamed = values['password-stdin'] || values['password-file'] !== undefined;
+  if (isNamed || env.CHAT_PASSWORD !== undefined || env.CHAT_TOKEN !== undefined) return false;
+  return (await profileOf(context).load())?.by === 'certificate';
+}
+
+/** Refuses contradicting or missing sources of what a person proves himself with, before anything else is done. */
+export async function checkProofSource(context: CommandContext, values: PasswordValues): Promise<void> {
+  if (!(await provesByCertificate(context, values))) checkPasswordSource(values, context.host);
+}
+
+/** Answers the password that a person proves himself with, as {@link readPassword} does; undefined for the certificate of the saved login. */
+export async function readProofPassword(
+  context: CommandContext,
+  values: PasswordValues,
+): Promise<string | undefined> {
+  if (await provesByCertificate(context, values)) return undefined;
+  return await readPassword(context, values, false);
+}
+
 /** Refuses contradicting or missing sources of an old and a new password before anything else is done. */
-export function checkPasswordSources(values: PasswordValues & NewPasswordValues, host: Host): void {
+export async function checkPasswordSources(
+  context: CommandContext,
+  values: PasswordValues & NewPasswordValues,
+): Promise<void> {
   refuseBoth(values, 'password-stdin', 'new-password-stdin', 'stdin holds one password');
-  sourceOf(values, host);
-  newSourceOf(values, host);
+  await checkProofSource(context, values);
+  newSourceOf(values, context.host);
 }
 
 /** Answers a new password: from `--new-password-stdin`, `--new-password-file`, or asked for twice; throws as {@link readPassword} does. */

@@ -1,7 +1,8 @@
 import { formatServerAddress } from '../client/address.ts';
-import type { Connection } from '../client/connection.ts';
+import type { ClientCertificate, Connection } from '../client/connection.ts';
 import type { OpenedSession } from '../client/login.ts';
 import { ChatError } from '../core/errors.ts';
+import type { KeptCertificate } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
 import { usageError } from './options.ts';
 import { openProfile, type Profile, type SavedLogin } from './profile.ts';
@@ -22,15 +23,22 @@ export interface LoggedIn {
   /** The token that this connection was logged in with. */
   readonly sessionToken: string;
   readonly expiresAt: string;
+  /** True when the connection has shown the certificate that this account logs in with here. */
+  readonly showsCertificate: boolean;
 }
 
-/** Connects to the server of this run and judges its key; nobody is logged in yet. */
-export function connectTo(context: CommandContext, timeoutMs = callTimeoutMs): Promise<Connection> {
+/** Connects to the server of this run and judges its key, showing a certificate if there is one to show; nobody is logged in yet. */
+export function connectTo(
+  context: CommandContext,
+  timeoutMs = callTimeoutMs,
+  certificate?: ClientCertificate,
+): Promise<Connection> {
   return context.host.client.connect({
     server: context.settings.server,
     timeoutMs,
     checkIdentity: (identity) => checkIdentity(context, identity),
     signal: context.signal,
+    certificate,
   });
 }
 
@@ -84,7 +92,7 @@ async function refresh(
         { refresh_token: current.refresh_token },
         { timeoutMs: callTimeoutMs },
       );
-      const next = savedLogin(answer, context.host.now());
+      const next = { ...savedLogin(answer, context.host.now()), by: current.by };
       await profile.save(next);
       return next;
     } catch (error) {
@@ -99,31 +107,77 @@ async function tryResume(
   context: CommandContext,
   connection: Connection,
   sessionToken: string,
+  certificate?: KeptCertificate,
 ): Promise<LoggedIn | undefined> {
   try {
     const { username, user_id, expires_at } = await context.host.client.resume(connection, sessionToken);
-    return { connection, username, userId: user_id, sessionToken, expiresAt: expires_at };
+    const showsCertificate = certificate !== undefined;
+    return { connection, username, userId: user_id, sessionToken, expiresAt: expires_at, showsCertificate };
   } catch (error) {
     if (isUnauthenticated(error)) return undefined;
     throw error;
   }
 }
 
-/** Tries the saved login, then the file once more, then a refresh. */
+/** What is known besides of a login that is gone on with. */
+interface Resuming {
+  /** The one that the connection has shown, of the saved login's account. */
+  readonly certificate?: KeptCertificate | undefined;
+  /** Why the session ended, if that is known. */
+  readonly sessionEnd?: ChatError | undefined;
+}
+
+/** Logs in once more with the certificate that the connection has shown, and keeps the new session; undefined when that is refused. */
+async function logInAgain(
+  context: CommandContext,
+  connection: Connection,
+  over: SavedLogin,
+  certificate: KeptCertificate,
+): Promise<LoggedIn | undefined> {
+  const { host } = context;
+  const profile = profileOf(context);
+  return await profile.locked(async () => {
+    const current = await profile.load();
+    // Another process was faster, or somebody has logged out.
+    if (current?.session_token !== over.session_token)
+      return current && (await tryResume(context, connection, current.session_token, certificate));
+    try {
+      const device = { id: over.device_id, default_label: host.hostName };
+      const { session } = await host.client.loginByCertificate(connection, {
+        username: over.username,
+        device,
+      });
+      const login: SavedLogin = { ...savedLogin(session, host.now()), by: 'certificate' };
+      await profile.save(login);
+      const { username, user_id: userId, session_token: sessionToken, expires_at: expiresAt } = login;
+      return { connection, username, userId, sessionToken, expiresAt, showsCertificate: true };
+    } catch (error) {
+      const isRefused =
+        isUnauthenticated(error) || (error instanceof ChatError && error.code === 'second-factor-required');
+      if (isRefused) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** Tries the saved login, then the file once more, then a refresh, then the certificate. */
 async function resumeSaved(
   context: CommandContext,
   connection: Connection,
-  sessionEnd: ChatError | undefined,
+  { certificate, sessionEnd }: Resuming,
 ): Promise<LoggedIn> {
   const profile = profileOf(context);
   const saved = await profile.load();
   if (saved === undefined) throw notLoggedIn(context, 'not logged in to');
   let login = saved;
   if (isNearItsEnd(login, context.host.now())) login = (await refresh(context, connection, login)) ?? login;
-  const resumed = await tryResume(context, connection, login.session_token);
+  const resumed = await tryResume(context, connection, login.session_token, certificate);
   if (resumed !== undefined) return resumed;
   const next = await refresh(context, connection, login);
-  const again = next === undefined ? undefined : await tryResume(context, connection, next.session_token);
+  const again =
+    next === undefined
+      ? certificate && (await logInAgain(context, connection, login, certificate))
+      : await tryResume(context, connection, next.session_token, certificate);
   if (again === undefined && sessionEnd !== undefined)
     throw new ChatError('unauthenticated', `${sessionEnd.message}; ${logInAdvice}`);
   if (again === undefined) throw notLoggedIn(context, 'the session has ended on');
@@ -137,10 +191,10 @@ async function resumeSaved(
 export async function resumeAny(
   context: CommandContext,
   connection: Connection,
-  sessionEnd?: ChatError,
+  resuming: Resuming = {},
 ): Promise<LoggedIn> {
   const token = context.host.env.CHAT_TOKEN;
-  if (token === undefined) return await resumeSaved(context, connection, sessionEnd);
+  if (token === undefined) return await resumeSaved(context, connection, resuming);
   const resumed = token === '' ? undefined : await tryResume(context, connection, token);
   if (resumed !== undefined) return resumed;
   throw new ChatError('unauthenticated', 'CHAT_TOKEN is not a session token that is alive on this server');
@@ -156,16 +210,32 @@ export async function openSession(
   timeoutMs = callTimeoutMs,
   sessionEnd?: ChatError,
 ): Promise<LoggedIn> {
-  if (context.host.env.CHAT_TOKEN === undefined && (await profileOf(context).load()) === undefined) {
-    throw notLoggedIn(context, 'not logged in to');
-  }
-  const connection = await connectTo(context, timeoutMs);
+  const isToken = context.host.env.CHAT_TOKEN !== undefined;
+  const saved = isToken ? undefined : await profileOf(context).load();
+  if (!isToken && saved === undefined) throw notLoggedIn(context, 'not logged in to');
+  const certificate = await certificateOf(context, saved);
+  const connection = await connectTo(context, timeoutMs, certificate);
   try {
-    return await resumeAny(context, connection, sessionEnd);
+    const session = await resumeAny(context, connection, { certificate, sessionEnd });
+    if (certificate?.isDue) {
+      const { renewCertificate } = await import('./renew-certificate.ts');
+      await renewCertificate(context, connection, session.username);
+    }
+    return session;
   } catch (error) {
     await connection.close();
     throw error;
   }
+}
+
+/** The certificate that a saved login goes with; undefined for a password's, and where the files have gone. */
+async function certificateOf(
+  { host, settings }: CommandContext,
+  saved: SavedLogin | undefined,
+): Promise<KeptCertificate | undefined> {
+  if (saved?.by !== 'certificate' || settings.server.scheme !== 'chat') return undefined;
+  const { openCertificateFiles } = await import('./certificate-files.ts');
+  return await openCertificateFiles(host, settings.server, saved.username).load();
 }
 
 /** Whose a login is. */
@@ -196,13 +266,14 @@ export async function timeoutAsUnavailable<T>(work: () => Promise<T>): Promise<T
   }
 }
 
-/** Runs `work` on a connection that nobody is logged in on yet, and closes it. */
+/** Runs `work` on a connection that nobody is logged in on yet, and that has shown `certificate`, and closes it. */
 export async function withConnection<T>(
   context: CommandContext,
   work: (connection: Connection) => Promise<T>,
+  certificate?: ClientCertificate,
 ): Promise<T> {
   return await timeoutAsUnavailable(async () => {
-    const connection = await connectTo(context);
+    const connection = await connectTo(context, callTimeoutMs, certificate);
     try {
       return await work(connection);
     } finally {

@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import { BadFrame, objectIn } from './frames.ts';
 import { loadCrypto, wireVerifier } from './login.ts';
 import { readPasswordPolicy } from './password-policy.ts';
-import type { ExchangeProof } from './prove-again.ts';
+import type { CertificateProof, ExchangeProof } from './prove-again.ts';
 import { toldSalt } from './told-salt.ts';
 
 /** Whose password is changed, and to what. Neither password leaves this process. */
@@ -17,7 +17,7 @@ export interface ChangePasswordOptions {
   /** Whether doors may be shown the new one (security 1.10). */
   readonly privacy: 'private' | 'open';
   /** Proves the old one; asked for when all else is ready, since a proof does not live long. */
-  readonly prove: () => Promise<ExchangeProof>;
+  readonly prove: () => Promise<ExchangeProof | CertificateProof>;
   /** What the last login gave: nothing weaker, and no other realm, is accepted (security 1.6). */
   readonly pin?: LoginPin | undefined;
   /** Told of a password that the server takes, but should better not be used. */

@@ -15,6 +15,7 @@ import { type OpenedSocket, openSocket, type SocketOptions, socketError, stopped
 export type { ServerAddress } from './address.ts';
 export type { WireEvent, WireMessage } from './frames.ts';
 export type { ServerIdentity } from './identity.ts';
+export type { ClientCertificate } from './socket.ts';
 
 /** How to reach a server, and who decides whether it is the right one. */
 export interface ConnectOptions extends SocketOptions {

@@ -120,22 +120,27 @@ export async function register(connection: Connection, options: RegisterOptions)
     ...(invite === undefined ? {} : { invite }),
     ...(asked.terms && options.acceptTerms ? { accept_terms: asked.terms.sha256 } : {}),
   });
-  return believed(connection, answer, (value) => {
-    const fields = objectIn(value, 'an account');
-    if (fields.username !== username) throw new BadFrame("another account's name");
-    return { user_id: textIn(fields, 'user_id'), username, created_at: instantIn(fields, 'created_at') };
-  });
+  return believed(connection, answer, (value) => readRegistered(value, username));
+}
+
+/** Reads a new account's answer. */
+export function readRegistered(value: unknown, username: Username): RegisteredAccount {
+  const fields = objectIn(value, 'an account');
+  if (fields.username !== username) throw new BadFrame("another account's name");
+  return { user_id: textIn(fields, 'user_id'), username, created_at: instantIn(fields, 'created_at') };
+}
+
+/** What a server asks of who registers, its key judged; throws `untrusted` for another key than the connection's. */
+export async function beginRegistration(connection: Connection) {
+  const begun = await connection.call('account.begin-register', {});
+  const asked = believed(connection, begun, readRegistration);
+  checkServerKey(connection, asked.serverKey);
+  return asked;
 }
 
 /** What a server asks of a new verifier, its key and its suite judged. Throws `untrusted` for a server that asks for a weak one. */
 export async function beginVerifier(connection: Connection) {
-  const begun = await connection.call('account.begin-register', {});
-  const { realm, cost, suite, serverKey, rules, needsInvite, terms } = believed(
-    connection,
-    begun,
-    readRegistration,
-  );
-  checkServerKey(connection, serverKey);
+  const { realm, cost, suite, rules, needsInvite, terms } = await beginRegistration(connection);
   const { chatSuite, isRealm } = await loadCrypto();
   if (suite !== chatSuite || !isRealm(realm))
     throw untrusted('it asks for a verifier that this client does not know');
@@ -277,7 +282,7 @@ export function bindingOf({ channelBinding }: Connection): ChannelBinding {
 }
 
 /** The client's last word in document 3's exchange: its first call, which shows that it took the session. */
-async function confirm(connection: Connection, session: OpenedSession): Promise<Standing | undefined> {
+export async function confirm(connection: Connection, session: OpenedSession): Promise<Standing | undefined> {
   const me = await connection.call('account.me', {});
   return believed(connection, me, (value) => {
     const fields = objectIn(value, 'an account');
@@ -352,7 +357,8 @@ export function wireVerifier({
   };
 }
 
-function readSession(value: unknown, username: string): OpenedSession {
+/** Reads the answer to a login of `username`. */
+export function readSession(value: unknown, username: string): OpenedSession {
   const fields = objectIn(value, 'a session');
   if (fields.username !== username) throw new BadFrame("another account's name");
   return {

@@ -6,6 +6,13 @@ import { bindingOf, challenge, type LoginOptions, loadCrypto } from './login.ts'
 /** Whose secret is proven, and what is known of the server. */
 export type ProofOptions = Pick<LoginOptions, 'username' | 'password' | 'pin' | 'onProgress'>;
 
+/** What an operation takes as its `proof` on a connection that has shown a certificate of the account. */
+export interface CertificateProof {
+  readonly certificate: true;
+  /** The second factor's code, where the account has one. */
+  readonly otp?: string;
+}
+
 /** What an operation takes as its `proof`: good once, on this connection, for a minute. */
 export interface ExchangeProof {
   readonly exchange: string;

@@ -13,6 +13,14 @@ export interface SocketOptions {
   readonly signal?: AbortSignal | undefined;
   /** Roots to trust instead of the platform's, PEM. */
   readonly roots?: readonly string[] | undefined;
+  /** Shown to the server, which thereby sees that its key is here; PEM. */
+  readonly certificate?: ClientCertificate | undefined;
+}
+
+/** A certificate of this end and its private key, PEM. */
+export interface ClientCertificate {
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** A connection over which nothing of ours has been sent but the handshake. */
@@ -114,7 +122,7 @@ function startPlain(server: ServerAddress): Starting {
   return { socket, ready: { event: 'connect', open } };
 }
 
-function startTls({ server, roots }: SocketOptions): Starting {
+function startTls({ server, roots, certificate }: SocketOptions): Starting {
   const options: TlsOptions = {
     host: server.host,
     port: server.port,
@@ -123,6 +131,7 @@ function startTls({ server, roots }: SocketOptions): Starting {
     rejectUnauthorized: false,
     ...(isIP(server.host) === 0 ? { servername: server.host.replace(/\.$/, '') } : {}),
     ...(roots === undefined ? {} : { ca: [...roots] }),
+    ...(certificate === undefined ? {} : { cert: certificate.certificate, key: certificate.key }),
   };
   const socket = connectTls(options);
   socket.setNoDelay(true);

@@ -13,6 +13,7 @@ import { createAwaitedCodes } from './login/awaited-codes.ts';
 import { createExchanges } from './login/exchanges.ts';
 import { createFactorFailures } from './login/factor-failures.ts';
 import { createLoginFailures } from './login/failures.ts';
+import { createFreshLogins } from './login/fresh-logins.ts';
 import { createKnownPlaces } from './login/known-places.ts';
 import { createRaises } from './login/raises.ts';
 import { createMailing } from './mailing.ts';
@@ -23,6 +24,7 @@ import type { Peer } from './peer.ts';
 import { serveCall, toChatError } from './pipeline.ts';
 import { exchangeWithFactorMs, type Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
+import type { CertificateAuthority } from './ports/certificate-authority.ts';
 import type { Counter } from './ports/counter.ts';
 import type { Mailer } from './ports/mailer.ts';
 import type { Operator } from './ports/operator.ts';
@@ -56,6 +58,8 @@ export interface Ports {
   readonly mail?: { readonly mailer: Mailer; readonly server: string | undefined } | undefined;
   /** What everybody accepts who registers; left out: nothing. */
   readonly terms?: Terms | undefined;
+  /** Signs the certificates with which people log in; left out: this server signs none. */
+  readonly authority?: CertificateAuthority | undefined;
   /** For administrators: what the machine knows and can do. */
   readonly operator?: Operator | undefined;
   /** Faster primitives than core's own, where the platform has them. */
@@ -143,6 +147,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       while (!isStopped && (await store.cutAudit({ before: now - auditRetentionMs, now, chain })) > 0);
     }
     while (!isStopped && (await store.sweepCodes({ now })) > 0);
+    while (!isStopped && (await store.sweepCertificates({ now })) > 0);
   }
   const sweep = setInterval(() => {
     sweepAll().catch(onFailure);
@@ -162,6 +167,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     policy,
     settings,
     operator: ports.operator,
+    authority: ports.authority,
     sessions,
     limits,
     presence,
@@ -170,6 +176,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     exchanges: createExchanges(),
     provenExchanges: createExchanges(exchangeWithFactorMs),
     awaitedCodes: createAwaitedCodes(),
+    freshLogins: createFreshLogins(),
     raises: createRaises(),
     mailing: mail && createMailing({ store, limits, digests, onFailure, ...mail }),
     failures: createLoginFailures(ports.counter, policy.freeFailedLogins, notices),

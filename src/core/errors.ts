@@ -66,6 +66,17 @@ export function badPassword(): ChatError {
   );
 }
 
+/**
+ * The one text for every login by certificate that fails: none shown, unknown, from another authority, expired, not yet valid, for another
+ * use, another user's, revoked, or of a resumed connection, which proves no key (security 2).
+ */
+export function badCertificate(): ChatError {
+  return new ChatError(
+    'unauthenticated',
+    'this connection has shown no certificate that logs in to this account',
+  );
+}
+
 /** The one text for a token that is unknown, of the wrong kind, expired or revoked. */
 export function badToken(): ChatError {
   return new ChatError('unauthenticated', 'the session is unknown, expired or revoked');

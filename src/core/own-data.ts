@@ -6,6 +6,7 @@ import { conversationName, parseConversationName } from './model/conversation-na
 import { instantText } from './model/instant.ts';
 import { wireBody } from './model/message.ts';
 import type { CallContext } from './operation.ts';
+import { listed } from './operations/certificate/listed.ts';
 import type { OwnSection } from './own-sections.ts';
 import type { SentPlace } from './ports/store.ts';
 
@@ -75,6 +76,9 @@ const sections: Readonly<Record<OwnSection, (asked: Asked) => Promise<OwnPage>>>
         current: one.id === session.id,
       })),
     );
+  },
+  async certificates({ context, account }) {
+    return whole((await context.services.store.certificates({ userId: account.id })).map(listed));
   },
   async conversations({ context, account }) {
     const found = await context.services.store.conversations({ userId: account.id });

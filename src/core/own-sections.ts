@@ -4,6 +4,7 @@ export const ownSections = [
   'consents',
   'devices',
   'sessions',
+  'certificates',
   'conversations',
   'messages',
   'invites',

@@ -1,4 +1,5 @@
 import type { EndReason, EventCodec } from './events.ts';
+import type { ShownCertificate } from './model/certificate.ts';
 import type { DoorName, Session } from './model/session.ts';
 
 /** What a connection's transport offers to the login suites (security 1.4, 1.6). */
@@ -7,6 +8,11 @@ export interface Channel {
   readonly serverKey: Uint8Array;
   /** 32 bytes of RFC 9266 keying material; undefined where the transport cannot bind (clear text, TLS 1.2). */
   readonly tlsExporter?: () => Uint8Array;
+  /**
+   * The certificate that this connection's other end has shown, having proven its key in this very handshake; undefined where it has shown
+   * none, and where the connection was resumed, which proves no key (security 2).
+   */
+  readonly certificate?: (() => ShownCertificate) | undefined;
 }
 
 /** One connection as core sees it: who is there, and a bounded way to write to it. */

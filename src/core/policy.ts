@@ -119,6 +119,14 @@ export const sessionRecheckMs = 5_000;
 export const sessionBelievedMs = 60_000;
 /** A cache of sessions that fails is told of at most this often: every request asks it. */
 export const cacheFailureToldMs = 10_000;
+/** How long a certificate of this server's authority is good (security 2); its owner's client renews it when a third is left. */
+export const certificateMs = 90 * 24 * 3_600_000;
+/** Certificates that one account may have, revoked ones too until they have expired: enough for every machine of a person. */
+export const maxCertificatesPerAccount = 100;
+/** A request for a certificate in PEM, in characters: one over an RSA key of 8,192 bits has about 4,000. */
+export const maxSigningRequestCharacters = 16_384;
+/** So long after a login on the same connection what it was proven with counts as proven now. */
+export const freshLoginMs = 60_000;
 /** A message's text, in bytes of UTF-8 (protocol, "JSON-RPC 2.0 door"). */
 export const maxTextBytes = 16_384;
 /** An envelope's size in bytes: twice a text and room for two wraps and a signature, in base64. */

@@ -12,12 +12,14 @@ import type { AwaitedCodes } from './login/awaited-codes.ts';
 import type { Exchanges } from './login/exchanges.ts';
 import type { FactorFailures } from './login/factor-failures.ts';
 import type { LoginFailures } from './login/failures.ts';
+import type { FreshLogins } from './login/fresh-logins.ts';
 import type { KnownPlaces } from './login/known-places.ts';
 import type { Raises } from './login/raises.ts';
 import type { Mailing } from './mailing.ts';
 import type { Terms } from './model/terms.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
+import type { CertificateAuthority } from './ports/certificate-authority.ts';
 import type { Operator } from './ports/operator.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { ServerSettings, Store } from './ports/store.ts';
@@ -39,6 +41,8 @@ export interface Services {
   readonly policy: Policy;
   readonly settings: ServerSettings;
   readonly operator: Operator | undefined;
+  /** Undefined where the server signs no certificates. */
+  readonly authority: CertificateAuthority | undefined;
   readonly sessions: Sessions;
   readonly limits: Limits;
   readonly presence: Presence;
@@ -48,6 +52,8 @@ export interface Services {
   /** Logins whose proof was right and whose second factor is asked. */
   readonly provenExchanges: Exchanges;
   readonly awaitedCodes: AwaitedCodes;
+  /** Logins that were made a moment ago. */
+  readonly freshLogins: FreshLogins;
   readonly raises: Raises;
   readonly failures: LoginFailures;
   readonly knownPlaces: KnownPlaces;

@@ -40,7 +40,7 @@ export async function checkServer(
     findings.push(...directory.findings);
     if (directory.path !== undefined) {
       findings.push(...(await inspectDatabase(directory.path, isHeld)));
-      findings.push(...(await inspectCertificates(directory.path, now)));
+      findings.push(...(await inspectCertificates(directory.path, now, config.tls)));
     }
   }
   if (config.consentFile !== undefined) findings.push(inspectTerms(config.consentFile));

@@ -3,6 +3,7 @@ import { dirname, posix, resolve, win32 } from 'node:path';
 import { ChatError } from '../core/errors.ts';
 import { isLoopback } from '../core/model/address.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
+import type { OperatorFiles } from './certificates/operator-certificate.ts';
 import type { DoorLimits } from './doors/door.ts';
 import { parseOrigin } from './doors/origin.ts';
 import { parseNetwork } from './doors/trusted-proxies.ts';
@@ -41,6 +42,8 @@ export interface ServerConfig {
   readonly drainMs: number;
   /** Absolute; undefined when nothing has to be accepted. */
   readonly consentFile: string | undefined;
+  /** The operator's own certificate for TLS, absolute; undefined for one that the server makes. */
+  readonly tls: OperatorFiles | undefined;
 }
 
 /** A settings file that was read: values by the flags' long names, of the right types, with where each stands. */
@@ -138,6 +141,12 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
       invalid(`${smtpUrl.label} needs an address that mails come from: give --mail-from`, mailFrom.label),
     );
   }
+  const { tlsCert, tlsKey } = settled;
+  const isHalf = (tlsCert.value === '') !== (tlsKey.value === '');
+  if (isHalf && !unfit.has('tlsCert') && !unfit.has('tlsKey')) {
+    const [given, missing] = tlsCert.value === '' ? [tlsKey, tlsCert] : [tlsCert, tlsKey];
+    problems.push(invalid(`${given.label} needs its other half: give ${missing.label} too`, missing.label));
+  }
   return { config: build(settled), settings: all, problems, unfit };
 }
 
@@ -213,6 +222,7 @@ function build(settled: Settled): ServerConfig {
     limits,
     drainMs: ms('drainWait'),
     consentFile: settled.consentFile.value === '' ? undefined : settled.consentFile.value,
+    tls: tlsOf(settled.tlsCert.value, settled.tlsKey.value),
   });
 }
 
@@ -226,6 +236,10 @@ function isForThisMachine(host: string, { publicAddress, trustedProxy }: Settled
 function mailOf(url: string, from: string): ServerConfig['mail'] {
   const server = url === '' ? undefined : parseSmtpUrl(url);
   return server && from !== '' ? Object.freeze({ server: Object.freeze(server), from }) : undefined;
+}
+
+function tlsOf(certificate: string, key: string): ServerConfig['tls'] {
+  return certificate === '' || key === '' ? undefined : Object.freeze({ certificate, key });
 }
 
 /** What stands in a setting that takes several values. */

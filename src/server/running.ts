@@ -7,6 +7,7 @@ import { randomBytes } from '../core/random.ts';
 import { createTurn } from '../core/turn.ts';
 import { openBackups } from './backups/backups.ts';
 import { localBus } from './bus/local.ts';
+import { certificateAuthority } from './certificates/authority.ts';
 import type { Certificates } from './certificates/certificates.ts';
 import type { ServerConfig } from './config.ts';
 import { localCounter } from './counter/local.ts';
@@ -43,6 +44,8 @@ export interface OpenServer {
   readonly listener: Listener;
   /** Makes an account the first administrator; undefined when there is one. */
   readonly claimCode: string | undefined;
+  /** Shows other certificates from now on, and signs with their authority. */
+  replaceCertificates(certificates: Certificates): void;
   /** Stops accepting, lets calls under way be answered, closes every connection and stops the clocks. */
   drain(): Promise<void>;
   /** Drops everything at once. */
@@ -78,6 +81,7 @@ export async function openServer({
     whileStill: (work) => store.whileStill(work),
   });
   let listener: Listener | undefined;
+  let current = certificates;
   const operator = machineOperator({
     version: manifest.version,
     startedAt,
@@ -98,6 +102,7 @@ export async function openServer({
       mail: mailer && { mailer, server: config.publicAddress },
       stretcher: passwords,
       operator,
+      authority: certificateAuthority(() => current.authority),
       onFailure,
       digests: platformDigests,
       terms,
@@ -137,6 +142,10 @@ export async function openServer({
   return {
     listener: opened,
     claimCode,
+    replaceCertificates(next) {
+      current = next;
+      opened.replaceIdentity(next);
+    },
     async drain() {
       const copying = backups.stop();
       await opened.drain('shutting-down', config.drainMs);

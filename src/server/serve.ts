@@ -1,4 +1,4 @@
-import type { ChatError } from '../core/errors.ts';
+import { ChatError } from '../core/errors.ts';
 import { openCertificates } from './certificates/certificates.ts';
 import { type ConfigSources, readConfig } from './config.ts';
 import { type CrashSource, guardProcess } from './crash-guard.ts';
@@ -37,7 +37,7 @@ export interface RunningServer {
   readonly fingerprint: string;
   /** Asks the server to end: the first time in order, the second time at once. */
   stop(signal: 'SIGINT' | 'SIGTERM'): void;
-  /** Tells the log that SIGHUP came, which changes nothing: neither the end of its terminal nor a wish to read files again. */
+  /** SIGHUP: reads the certificates again, and shows them from then on; nothing that is open is dropped. Also the end of its terminal, which changes nothing else. */
   hangUp(): void;
   /** The process's exit code, when the server has ended: 0 in order, 1 by a failure, 128 + signal at once. */
   readonly closed: Promise<number>;
@@ -65,6 +65,7 @@ export async function serve(
   const closers: Array<() => Promise<void>> = [];
   let server: OpenServer | undefined;
   let isEnding = false;
+  let reloading: Promise<void> = Promise.resolve();
   let fatal: ChatError | undefined;
 
   /** Runs a part of the end; one that fails is told of, and keeps no other from being done. */
@@ -87,6 +88,7 @@ export async function serve(
   /** Ends in order. Nothing may keep an exit code from being told. */
   async function drain(exitCode: number): Promise<void> {
     isEnding = true;
+    await reloading;
     const isDrained = await attempt(() => server?.drain());
     const isClosed = await closeAll();
     if (isDrained && isClosed) log.info('stopped');
@@ -109,12 +111,19 @@ export async function serve(
     closers.push(() => directory.close());
     const store = await openStore({ directory: directory.path, onFatal });
     closers.push(() => store.close());
-    const certificates = await openCertificates({
-      dataDirectory: directory.path,
-      listenHost: config.host,
-      now: Date.now(),
-    });
-    for (const note of certificates.notes) log.info('certificates', { note });
+    const readCertificates = async () => {
+      const { host: listenHost, tls: files } = config;
+      const read = await openCertificates({
+        dataDirectory: directory.path,
+        listenHost,
+        files,
+        now: Date.now(),
+      });
+      for (const note of read.notes) log.info('certificates', { note });
+      for (const note of read.doubts) log.warn('certificates', { note });
+      return read;
+    };
+    const certificates = await readCertificates();
     server = await openServer({ config, store, directory: directory.path, certificates, log });
     if (fatal) throw fatal;
     const release = guardProcess(crashSource, log, () => void drain(exitCodes.failed));
@@ -149,8 +158,21 @@ export async function serve(
         void drain(0);
       },
       hangUp() {
-        log.info('the server goes on, and reads nothing again: start it anew for new settings', {
-          signal: 'SIGHUP',
+        // One after the other: each may write files.
+        reloading = reloading.then(async () => {
+          if (isEnding) return;
+          try {
+            const read = await readCertificates();
+            server?.replaceCertificates(read);
+            const { fingerprint } = read;
+            log.info('the server goes on, with the certificates as they are now', {
+              signal: 'SIGHUP',
+              fingerprint,
+            });
+          } catch (error) {
+            const why = error instanceof ChatError ? error.message : String(error);
+            log.warn('the server goes on with the certificates that it has', { signal: 'SIGHUP', why });
+          }
         });
       },
     };

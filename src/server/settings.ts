@@ -59,6 +59,20 @@ export const settings = {
     fallback: '',
     help: "origin of web pages that may connect besides the server's own, like https://chat.example; may be repeated",
   },
+  tlsCert: {
+    kind: 'file',
+    flag: 'tls-cert',
+    variable: 'CHAT_TLS_CERT',
+    fallback: '',
+    help: 'a certificate of your own for TLS, and those between it and its authority, PEM; SIGHUP reads it again',
+  },
+  tlsKey: {
+    kind: 'file',
+    flag: 'tls-key',
+    variable: 'CHAT_TLS_KEY',
+    fallback: '',
+    help: 'the private key of --tls-cert, PEM, without a passphrase',
+  },
   publicAddress: {
     kind: 'public-address',
     flag: 'public-address',

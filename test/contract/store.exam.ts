@@ -5,6 +5,7 @@ import type { Store } from '../../src/core/ports/store.ts';
 import { examineAccounts } from './store/accounts.ts';
 import { examineAdministration } from './store/administration.ts';
 import { examineAudit } from './store/audit.ts';
+import { examineCertificates } from './store/certificates.ts';
 import { examineCredentialChange } from './store/change-credential.ts';
 import { examineCodes } from './store/codes.ts';
 import { examineConversations } from './store/conversations.ts';
@@ -42,6 +43,7 @@ export const wholeExam: readonly ((on: Examined) => void)[] = [
   examineCodes,
   examineAdministration,
   examineSecondFactor,
+  examineCertificates,
   examineSessions,
   examineRefresh,
   examineRooms,

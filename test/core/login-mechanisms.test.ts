@@ -505,6 +505,7 @@ describe('one account, every mechanism', () => {
       'challenge-response',
       'password',
       'hashed-password',
+      'certificate',
       'second-step',
       'token',
     ]);
@@ -514,6 +515,7 @@ describe('one account, every mechanism', () => {
       'login.password',
       'login.salt',
       'login.hashed-password',
+      'login.certificate',
       'login.second-factor',
       'login.resume',
     ]);

@@ -634,11 +634,11 @@ describe('a code for a new password', () => {
     for (const [given, message] of [
       [{ password: 'short' }, 'password: it has at least 6 characters'],
       [{ password: 'alice' }, 'password: it has at least 6 characters'],
-      [{}, 'password: give one of password, hashed_password and verifier'],
+      [{}, 'password: give one of password, hashed_password, verifier and certificate_request'],
       [{ verifier }, 'username: give the one that the secret was made for'],
       [
         { username: 'alice', verifier, password },
-        'password: give one of password, hashed_password and verifier',
+        'password: give one of password, hashed_password, verifier and certificate_request',
       ],
       [
         { username: 'alice', verifier: { ...verifier, cost: 11 } },
@@ -709,7 +709,7 @@ describe('a code for a new password', () => {
     expect(made).toEqual([
       {
         code: 'invalid',
-        message: 'proof: give one of exchange and message, password or hashed_password',
+        message: 'proof: give one of exchange and message, password, hashed_password or certificate: true',
         field: 'proof',
       },
       notHis,

@@ -67,6 +67,7 @@ describe('a call', () => {
       'login.password',
       'login.salt',
       'login.hashed-password',
+      'login.certificate',
       'login.second-factor',
       'login.resume',
       'session.refresh',

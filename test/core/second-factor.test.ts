@@ -751,6 +751,8 @@ describe('a server that requires a second factor', () => {
       'account.raise-verifier',
       'account.totp-begin',
       'account.totp-confirm',
+      'certificate.list',
+      'certificate.revoke',
       'login.reject',
       'session.check-csrf-token',
       'session.end',

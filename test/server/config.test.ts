@@ -12,9 +12,12 @@ import { serveOptions } from '../../src/server/serve-options.ts';
 import { type SettingName, settings } from '../../src/server/settings.ts';
 
 const nothing: ConfigSources = { flags: {}, env: {}, platform: 'linux', homeDirectory: '/home/sam' };
-/** What a setting cannot do without: mail has a sender. */
-const besides = (name: string): Record<string, string> =>
-  /^(?:smtp-url|CHAT_SMTP_URL)$/.test(name) ? { 'mail-from': 'chat@example.org' } : {};
+/** What a setting cannot do without: mail has a sender, a certificate its key. */
+const besides = (name: string): Record<string, string> => {
+  if (/^(?:smtp-url|CHAT_SMTP_URL)$/.test(name)) return { 'mail-from': 'chat@example.org' };
+  if (/^(?:tls-cert|CHAT_TLS_CERT)$/.test(name)) return { 'tls-key': '/etc/chat.key' };
+  return /^(?:tls-key|CHAT_TLS_KEY)$/.test(name) ? { 'tls-cert': '/etc/chat.crt' } : {};
+};
 const withFlag = (flag: string, value: unknown): ConfigSources => ({
   ...nothing,
   flags: { [flag]: value, ...besides(flag) },
@@ -81,6 +84,7 @@ const defaults: ServerConfig = {
   },
   drainMs: 5_000,
   consentFile: undefined,
+  tls: undefined,
 };
 
 const limits = (change: Partial<ServerConfig['limits']>): Partial<ServerConfig> => ({
@@ -193,6 +197,16 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
     loginsPerMinute: ['0', policy({ loginsPerMinute: 0 }), ['-1']],
     eraseAfter: ['0', policy({ eraseAfterMs: 0 }), ['-1', '7d']],
     messageRetention: ['30', policy({ messageRetentionMs: 2_592_000_000 }), ['-1', '36501', '1.5']],
+    tlsCert: [
+      '/etc/other.crt',
+      { tls: { certificate: '/etc/other.crt', key: '/etc/chat.key' } },
+      ['', 'a\0b', '~/chat.crt'],
+    ],
+    tlsKey: [
+      '/etc/other.key',
+      { tls: { certificate: '/etc/chat.crt', key: '/etc/other.key' } },
+      ['', 'a\0b', '~/chat.key'],
+    ],
     consentFile: ['/etc/terms.txt', { consentFile: '/etc/terms.txt' }, ['', 'a\0b', '~/terms']],
     freeFailedLogins: ['0', policy({ freeFailedLogins: 0 }), ['-1']],
     auditRetention: ['2', policy({ auditRetentionMs: 172_800_000 }), ['-1', '36501', '1d']],

@@ -6,13 +6,20 @@ import { lineTime } from '../message-text.ts';
 import { callTimeoutMs, withSession } from '../session.ts';
 import { tableLines } from '../table.ts';
 
+/** How the password is kept, in words. */
+const passwordTexts: Readonly<Record<OutputOf<'account.me'>['privacy'], string>> = {
+  private: 'private: no server sees it',
+  open: 'open: works at every door',
+  certificate: 'none: certificates log in',
+};
+
 /** What a person is told of the account, a row each. */
 function rowsOf(me: OutputOf<'account.me'>): [string, string][] {
   const { username, email, email_verified: isConfirmed, privacy, created_at, erases_at: erasesAt } = me;
   return [
     ['name', username],
     ['e-mail', email === null ? '-' : isConfirmed ? email : `${email} (not confirmed)`],
-    ['password', privacy === 'private' ? 'private: no server sees it' : 'open: works at every door'],
+    ['password', passwordTexts[privacy]],
     ['second factor', factorText(me.second_factor)],
     ['since', lineTime(created_at)],
     ...(erasesAt === undefined

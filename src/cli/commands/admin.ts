@@ -11,6 +11,7 @@ export const admin = command({
     'admin invite [--uses N] [--expires DURATION]',
     'admin invites [revoke ID]',
     'admin reset USER [flags]',
+    'admin certificates USER',
     'admin stats',
     'admin backup',
     'admin check [NAME]',
@@ -62,6 +63,11 @@ export const admin = command({
       name: 'reset',
       summary: 'print a code that sets a new password',
       load: async () => (await import('./admin/reset.ts')).reset,
+    },
+    {
+      name: 'certificates',
+      summary: "list an account's certificates, revoke them",
+      load: async () => (await import('./admin/certificates.ts')).certificates,
     },
     {
       name: 'invite',

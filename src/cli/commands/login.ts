@@ -1,48 +1,107 @@
 import { parseUsername } from '../../core/model/username.ts';
-import { command } from '../command.ts';
+import {
+  certificateOption,
+  checkCertificateServer,
+  logInAndIssue,
+  logInByKept,
+} from '../certificate-login.ts';
+import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { checkStateBeforeLogin, logIn } from '../log-in.ts';
 import { otpOption } from '../one-time-code.ts';
+import { type OptionTable, type OptionValues, usageError } from '../options.ts';
+import type { SavedLogin } from '../profile.ts';
+import { certificateFilesOf } from '../renew-certificate.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
 
-/** Logs in with a password and keeps the session. */
+const options = {
+  device: {
+    type: 'text',
+    value: 'LABEL',
+    describe: "this device's name in the list of sessions; default: the one that it has, or the machine's",
+  },
+  ...certificateOption,
+  new: {
+    type: 'flag',
+    describe: 'with --certificate: have another one signed over a new key, which takes the password',
+  },
+  ...otpOption,
+  ...passwordOptions,
+} as const satisfies OptionTable;
+
+/** Logs in with a password, or with a certificate, and keeps the session. */
 export const login = command({
-  usage: ['login [NAME] [flags]'],
+  usage: ['login [NAME] [flags]', 'login [NAME] --certificate [--new]'],
   description:
     'Logs in with a password and keeps the session for the commands after it. Replaces the login kept for this server ' +
-    'and context; the session of another account that was kept there is ended.',
-  options: {
-    device: {
-      type: 'text',
-      value: 'LABEL',
-      describe: "this device's name in the list of sessions; default: the one that it has, or the machine's",
-    },
-    ...otpOption,
-    ...passwordOptions,
-  },
+    'and context; the session of another account that was kept there is ended. With --certificate the first login takes the password and has ' +
+    'a certificate signed; later ones take the certificate alone, which is renewed by itself.',
+  options,
   operands: { min: 0, max: 1, names: 'NAME' },
   examples: [
     ['chat login alice', 'asks for the password'],
     ['pass chat | chat login alice --password-stdin', 'in a script'],
+    ['chat login alice --certificate', 'asks for the password once, and never again on this machine'],
   ],
   async run({ options, operands }, context) {
-    checkPasswordSource(options, context.host);
-    const username = parseUsername(await readName(context, operands[0]), 'NAME');
-    await checkStateBeforeLogin(context);
-    const password = await readPassword(context, options, false);
-    return await withConnection(context, async (connection) => {
-      const { device, otp } = options;
-      const saved = await logIn(context, connection, { username, password, device, otp });
-      await context.output.note(`logged in as ${saved.username}`);
-      const { user_id, session_id, expires_at, device_id } = saved;
-      if (context.output.format === 'json') {
-        await context.output.result(
-          { user_id, username: saved.username, session_id, device_id, expires_at },
-          [],
-        );
-      }
-      return exitOk;
-    });
+    if (options.new && !options.certificate) {
+      throw usageError('--new is for --certificate: it says of which there is to be a new one', '--new');
+    }
+    const saved = options.certificate
+      ? await byCertificate(context, options, operands[0])
+      : await byPassword(context, options, operands[0]);
+    await context.output.note(
+      `logged in as ${saved.username}${saved.by === undefined ? '' : ', with a certificate'}`,
+    );
+    const { user_id, session_id, expires_at, device_id } = saved;
+    if (context.output.format === 'json') {
+      await context.output.result(
+        { user_id, username: saved.username, session_id, device_id, expires_at },
+        [],
+      );
+    }
+    return exitOk;
   },
 });
+
+async function byPassword(
+  context: CommandContext,
+  options: OptionValues<typeof passwordOptions> & LoginWishes,
+  name: string | undefined,
+): Promise<SavedLogin> {
+  checkPasswordSource(options, context.host);
+  const username = parseUsername(await readName(context, name), 'NAME');
+  await checkStateBeforeLogin(context);
+  const password = await readPassword(context, options, false);
+  const { device, otp } = options;
+  return await withConnection(context, (connection) =>
+    logIn(context, connection, { username, password, device, otp }),
+  );
+}
+
+/** With the certificate that is kept, or for a password with one that is signed now. */
+async function byCertificate(
+  context: CommandContext,
+  options: OptionValues<typeof passwordOptions> & LoginWishes & { readonly new: boolean },
+  name: string | undefined,
+): Promise<SavedLogin> {
+  checkCertificateServer(context);
+  const username = parseUsername(await readName(context, name), 'NAME');
+  await checkStateBeforeLogin(context);
+  const { device, otp } = options;
+  const kept = options.new ? undefined : await certificateFilesOf(context, username).load();
+  if (kept && context.host.now() <= kept.expiresAt) {
+    return await logInByKept(context, { username, device, otp });
+  }
+  checkPasswordSource(options, context.host);
+  const password = await readPassword(context, options, false);
+  return await withConnection(context, (connection) =>
+    logInAndIssue(context, connection, { username, password, device, otp }),
+  );
+}
+
+interface LoginWishes {
+  readonly device: string | undefined;
+  readonly otp: string | undefined;
+}

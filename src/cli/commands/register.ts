@@ -1,19 +1,25 @@
 import { ChatError } from '../../core/errors.ts';
 import { parseUsername } from '../../core/model/username.ts';
-import { command } from '../command.ts';
+import { certificateOption, checkCertificateServer, logInByKept } from '../certificate-login.ts';
+import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { inviteFrom } from '../invite.ts';
 import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
+import { usageError } from '../options.ts';
+import type { SavedLogin } from '../profile.ts';
+import { registerKey } from '../register-key.ts';
+import { certificateFilesOf } from '../renew-certificate.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
 import { acceptTerms } from '../terms.ts';
 
 /** Creates an account and logs in. */
 export const register = command({
-  usage: ['register [NAME] [flags]'],
+  usage: ['register [NAME] [flags]', 'register [NAME] --certificate'],
   description:
     'Creates an account and logs in. The password never leaves this machine: the server gets what it needs to check it. ' +
-    'NAME is asked at a terminal when it is missing; the password is asked twice.',
+    'NAME is asked at a terminal when it is missing; the password is asked twice. With --certificate there is no password: a key is made here, ' +
+    'and the server signs a certificate over it. Who loses the key needs a code from an administrator.',
   options: {
     email: { type: 'text', value: 'ADDRESS', describe: 'an e-mail address to keep with the account' },
     device: {
@@ -30,9 +36,10 @@ export const register = command({
       type: 'flag',
       describe: 'accept the terms of the server, where it has any, without being asked',
     },
+    ...certificateOption,
     'ignore-exists': {
       type: 'flag',
-      describe: 'when the name is taken, log in with the password instead: for scripts that run twice',
+      describe: 'when the name is taken, log in instead: for scripts that run twice',
     },
     ...passwordOptions,
   },
@@ -41,9 +48,11 @@ export const register = command({
     ['chat register alice', 'asks for the password'],
     ['chat register alice --invite K7QM-2F0V-…', 'where an administrator has to have invited you'],
     ['chat register bot --password-file pw --ignore-exists', 'in a script, as often as it runs'],
+    ['chat register bot --certificate', 'an account without a password, for this machine'],
   ],
   async run({ options, operands }, context) {
     const { client } = context.host;
+    if (options.certificate) return await withCertificate(context, options, operands[0]);
     checkPasswordSource(options, context.host);
     const username = parseUsername(await readName(context, operands[0]), 'NAME');
     await checkStateBeforeLogin(context);
@@ -71,21 +80,63 @@ export const register = command({
         // Who cannot log in either has no account: then this is why there is none.
         throw refusal?.code === 'forbidden' ? refusal : error;
       });
-      const created = refusal === undefined;
-      await context.output.note(
-        created ? `registered and logged in as ${login.username}` : `${login.username} exists; logged in`,
-      );
-      const { user_id, session_id, expires_at, device_id } = login;
-      if (context.output.format === 'json') {
-        await context.output.result(
-          { user_id, username: login.username, created, session_id, device_id, expires_at },
-          [],
-        );
-      }
-      return exitOk;
+      return await tell(context, login, refusal === undefined);
     });
   },
 });
+
+/** Says what has become of it. */
+async function tell({ output }: CommandContext, login: SavedLogin, created: boolean): Promise<number> {
+  const { user_id, username, session_id, expires_at, device_id } = login;
+  await output.note(created ? `registered and logged in as ${username}` : `${username} exists; logged in`);
+  if (output.format === 'json')
+    await output.result({ user_id, username, created, session_id, device_id, expires_at }, []);
+  return exitOk;
+}
+
+/** Document 5's way: the key is made here, and the login is a new connection that shows the certificate over it. */
+async function withCertificate(
+  context: CommandContext,
+  options: {
+    readonly email: string | undefined;
+    readonly device: string | undefined;
+    readonly invite: string | undefined;
+    readonly 'accept-terms': boolean;
+    readonly 'ignore-exists': boolean;
+    readonly 'password-stdin': boolean;
+    readonly 'password-file': string | undefined;
+  },
+  name: string | undefined,
+): Promise<number> {
+  checkCertificateServer(context);
+  for (const flag of ['password-stdin', 'password-file'] as const) {
+    if (options[flag]) throw usageError(`--certificate and --${flag} cannot be given together`, `--${flag}`);
+  }
+  const username = parseUsername(await readName(context, name), 'NAME');
+  await checkStateBeforeLogin(context);
+  const refusal = await createUnlessTaken(options['ignore-exists'], () =>
+    registerKey(context, {
+      username,
+      email: options.email,
+      device: options.device,
+      invite: options.invite,
+      askInvite: inviteFrom(context.host),
+      acceptTerms: (terms) => acceptTerms(context, terms, options['accept-terms']),
+    }),
+  );
+  const { device } = options;
+  const login = await logInByKept(context, { username, device, otp: undefined }).catch((error: unknown) => {
+    throw refusal?.code === 'forbidden' ? refusal : error;
+  });
+  const created = refusal === undefined;
+  if (created) {
+    const { keyPath } = certificateFilesOf(context, username);
+    await context.output.note(
+      `the key is ${keyPath}: keep a copy, for without it only an administrator can help`,
+    );
+  }
+  return await tell(context, login, created);
+}
 
 /** Answers why no account was made, when that may be because there is one: the name is taken, or the invite has been used for it. */
 async function createUnlessTaken(

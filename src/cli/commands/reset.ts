@@ -1,9 +1,11 @@
 import { parseUsername } from '../../core/model/username.ts';
+import { certificateOption, checkCertificateServer } from '../certificate-login.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { canPrompt, type Host } from '../host.ts';
 import { showStretching, warnOf } from '../log-in.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../options.ts';
+import { resetKey } from '../reset-key.ts';
 import { checkPasswordSource, passwordOptions, readName, readNamedFile, readPassword } from '../secret.ts';
 import { callTimeoutMs, withConnection } from '../session.ts';
 import { decodeUtf8, readAll } from '../text-input.ts';
@@ -23,13 +25,15 @@ export const reset = command({
   description:
     'Sets a forgotten password anew. Without a code it has one sent to the confirmed e-mail address of the account; the answer is the same ' +
     'whether there is such an account or not. With the code, from the mail or from an administrator, it sets the password, which never ' +
-    'leaves this machine, and ends all sessions of the account. Nobody is logged in by it, and a second factor stays on.',
-  options: { ...codeOptions, ...passwordOptions },
+    'leaves this machine, ends all sessions of the account, and revokes its certificates. Nobody is logged in by it, and a second factor stays on. ' +
+    'With --certificate a new key takes the place of a lost one, and of the password.',
+  options: { ...codeOptions, ...certificateOption, ...passwordOptions },
   operands: { min: 0, max: 1, names: 'NAME' },
   examples: [
     ['chat reset alice', 'has a code sent by mail'],
     ['chat reset alice --code', 'asks for the code and for the new password'],
     ['chat reset alice --code-file code --password-file pw', 'in a script'],
+    ['chat reset alice --code --certificate', 'for who has lost the key of an account without a password'],
   ],
   async run({ options, operands }, context) {
     const hasCode = checkCodeSource(options, context.host);
@@ -37,8 +41,11 @@ export const reset = command({
       if (options['password-stdin'] || options['password-file'] !== undefined) {
         throw usageError('a new password needs a code: use --code-stdin or --code-file');
       }
+      if (options.certificate)
+        throw usageError('a new key needs a code: use --code, --code-stdin or --code-file');
       return await request(context, await readName(context, operands[0]));
     }
+    if (options.certificate) return await withCertificate(context, options, operands[0]);
     refuseBoth(options, 'code-stdin', 'password-stdin', 'stdin holds one secret');
     checkPasswordSource(options, context.host);
     const username = parseUsername(await readName(context, operands[0]), 'NAME');
@@ -62,6 +69,23 @@ export const reset = command({
     });
   },
 });
+
+async function withCertificate(
+  context: CommandContext,
+  options: CodeValues & OptionValues<typeof passwordOptions>,
+  name: string | undefined,
+): Promise<number> {
+  checkCertificateServer(context);
+  for (const flag of ['password-stdin', 'password-file'] as const) {
+    if (options[flag]) throw usageError(`--certificate and --${flag} cannot be given together`, `--${flag}`);
+  }
+  const username = parseUsername(await readName(context, name), 'NAME');
+  const code = await readCode(context, options);
+  const { keyPath } = await resetKey(context, { username, code });
+  await context.output.note(`the key is ${keyPath}; log in with: chat login ${username} --certificate`);
+  if (context.output.format === 'json') await context.output.result({ username }, []);
+  return exitOk;
+}
 
 async function request(context: CommandContext, typed: string): Promise<number> {
   const named = typed.includes('@') ? { email: typed } : { username: parseUsername(typed, 'NAME') };

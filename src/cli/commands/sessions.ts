@@ -1,4 +1,6 @@
-import { command, noOperands } from '../command.ts';
+import { ChatError } from '../../core/errors.ts';
+import { certificateRow } from '../certificate-row.ts';
+import { type CommandContext, command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { forgetLogin } from '../forget-login.ts';
 import { lineTime } from '../message-text.ts';
@@ -32,10 +34,41 @@ async function ownId({ connection }: LoggedIn): Promise<string | undefined> {
   return found.find(({ current }) => current)?.id;
 }
 
+/** Ends sessions; undefined for an id that is no session's, and may be a certificate's. */
+async function revokeSessions({ connection }: LoggedIn, which: ReturnType<typeof target>) {
+  try {
+    return await connection.call('session.revoke', which, { timeoutMs: callTimeoutMs });
+  } catch (error) {
+    if ('id' in which && error instanceof ChatError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+async function revokeCertificate(context: CommandContext, session: LoggedIn, id: string): Promise<number> {
+  const own = await ownId(session);
+  const answer = await session.connection
+    .call('certificate.revoke', { id }, { timeoutMs: callTimeoutMs })
+    .catch((error: unknown) => {
+      const isUnknown = error instanceof ChatError && error.code === 'not-found';
+      throw isUnknown
+        ? new ChatError('not-found', 'there is no such session and no such certificate', { field: 'id' })
+        : error;
+    });
+  const { ended_sessions: ended } = answer;
+  const count = ended.length === 1 ? '1 session' : `${ended.length} sessions`;
+  const isOut = own !== undefined && ended.includes(own);
+  if (isOut) await forgetLogin(context, session, false);
+  const out = isOut ? `, this one too: ${session.username} is logged out here` : '';
+  await context.output.note(`revoked the certificate, and ended ${count} that it had opened${out}`);
+  if (context.output.format === 'json') await context.output.result({ certificate: id, ...answer }, []);
+  return exitOk;
+}
+
 const revoke = command({
   usage: ['sessions revoke ID', 'sessions revoke --others', 'sessions revoke --all'],
   description:
-    'Ends a session of this account, all but this one, or all; their open connections close at once. --all logs out here too.',
+    'Ends a session of this account, all but this one, or all; their open connections close at once. --all logs out here too. With the ID of a ' +
+    'certificate it revokes that, for ever, and ends the sessions that were opened with it; a machine that has one would log in again without asking.',
   options: {
     others: { type: 'flag', describe: 'all sessions but this one' },
     all: { type: 'flag', describe: 'all sessions, this one too: log in again afterwards' },
@@ -46,7 +79,8 @@ const revoke = command({
     const which = target(operands[0], options);
     return await withSession(context, async (session) => {
       const isOwn = 'id' in which && which.id === (await ownId(session));
-      const answer = await session.connection.call('session.revoke', which, { timeoutMs: callTimeoutMs });
+      const answer = await revokeSessions(session, which);
+      if (answer === undefined) return await revokeCertificate(context, session, parseId(operands[0] ?? ''));
       const count =
         answer.revoked.length === 1 ? 'ended 1 session' : `ended ${answer.revoked.length} sessions`;
       if ('all' in which || isOwn) {
@@ -78,11 +112,20 @@ const rename = command({
   },
 });
 
-/** Lists the sessions of the account, and ends them. */
+/** The other way in; an object of its own kind in JSON, so that nobody takes one for a session. */
+async function listCertificates({ output, host }: CommandContext, connection: LoggedIn['connection']) {
+  const { certificates } = await connection.call('certificate.list', {}, { timeoutMs: callTimeoutMs });
+  const lines = tableLines(certificates.map(certificateRow), host.stdout);
+  for (const [index, certificate] of certificates.entries())
+    await output.result({ certificate }, lines[index] ?? '');
+}
+
+/** Lists the sessions and certificates of the account, and ends them. */
 export const sessions = command({
   usage: ['sessions', 'sessions revoke ID', 'sessions revoke --others | --all', 'sessions rename ID NAME'],
   description:
-    'Prints the sessions of this account: id, device, door, address, beginning, last use and end (UTC), and which one is this. ' +
+    'Prints the sessions of this account: id, device, door, address, beginning, last use and end (UTC), and which one is this. Then its ' +
+    'certificates: id, name, certificate, fingerprint of the key, beginning, last use, end, and whether it is this one or revoked. ' +
     'Columns are separated by a tab in a script.',
   options: {},
   operands: noOperands,
@@ -109,6 +152,7 @@ export const sessions = command({
       const lines = tableLines(rows, context.host.stdout);
       for (const [index, session] of found.entries())
         await context.output.result(session, lines[index] ?? '');
+      await listCertificates(context, connection);
       return exitOk;
     });
   },

@@ -10,7 +10,7 @@ import { canPrompt } from '../host.ts';
 import { otpOption } from '../one-time-code.ts';
 import { refuseBoth } from '../options.ts';
 import { qrCodeLines } from '../qr-code.ts';
-import { checkPasswordSource, passwordOptions, readPassword } from '../secret.ts';
+import { checkProofSource, passwordOptions, readProofPassword } from '../secret.ts';
 import { callTimeoutMs, type LoggedIn, withSession } from '../session.ts';
 
 /** Ten slow hashes on a server that may be busy. */
@@ -53,7 +53,7 @@ async function refuseSecond({ connection }: LoggedIn): Promise<void> {
   if (second_factor.on) throw new ChatError('conflict', 'this account has a second factor already');
 }
 
-async function begin(context: CommandContext, session: LoggedIn, password: string) {
+async function begin(context: CommandContext, session: LoggedIn, password: string | undefined) {
   const proof = await freshProof(context, session, password);
   const server = formatServerAddress(context.settings.server).replace(/^\w+:\/\//, '');
   const issuer = `chat ${server}`.slice(0, 128);
@@ -112,10 +112,10 @@ const on = command({
         return exitOk;
       });
     }
-    checkPasswordSource(options, context.host);
+    await checkProofSource(context, options);
     return await withSession(context, async (session) => {
       await refuseSecond(session);
-      const begun = await begin(context, session, await readPassword(context, options, false));
+      const begun = await begin(context, session, await readProofPassword(context, options));
       if (!canPrompt(context.host)) {
         await context.output.result(begun, [begun.secret, begun.uri]);
         await context.output.note('not on yet; turn it on within 15 minutes: chat totp on --otp CODE');
@@ -136,9 +136,9 @@ const off = command({
   operands: noOperands,
   examples: [['chat totp off', 'asks for the password and a code']],
   async run({ options }, context) {
-    checkPasswordSource(options, context.host);
+    await checkProofSource(context, options);
     return await withSession(context, async (session) => {
-      const password = await readPassword(context, options, false);
+      const password = await readProofPassword(context, options);
       const proof = await freshProof(context, session, password, options.otp);
       const answer = await session.connection.call(
         'account.totp-off',
@@ -159,9 +159,9 @@ const codes = command({
   operands: noOperands,
   examples: [['chat totp codes > recovery-codes', 'asks for the password and a code']],
   async run({ options }, context) {
-    checkPasswordSource(options, context.host);
+    await checkProofSource(context, options);
     return await withSession(context, async (session) => {
-      const password = await readPassword(context, options, false);
+      const password = await readProofPassword(context, options);
       const proof = await freshProof(context, session, password, options.otp);
       const call = { timeoutMs: codesTimeoutMs };
       await showCodes(context, await session.connection.call('account.recovery-codes', { proof }, call));

@@ -24,7 +24,11 @@ export async function checkState(host: Host): Promise<Finding[]> {
   const found = [await checkDirectory(host, 'state', directory, 'the first login')];
   if (found.some(({ status }) => status === 'fail')) return found;
   const logins = await findLogins(host);
-  for (const path of [openKnownServers(host).path, ...logins.map(({ profile }) => profile.path)]) {
+  const certificates = (await listed(join(directory, 'certificates'))).filter((name) =>
+    /\.(?:key|crt)$/.test(name),
+  );
+  const paths = [openKnownServers(host).path, ...logins.map(({ profile }) => profile.path), ...certificates];
+  for (const path of paths) {
     try {
       await readPrivateFile(path, host.userId);
     } catch (error) {

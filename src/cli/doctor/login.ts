@@ -41,7 +41,12 @@ export async function checkLogin(context: CommandContext, reached: Reached | und
     const then = isToken ? 'CHAT_TOKEN ends then' : 'commands refresh it';
     return [fine(check, `${username} is logged in to ${where}; the session ends in ${left}, ${then}`)];
   } catch (error) {
-    if (error instanceof ChatError) return [failed(check, error)];
-    throw error;
+    if (!(error instanceof ChatError)) throw error;
+    // It has not shown the certificate, which is for commands that are meant.
+    if (error.code === 'unauthenticated' && saved?.by === 'certificate')
+      return [
+        doubtful(check, `${who}'s session is over; the next command logs in again with the certificate`),
+      ];
+    return [failed(check, error)];
   }
 }

@@ -1,3 +1,4 @@
+import { ChatError } from '../errors.ts';
 import type { InputOf, OperationName, OutputOf } from '../operations/index.ts';
 
 /** Serves one call for the request's peer. */
@@ -40,18 +41,30 @@ const register: FormRoute = {
   path: '/register',
   isProtected: false,
   status: 201,
-  fields: ['username', 'email', 'password', 'invite', 'accept_terms'],
-  async serve(fields, { call }) {
-    const { user_id, username } = await call('account.register', fields);
+  fields: ['username', 'email', 'password', 'certificate', 'invite', 'accept_terms'],
+  async serve({ certificate, ...fields }, { call }) {
+    const { user_id, username } = await call('account.register', {
+      ...fields,
+      ...shownCertificate(certificate),
+    });
     return { body: { user_id, username } };
   },
 };
+
+/** The field `certificate` of a form: `true` stands for the one that the connection has shown, an empty one is none. */
+function shownCertificate(field: unknown): { certificate?: true } {
+  if (field === undefined || field === '') return {};
+  if (field === 'true' || field === true) return { certificate: true };
+  throw new ChatError('invalid', 'certificate: true stands for the one that this connection shows', {
+    field: 'certificate',
+  });
+}
 
 const login: FormRoute = {
   path: '/login',
   isProtected: false,
   status: 200,
-  fields: ['username', 'email', 'password', 'otp', 'session_token'],
+  fields: ['username', 'email', 'password', 'certificate', 'otp', 'session_token'],
   async serve(fields, caller) {
     const opened = await openedBy(fields, caller);
     const { csrf_token } = await caller.call('session.issue-csrf-token', {});
@@ -62,7 +75,7 @@ const login: FormRoute = {
 
 /** Opens a session, or with `session_token` goes on with one; that one has a device of its own, wherever it is. */
 async function openedBy(fields: FormFields, { call, deviceId, deviceLabel }: FormCaller) {
-  const { otp, session_token: token, ...rest } = fields;
+  const { otp, session_token: token, certificate, ...rest } = fields;
   // A form may always have its fields: an empty one is none.
   if (token !== undefined && token !== '') {
     const device = deviceId === undefined ? {} : { device: { id: deviceId } };
@@ -76,7 +89,9 @@ async function openedBy(fields: FormFields, { call, deviceId, deviceLabel }: For
     ...(deviceLabel === undefined ? {} : { default_label: deviceLabel }),
   };
   const code = otp === undefined ? {} : { otp: otp as string };
-  const opened = await call('login.password', { ...(rest as { password: string }), ...code, device });
+  const opened = shownCertificate(certificate).certificate
+    ? await call('login.certificate', { ...(rest as { username: string }), ...code, device })
+    : await call('login.password', { ...(rest as { password: string }), ...code, device });
   const { user_id, username, expires_at, session_token: sessionToken, device_id } = opened;
   return { user_id, username, expires_at, sessionToken, deviceId: device_id };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { instant } from '../operations/shapes.ts';
+import { ChatError } from '../errors.ts';
+import { instant, issuedCertificate } from '../operations/shapes.ts';
 import { type HttpRoute, httpRoute } from './http-route.ts';
 
 const openedSession = z.object({
@@ -22,14 +23,27 @@ export const httpRoutes: readonly HttpRoute[] = [
     path: '/api/auth/register',
     summary: 'Makes an account and opens its first session.',
     operation: 'account.register',
-    body: ['username', 'email', 'password', 'invite', 'device', 'accept_terms'],
+    body: [
+      'username',
+      'email',
+      'password',
+      'certificate_request',
+      'certificate',
+      'certificate_label',
+      'invite',
+      'device',
+      'accept_terms',
+    ],
     fixed: { open_session: true },
     status: 201,
-    output: openedSession
-      .omit({ session_token: true })
-      .extend({ auth_token: z.string(), warning: z.string().optional() }),
-    answer: ({ user_id, username, session, warning }) => {
-      if (!session) throw new Error('a session was asked for');
+    output: openedSession.omit({ session_token: true }).extend({
+      auth_token: z.string(),
+      warning: z.string().optional(),
+      certificate: issuedCertificate.optional(),
+    }),
+    answer: ({ user_id, username, session, warning, certificate }) => {
+      // A certificate that was asked for again comes without one.
+      if (!session) throw new ChatError('conflict', 'this username is taken already', { field: 'username' });
       const { session_token: auth_token, refresh_token, expires_at, session_id, device_id } = session;
       return {
         user_id,
@@ -40,6 +54,7 @@ export const httpRoutes: readonly HttpRoute[] = [
         session_id,
         device_id,
         ...(warning !== undefined && { warning }),
+        ...(certificate && { certificate }),
       };
     },
   }),
@@ -50,6 +65,44 @@ export const httpRoutes: readonly HttpRoute[] = [
     operation: 'login.password',
     body: ['username', 'email', 'password', 'otp', 'device'],
     status: 200,
+  }),
+  httpRoute({
+    method: 'POST',
+    path: '/api/auth/certificate',
+    summary: 'Opens a session with the client certificate that the connection has shown.',
+    operation: 'login.certificate',
+    body: ['username', 'otp', 'device'],
+    status: 200,
+  }),
+  httpRoute({
+    method: 'GET',
+    path: '/api/auth/certificates',
+    summary: "The account's certificates: key, times, and which one this connection has shown.",
+    operation: 'certificate.list',
+    status: 200,
+  }),
+  httpRoute({
+    method: 'POST',
+    path: '/api/auth/certificates',
+    summary: 'Signs a certificate for the account over the key of a request (PKCS#10).',
+    operation: 'certificate.issue',
+    body: ['request', 'label', 'proof'],
+    status: 201,
+  }),
+  httpRoute({
+    method: 'POST',
+    path: '/api/auth/certificates/shown',
+    summary: 'Lets the account log in with the certificate from elsewhere that the connection has shown.',
+    operation: 'certificate.add',
+    body: ['label', 'proof'],
+    status: 201,
+  }),
+  httpRoute({
+    method: 'DELETE',
+    path: '/api/auth/certificates/{id}',
+    summary: "Revokes one of the account's certificates and ends the sessions that were opened with it.",
+    operation: 'certificate.revoke',
+    status: 204,
   }),
   httpRoute({
     method: 'GET',

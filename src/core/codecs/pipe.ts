@@ -79,6 +79,16 @@ const verbs = new Map<string, Verb>(
             });
       },
     },
+    CERTIFICATE: {
+      fields: 1,
+      read: (username = '') =>
+        callRequest({
+          operation: 'login.certificate',
+          params: { username },
+          answer: ([opened]) => success('CERTIFICATE', opened?.session_token),
+          refuse: failure('CERTIFICATE'),
+        }),
+    },
     OTP: {
       fields: 1,
       read: (otp = '') =>

@@ -10,6 +10,7 @@ import {
   type TextCall,
   type TextCodec,
   type TextRequest,
+  type TextSource,
   type TextState,
 } from './text-request.ts';
 
@@ -24,26 +25,33 @@ const catchUp: TextCall = {
   refuse: (error) => errorLine(error.message),
 };
 
-const commands = new Map<string, (words: string) => TextRequest>(
-  Object.entries<(words: string) => TextRequest>({
-    '/register'(words) {
+const commands = new Map<string, (words: string, from: TextSource) => TextRequest>(
+  Object.entries<(words: string, from: TextSource) => TextRequest>({
+    '/register'(words, { hasCertificate }) {
       const { name, rest } = split(words);
       if (name === '') return errorAnswer('a name is needed: /register NAME PASSWORD');
-      if (rest === '') return errorAnswer('a password or a client certificate is needed');
+      if (rest === '' && !hasCertificate) return errorAnswer('a password or a client certificate is needed');
       return callRequest({
         operation: 'account.register',
-        params: { username: name, password: rest },
+        params: rest === '' ? { username: name, certificate: true } : { username: name, password: rest },
         answer: () => 'Registration Succeeded',
-        refuse: (error) => errorLine(error.code === 'conflict' ? 'user already exists' : error.message),
+        refuse: registerRefusal,
       });
     },
-    '/login'(words) {
+    '/login'(words, { hasCertificate }) {
       const { name: username, rest } = split(words);
       const spellings = {
         answer: () => 'Authentication Succeeded',
         refuse: loginRefusal,
         after: catchUp,
       };
+      if (rest === '' && hasCertificate) {
+        return callRequest({
+          operation: 'login.certificate',
+          params: { username, ends_with_connection: true },
+          ...spellings,
+        });
+      }
       return parseSessionToken(rest)
         ? callRequest({
             operation: 'login.resume',
@@ -99,10 +107,10 @@ export const slashCodec: TextCodec = {
   door: 'slash',
   events: slashEvents,
   tellsEventsFirst: true,
-  read(line) {
+  read(line, from = { hasCertificate: false }) {
     if (line.startsWith('/')) {
       const { name, rest } = split(line);
-      return commands.get(name)?.(rest) ?? unknownCommand;
+      return commands.get(name)?.(rest, from) ?? unknownCommand;
     }
     if (!line.startsWith('@')) return send('#lobby', line);
     const { name, rest } = split(line);
@@ -147,6 +155,11 @@ function split(words: string): { name: string; rest: string } {
   return end < 0
     ? { name: trimmed, rest: '' }
     : { name: trimmed.slice(0, end), rest: trimmed.slice(end + 1) };
+}
+
+function registerRefusal({ code, message, details }: ChatError): string {
+  const isKeyTaken = details.field === 'certificate';
+  return errorLine(code === 'conflict' && !isKeyTaken ? 'user already exists' : message);
 }
 
 function loginRefusal(error: ChatError, { isLoggedIn }: TextState): string {

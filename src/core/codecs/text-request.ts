@@ -30,6 +30,12 @@ export type TextRequest =
   | { readonly kind: 'bad'; readonly text: string }
   | { readonly kind: 'close' };
 
+/** What a line may depend on besides its text. */
+export interface TextSource {
+  /** True when the connection has shown a client certificate. */
+  readonly hasCertificate: boolean;
+}
+
 /** A language of lines in which each request is answered in its turn. */
 export interface TextCodec {
   readonly door: DoorName;
@@ -37,7 +43,7 @@ export interface TextCodec {
   /** True when what was stored before an answer is told before it. */
   readonly tellsEventsFirst: boolean;
   /** Takes one line apart, without its end and never empty; never throws. */
-  read(line: string): TextRequest;
+  read(line: string, from?: TextSource): TextRequest;
   /** Spells what belongs to no request, without a line end. */
   spell(error: ChatError): string;
 }

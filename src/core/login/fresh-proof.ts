@@ -2,11 +2,12 @@ import type { z } from 'zod';
 import { equalDigests } from '../crypto/bytes.ts';
 import { loginRefusal, verifyClientFinal } from '../crypto/scram-server.ts';
 import { fitsVerifier } from '../crypto/verifier.ts';
-import { badToken, ChatError } from '../errors.ts';
+import { badCertificate, badToken, ChatError } from '../errors.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import type { CallContext } from '../operation.ts';
 import type { freshProof } from '../operations/shapes.ts';
 import type { OpenExchange } from './exchanges.ts';
+import { judgeCertificate } from './judge-certificate.ts';
 import { keepForCode, takeExchange } from './keep-for-code.ts';
 import { changedMeanwhile } from './open-session.ts';
 import { demandCode, passSecondFactor } from './second-factor.ts';
@@ -65,6 +66,9 @@ async function judge(
     judgeExchange(context, exchange, proof.message, verifier);
   } else if ('hashed_password' in proof) {
     if (!fitsVerifier(proof.hashed_password, verifier, digests)) throw wrongProof();
+  } else if ('certificate' in proof) {
+    const judged = await judgeCertificate(context, username);
+    if (judged.kind === 'bad') throw badCertificate();
   } else {
     const { salt, cost } = verifier;
     const authSecret = await stretchFor(context, { username, password: proof.password, salt, cost });

@@ -1,3 +1,4 @@
+import { certificate } from './certificate.ts';
 import { challengeResponse } from './challenge-response.ts';
 import { hashedPassword } from './hashed-password.ts';
 import { password } from './password.ts';
@@ -5,7 +6,14 @@ import { secondStep } from './second-step.ts';
 import { token } from './token.ts';
 
 /** Every way to log in, one line each: its operations are in the registry by standing here. */
-export const mechanisms = [challengeResponse, password, hashedPassword, secondStep, token] as const;
+export const mechanisms = [
+  challengeResponse,
+  password,
+  hashedPassword,
+  certificate,
+  secondStep,
+  token,
+] as const;
 
 const mechanismNames: ReadonlyMap<string, string> = new Map(
   mechanisms.flatMap(({ name, operations }) => operations.map((one) => [one.name, name] as const)),

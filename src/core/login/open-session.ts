@@ -1,6 +1,6 @@
 import { equalDigests } from '../crypto/bytes.ts';
 import { newTokens, type TokenPair, tokenDigest } from '../crypto/tokens.ts';
-import { accountDisabled, badToken, ChatError, loggedInAlready } from '../errors.ts';
+import { accountDisabled, badCertificate, badToken, ChatError, loggedInAlready } from '../errors.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
@@ -33,19 +33,21 @@ export async function openProven(
   wishes: SessionWishes,
 ): Promise<ProvenSession> {
   const { username, hasSecondFactor } = proven.account;
-  const provenKey = proven.verifier.storedKey;
+  const { certificate } = proven;
+  const provenKey = certificate === undefined ? proven.verifier.storedKey : undefined;
+  const by = { provenKey, certificate };
   if (!hasSecondFactor) {
-    const opening = await tryToOpen(context, proven.account, { ...wishes, provenKey });
+    const opening = await tryToOpen(context, proven.account, { ...wishes, ...by });
     if (opening.kind === 'opened') return { ...proven, answer: opening.answer };
   }
   const current = await context.services.store.credential(username);
   if (!current) throw proven.refusal();
   const { account, verifier } = current;
   // Only who has proven the old one hears this: another login may have raised it to the server's cost.
-  if (!equalDigests(verifier.storedKey, provenKey)) throw changedMeanwhile();
+  if (provenKey && !equalDigests(verifier.storedKey, provenKey)) throw changedMeanwhile();
   // No code is asked for, nor used up, for an account that is not as it stands now.
   await passSecondFactor(context, account, wishes.otp);
-  return { account, verifier, answer: await openSession(context, account, { ...wishes, provenKey }) };
+  return { account, verifier, answer: await openSession(context, account, { ...wishes, ...by }) };
 }
 
 /** A proof against a verifier that is not the account's any more. */
@@ -69,6 +71,7 @@ export async function openSession(
 ): Promise<OpenedSessionAnswer> {
   const opening = await tryToOpen(context, account, wishes);
   if (opening.kind === 'stale') throw changedMeanwhile();
+  if (opening.kind === 'revoked') throw badCertificate();
   if (opening.kind === 'disabled') throw accountDisabled();
   if (opening.kind === 'factor-changed') throw factorChanged();
   if (opening.kind !== 'opened') throw badToken();
@@ -83,7 +86,7 @@ type Opening =
 async function tryToOpen(
   { services, peer, now, note }: CallContext,
   account: Account,
-  { device, endsWithConnection = false, provenKey }: SessionWishes,
+  { device, endsWithConnection = false, provenKey, certificate }: SessionWishes,
 ): Promise<Opening> {
   const { store, policy, sessions, notices, digests } = services;
   if (peer.session) throw loggedInAlready();
@@ -112,6 +115,7 @@ async function tryToOpen(
       session: { ...opening, deviceLabel: named(isNewDevice) },
       isNewDevice,
       provenKey,
+      certificate,
       tokenHash: tokenDigest(tokens.sessionToken, digests),
       refreshHash: tokenDigest(tokens.refreshToken, digests),
       maxPerAccount: policy.maxSessionsPerAccount,
@@ -129,6 +133,7 @@ async function tryToOpen(
   opened = { ...opened, deviceLabel: outcome.label };
   sessions.ended(outcome.ended, 'replaced', { of: account.username });
   sessions.attach(peer, opened);
+  if (provenKey || certificate) services.freshLogins.note(peer, now);
   note({ details: { session: opened.id } });
   if (isNewDevice) {
     const { username, id, door, address, deviceLabel } = opened;

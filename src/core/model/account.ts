@@ -1,14 +1,22 @@
 import type { UserId } from './ids.ts';
 import type { Username } from './username.ts';
 
-/** An account without its secrets. `privacy` says whether the server has ever seen its password (security 1.10). */
+/**
+ * How an account's password is kept from the server (security 1.10): `private` was never shown to it, `open` was; `certificate` says that
+ * there is none, and that certificates alone log in.
+ */
+export const privacies = ['private', 'open', 'certificate'] as const;
+/** One of {@link privacies}. */
+export type Privacy = (typeof privacies)[number];
+
+/** An account without its secrets. */
 export interface Account {
   readonly id: UserId;
   readonly username: Username;
   readonly email: string | null;
   /** When the address was confirmed, UTC milliseconds; null while anybody may have given it. */
   readonly emailVerifiedAt: number | null;
-  readonly privacy: 'private' | 'open';
+  readonly privacy: Privacy;
   readonly isAdmin: boolean;
   /** Since when nobody may log in to it, UTC milliseconds; null for an account that may be used. */
   readonly disabledAt: number | null;

@@ -21,6 +21,7 @@ import { totpOff } from './account/totp-off.ts';
 import { verifyEmail } from './account/verify-email.ts';
 import { audit } from './admin/audit.ts';
 import { backup } from './admin/backup.ts';
+import { certificates as accountCertificates } from './admin/certificates.ts';
 import { check } from './admin/check.ts';
 import { claim } from './admin/claim.ts';
 import { createInvite } from './admin/create-invite.ts';
@@ -28,10 +29,15 @@ import { disable } from './admin/disable.ts';
 import { enable } from './admin/enable.ts';
 import { invites } from './admin/invites.ts';
 import { reset } from './admin/reset.ts';
+import { revokeCertificate as revokeAccountCertificate } from './admin/revoke-certificate.ts';
 import { revokeInvite } from './admin/revoke-invite.ts';
 import { setAdministrator } from './admin/set-administrator.ts';
 import { stats } from './admin/stats.ts';
 import { users as listAccounts } from './admin/users.ts';
+import { add as addCertificate } from './certificate/add.ts';
+import { issue as issueCertificate } from './certificate/issue.ts';
+import { list as listCertificates } from './certificate/list.ts';
+import { revoke as revokeCertificate } from './certificate/revoke.ts';
 import { catchUp } from './conversation/catch-up.ts';
 import { follow } from './conversation/follow.ts';
 import { list as listConversations } from './conversation/list.ts';
@@ -85,6 +91,10 @@ export const operations = [
   rename,
   revoke,
   end,
+  issueCertificate,
+  addCertificate,
+  listCertificates,
+  revokeCertificate,
   issueCsrfToken,
   checkCsrfToken,
   send,
@@ -110,6 +120,8 @@ export const operations = [
   createInvite,
   invites,
   revokeInvite,
+  accountCertificates,
+  revokeAccountCertificate,
   stats,
   backup,
   check,

@@ -6,13 +6,21 @@ import { saltBytes } from '../crypto/stretch.ts';
 import { chatSuite } from '../crypto/verifier.ts';
 import { ChatError } from '../errors.ts';
 import type { Verifier } from '../model/account.ts';
+import type { CertificateId } from '../model/certificate.ts';
 import { parseConversationName, parseRoomName } from '../model/conversation-name.ts';
 import type { MessageId, SessionId } from '../model/ids.ts';
 import { parsePassword } from '../model/password.ts';
 import { parseUsername } from '../model/username.ts';
 import type { NewPasswordRules } from '../new-password.ts';
 import { type OneTimeCode, parseOneTimeCode } from '../one-time-code.ts';
-import { feedPageRows, maxEnvelopeBytes, maxLabelLength, maxPageRows, maxTextBytes } from '../policy.ts';
+import {
+  feedPageRows,
+  maxEnvelopeBytes,
+  maxLabelLength,
+  maxPageRows,
+  maxSigningRequestCharacters,
+  maxTextBytes,
+} from '../policy.ts';
 
 /** Runs a model's parser inside a schema, so that its text becomes the issue's text. */
 function parsedBy<T>(parse: (input: string) => T) {
@@ -156,17 +164,45 @@ export const verifier = z
   });
 /**
  * What shows once more that the caller knows the account's secret (ASVS 7.5.1): a proof over a challenge of `login.begin` on
- * the same connection, the password where the server may see it, or what a client has made of it; with the second factor's code
- * where the account has one.
+ * the same connection, the password where the server may see it, what a client has made of it, or the certificate that the
+ * connection has shown; with the second factor's code where the account has one.
  */
 export const freshProof = z.union(
   [
     z.strictObject({ exchange: z.string().max(64), message: scramMessage, otp: optionalOtp }),
     z.strictObject({ password, otp: optionalOtp }),
     z.strictObject({ hashed_password: hashedPassword, otp: optionalOtp }),
+    z.strictObject({ certificate: z.literal(true), otp: optionalOtp }),
   ],
-  { error: 'give one of exchange and message, password or hashed_password' },
+  { error: 'give one of exchange and message, password, hashed_password or certificate: true' },
 );
+/** A request for a certificate in PEM (PKCS#10); whether it is one is for the authority to say. */
+export const signingRequest = z.string().min(1).max(maxSigningRequestCharacters);
+/** A certificate's public id. */
+export const certificateId = z.uuid().transform((id) => id as CertificateId);
+/** What its owner is told when a certificate has been signed. */
+export const issuedCertificate = z.object({
+  id: z.string(),
+  /** PEM. */
+  certificate: z.string(),
+  /** Of this server, which has signed it; PEM. */
+  authority: z.string(),
+  expires_at: instant,
+});
+/** A certificate as lists show it. */
+export const listedCertificate = z.object({
+  id: z.string(),
+  /** `issued` by this server, or `foreign`. */
+  kind: z.enum(['issued', 'foreign']),
+  label: z.string(),
+  /** SHA-256 of the public key, as `SHA256:` and base64 without padding. */
+  fingerprint: z.string(),
+  created_at: instant,
+  last_used_at: instant.nullable(),
+  /** Null for a foreign one, which says itself how long it is good. */
+  expires_at: instant.nullable(),
+  revoked_at: instant.nullable(),
+});
 /** The position after which a page begins, by name. */
 export const afterName = z.string().max(64).default('');
 

@@ -1,6 +1,7 @@
 import type { AuditEntry } from '../audit.ts';
 import type { AuditChain, AuditEnds, AuditLink, AuditRow } from '../audit-chain.ts';
 import type { Account, Verifier } from '../model/account.ts';
+import type { Certificate, CertificateId, NewCertificate } from '../model/certificate.ts';
 import type { Code } from '../model/code.ts';
 import type { ConversationRef, RoomName } from '../model/conversation-name.ts';
 import type { ConversationId, DeviceId, MessageId, SessionId, UserId } from '../model/ids.ts';
@@ -74,13 +75,15 @@ export interface Store {
   accountOfResetCode(query: { hash: Uint8Array; now: number }): Promise<Account | undefined>;
   /**
    * Takes a code that may set a password and is alive at `now`, with every other such code of its account: the new verifier stands in
-   * the old one's place and all sessions have ended. Undefined, and nothing done, for every other code; of many at once one succeeds.
+   * the old one's place, all certificates are revoked, with `certificate` its key is the account's, and all sessions have ended.
+   * Undefined, and nothing done, for every other code, and for a key that is anybody's already; of many at once one succeeds.
    */
   resetPassword(reset: {
     hash: Uint8Array;
     now: number;
     verifier: Verifier;
     privacy: Account['privacy'];
+    certificate?: NewCertificate | undefined;
   }): Promise<{ account: Account; ended: SessionId[] } | undefined>;
   /** Gives an account an unconfirmed address in the place of the old one, whose codes are dead; `taken` when it is another account's. */
   setEmail(change: { userId: UserId; email: string }): Promise<'set' | 'taken' | 'no-account'>;
@@ -114,6 +117,26 @@ export interface Store {
   replaceRecoveryCodes(change: { userId: UserId; codes: readonly HashedRecoveryCode[] }): Promise<boolean>;
   /** Turns the factor off, with its recovery codes, and ends the account's sessions but `except`; undefined when none is on. */
   removeSecondFactor(off: { userId: UserId; except: SessionId }): Promise<SessionId[] | undefined>;
+
+  /** Whose a key is, revoked or not; undefined for a key that is nobody's. */
+  certificateByKey(query: {
+    keyHash: Uint8Array;
+  }): Promise<{ certificate: Certificate; account: Account } | undefined>;
+  /** An account's certificates, in the order in which they were added. */
+  certificates(query: { userId: UserId }): Promise<Certificate[]>;
+  /** Adds a certificate, or renews the account's own of this key; see {@link AddedCertificate}. */
+  addCertificate(certificate: NewCertificateOf): Promise<AddedCertificate>;
+  /**
+   * Lets nobody log in with a certificate any more, for ever, and ends the sessions that were opened with it; answers those. Undefined, and
+   * nothing done, when the account has none of this id that is good.
+   */
+  revokeCertificate(revocation: {
+    id: CertificateId;
+    userId: UserId;
+    now: number;
+  }): Promise<SessionId[] | undefined>;
+  /** Deletes certificates of this server's that have expired at `now`, at most 1,000 a call; answers how many. */
+  sweepCertificates(sweep: { now: number }): Promise<number>;
 
   /** Opens a session; one per device, `maxPerAccount` in all (0 for any number): what had to give way is in `ended`. */
   openSession(session: NewSession): Promise<OpenedSession>;
@@ -260,6 +283,8 @@ export interface ServerSettings {
 export interface NewAccount {
   readonly account: Account;
   readonly verifier: Verifier;
+  /** With which its owner logs in; its key must be nobody's. */
+  readonly certificate?: NewCertificate | undefined;
   /** What was accepted with it. */
   readonly consent?: Consent | undefined;
   /** Left out where everybody may register. */
@@ -326,6 +351,21 @@ export interface CredentialChange {
   readonly except: SessionId;
 }
 
+/** A new certificate, and whose it is. */
+export interface NewCertificateOf extends NewCertificate {
+  readonly userId: UserId;
+}
+
+/**
+ * What became of a certificate that was to be added. `renewed`: the account has one of this server's over that key already, which has a new end
+ * now. `taken`: the key is another account's, or another kind's, or revoked. `too-many`: the account has as many as one may have.
+ */
+export type AddedCertificate =
+  | { readonly kind: 'added' | 'renewed'; readonly certificate: Certificate }
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'too-many' }
+  | { readonly kind: 'no-account' };
+
 /** How much a store holds. */
 export interface StoreCounts {
   readonly accounts: number;
@@ -341,7 +381,7 @@ export interface StoreCounts {
 /** What became of a new account. */
 export type CreatedAccount =
   | { readonly kind: 'created' }
-  | { readonly kind: 'taken'; readonly field: 'username' | 'email' }
+  | { readonly kind: 'taken'; readonly field: 'username' | 'email' | 'certificate' }
   | { readonly kind: 'not-admitted' };
 
 /** What became of an account that was to be disabled. */
@@ -357,6 +397,8 @@ export interface NewSession {
   readonly isNewDevice: boolean;
   /** The StoredKey that the login was proven against: what has changed since lets nobody in. Left out where no verifier was used. */
   readonly provenKey?: Uint8Array | undefined;
+  /** The certificate that the login was proven with: one that was revoked since lets nobody in. */
+  readonly certificate?: CertificateId | undefined;
   readonly tokenHash: Uint8Array;
   readonly refreshHash: Uint8Array;
   readonly maxPerAccount: number;
@@ -364,8 +406,9 @@ export interface NewSession {
 
 /**
  * What `openSession` did. `foreign-device` when the device belongs to another account, `disabled` when nobody may log in to this one,
- * `stale` when the verifier of `provenKey` is not the account's any more or its erasure is not what `erasesAt` says, `factor-changed` when
- * the account's second factor was turned on or off since the session's `hasSecondFactor` was read: nothing was opened.
+ * `stale` when the verifier of `provenKey` is not the account's any more or its erasure is not what `erasesAt` says, `revoked` when
+ * `certificate` does not log in to it (any more), `factor-changed` when the account's second factor was turned on or off since the
+ * session's `hasSecondFactor` was read: nothing was opened.
  */
 export type OpenedSession =
   | {
@@ -376,6 +419,7 @@ export type OpenedSession =
     }
   | { readonly kind: 'foreign-device' }
   | { readonly kind: 'stale' }
+  | { readonly kind: 'revoked' }
   | { readonly kind: 'disabled' }
   | { readonly kind: 'factor-changed' }
   | { readonly kind: 'no-account' };

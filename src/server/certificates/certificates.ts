@@ -10,7 +10,9 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ChatError } from '../../core/errors.ts';
+import type { AuthorityCredential } from './authority.ts';
 import { closeToOthers, makePrivateDirectory, readIfPresent, replaceFile } from './files.ts';
+import { doubtsAbout, type OperatorFiles, readOperatorCertificate, spkiOf } from './operator-certificate.ts';
 
 /** What TLS shows to clients: PEM, and the key of the leaf as DER SPKI. */
 export interface ServerIdentity {
@@ -18,6 +20,8 @@ export interface ServerIdentity {
   /** The leaf, then the authority that signed it. */
   readonly chain: string;
   readonly spki: Uint8Array;
+  /** Who signs the certificates of people. */
+  readonly authority: AuthorityCredential;
 }
 
 /** The server's long-lived identity and what was done for it at this start. */
@@ -26,6 +30,8 @@ export interface Certificates extends ServerIdentity {
   readonly fingerprint: string;
   /** Sentences for the log: made, renewed, closed to others. */
   readonly notes: readonly string[];
+  /** Sentences for the log's warnings: what is wrong with an operator's certificate, which is shown all the same. */
+  readonly doubts: readonly string[];
 }
 
 /** The authority's and the server's directories, by document 5's names. */
@@ -41,32 +47,33 @@ interface Credential {
 /**
  * The server's authority and certificate in `dataDirectory`: made at the first start, completed after an interrupted
  * one, renewed when a third of their time is left or the host has changed, always over the same keys, so that the
- * fingerprint stays. Throws `unavailable` naming a file that is damaged or cannot be used. The caller holds the directory's lock.
+ * fingerprint stays. With `files` the server shows an operator's certificate instead of one of its own. Throws `unavailable` naming a file that is damaged or cannot be used, `invalid` for
+ * an operator's. The caller holds the directory's lock.
  */
 export async function openCertificates(options: {
   readonly dataDirectory: string;
   readonly listenHost: string;
+  readonly files?: OperatorFiles | undefined;
   /** UTC milliseconds. */
   readonly now: number;
 }): Promise<Certificates> {
-  const { dataDirectory, listenHost, now } = options;
+  const { dataDirectory, listenHost, files, now } = options;
   const notes: string[] = [];
+  const doubts: string[] = [];
   try {
     const authority = await openAuthority(join(dataDirectory, directories.authority), now, notes);
-    const leaf = await openLeaf(
-      join(dataDirectory, directories.server),
-      authority,
-      hostsOf(listenHost),
-      now,
-      notes,
-    );
-    const spki = createPublicKey(leaf.key).export({ type: 'spki', format: 'der' });
+    const { key, keyText, chain } = files
+      ? await openOperators(files, now, doubts)
+      : await openOwn(dataDirectory, { authority, listenHost, now, notes });
+    const spki = spkiOf(key);
     return {
-      key: leaf.keyText,
-      chain: leaf.certificate + authority.certificate,
+      key: keyText,
+      chain,
       spki,
+      authority: { key: authority.key, certificate: authority.certificate },
       fingerprint: fingerprintOf(spki),
       notes,
+      doubts,
     };
   } catch (error) {
     if (error instanceof ChatError) throw error;
@@ -79,6 +86,34 @@ export async function openCertificates(options: {
 /** The fingerprint of a public key (DER SPKI), as it is shown, pinned and compared. */
 export function fingerprintOf(spki: Uint8Array): string {
   return `SHA256:${createHash('sha256').update(spki).digest('base64').replace(/=+$/, '')}`;
+}
+
+/** What TLS is to show, and with what key. */
+interface Shown {
+  readonly key: KeyObject;
+  readonly keyText: string;
+  readonly chain: string;
+}
+
+async function openOperators(files: OperatorFiles, now: number, doubts: string[]): Promise<Shown> {
+  const found = await readOperatorCertificate(files);
+  doubts.push(...(await doubtsAbout(found, files, now)));
+  return { key: found.key, keyText: found.keyText, chain: found.certificate };
+}
+
+async function openOwn(
+  dataDirectory: string,
+  parts: {
+    readonly authority: Credential;
+    readonly listenHost: string;
+    readonly now: number;
+    readonly notes: string[];
+  },
+): Promise<Shown> {
+  const { authority, listenHost, now, notes } = parts;
+  const directory = join(dataDirectory, directories.server);
+  const { key, keyText, certificate } = await openLeaf(directory, authority, hostsOf(listenHost), now, notes);
+  return { key, keyText, chain: certificate + authority.certificate };
 }
 
 async function openAuthority(directory: string, now: number, notes: string[]): Promise<Credential> {

@@ -5,6 +5,7 @@ import { ChatError } from '../../core/errors.ts';
 import { doubtful, type Finding, failed, fine } from '../finding.ts';
 import { directories, fingerprintOf, isDueFor, parseKey, readCertificate } from './certificates.ts';
 import { readIfPresent } from './files.ts';
+import { doubtsAbout, type OperatorFiles, readOperatorCertificate, spkiOf } from './operator-certificate.ts';
 
 const dayMs = 86_400_000;
 
@@ -14,10 +15,21 @@ const credentials = [
   { check: 'certificate', directory: directories.server, key: 'server.key', certificate: 'server.crt' },
 ] as const;
 
-/** Looks at the server's keys and certificates in `dataDirectory` and changes nothing; `now` is UTC milliseconds. */
-export async function inspectCertificates(dataDirectory: string, now: number): Promise<Finding[]> {
+/**
+ * Looks at the server's keys and certificates in `dataDirectory`, and at an operator's `files` in the place of its own; changes nothing.
+ * `now` is UTC milliseconds.
+ */
+export async function inspectCertificates(
+  dataDirectory: string,
+  now: number,
+  files?: OperatorFiles,
+): Promise<Finding[]> {
   const found: Finding[] = [];
   for (const { check, directory, key, certificate } of credentials) {
+    if (files && check === 'certificate') {
+      found.push(...(await inspectOperators(check, files, now)));
+      continue;
+    }
     const paths = {
       key: join(dataDirectory, directory, key),
       certificate: join(dataDirectory, directory, certificate),
@@ -34,6 +46,21 @@ export async function inspectCertificates(dataDirectory: string, now: number): P
     }
   }
   return found;
+}
+
+async function inspectOperators(check: string, files: OperatorFiles, now: number): Promise<Finding[]> {
+  try {
+    const own = await readOperatorCertificate(files);
+    const doubts = await doubtsAbout(own, files, now);
+    const until = own.parsed.validToDate.toISOString().slice(0, 10);
+    return [
+      ...doubts.map((doubt) => doubtful(check, doubt)),
+      fine(check, `${files.certificate} until ${until}; ${fingerprintOf(spkiOf(own.key))}`),
+    ];
+  } catch (error) {
+    if (error instanceof ChatError) return [failed(check, error)];
+    throw error;
+  }
 }
 
 async function inspectOne(

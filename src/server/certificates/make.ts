@@ -67,6 +67,49 @@ export async function makeLeaf(parts: {
   return pem(certificate);
 }
 
+/** Signs a certificate for a person: for TLS clients, over this public key (DER SPKI) and for this name alone. */
+export async function makeClientCertificate(parts: {
+  readonly publicKey: Uint8Array;
+  readonly authorityKey: KeyObject;
+  readonly authority: string;
+  readonly username: string;
+  readonly now: number;
+  readonly validMs: number;
+}): Promise<x509.X509Certificate> {
+  const { publicKey, authorityKey, authority, username, now, validMs } = parts;
+  const signer = await webKeys(authorityKey);
+  const key = new x509.PublicKey(publicKey);
+  const { notBefore } = validFrom(now, validMs);
+  return await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    // Taken apart, so that no name is read as more than one.
+    subject: [{ CN: [username] }],
+    issuer: new x509.X509Certificate(authority).subject,
+    notBefore,
+    notAfter: new Date(now + validMs),
+    signingAlgorithm: algorithm,
+    publicKey: key,
+    signingKey: signer.privateKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+      await x509.SubjectKeyIdentifierExtension.create(key),
+      await x509.AuthorityKeyIdentifierExtension.create(signer.publicKey),
+    ],
+  });
+}
+
+/** Reads a PKCS#10 request in PEM and checks its own signature; answers the public key, DER SPKI, or undefined for anything else. */
+export async function readSigningRequest(text: string): Promise<Uint8Array | undefined> {
+  try {
+    const request = new x509.Pkcs10CertificateRequest(text);
+    return (await request.verify()) ? new Uint8Array(request.publicKey.rawData) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function validFrom(now: number, ms: number): { notBefore: Date; notAfter: Date } {
   return { notBefore: new Date(now - backdateMs), notAfter: new Date(now + ms) };
 }

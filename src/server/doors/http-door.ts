@@ -15,6 +15,7 @@ import { openApi, operationOf } from '../../core/codecs/openapi.ts';
 import { problem, problemHeaders } from '../../core/codecs/problem.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { DoorName } from '../../core/model/session.ts';
+import type { Channel } from '../../core/peer.ts';
 import { requireApiSession } from './api-session.ts';
 import { cookieDoor } from './cookie-door.ts';
 import type { Door, DoorParts } from './door.ts';
@@ -73,6 +74,12 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
     return parts.proxies.clientOf(arrival.address, Array.isArray(forwarded) ? forwarded.join() : forwarded);
   }
 
+  /** A proxy's certificate is no visitor's: what it has asked for may be anybody's. */
+  function channelOf({ arrival }: HttpConnection): Channel {
+    const { channel, address } = arrival;
+    return parts.proxies.has(address) ? { ...channel, certificate: undefined } : channel;
+  }
+
   const app = fastify({
     serverFactory: (handler) => {
       server = httpServer({
@@ -80,9 +87,9 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
         onRequest: (request, response) => {
           const connection = connections.get(request.socket);
           if (!connection) throw new Error('a request came through no connection of ours');
-          const { id, channel } = connection.arrival;
+          const { id } = connection.arrival;
           const address = addressOf(connection, request);
-          const peer = new HttpPeer({ id, door: 'http', address, channel });
+          const peer = new HttpPeer({ id, door: 'http', address, channel: channelOf(connection) });
           const exchange = { request, response, peer };
           connection.take(exchange, (refusal) => {
             arrivals.set(request, { exchange, refusal });
@@ -97,7 +104,8 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
           if (!connection) return dropStranger(socket);
           connection
             .handOver(() => {
-              const arrival = { ...connection.arrival, address: addressOf(connection, request) };
+              const address = addressOf(connection, request);
+              const arrival = { ...connection.arrival, address, channel: channelOf(connection) };
               return openWebSocketDoor({ arrival, request, head }, parts);
             })
             .catch((error: unknown) => {

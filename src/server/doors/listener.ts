@@ -29,6 +29,8 @@ export interface Listener {
   readonly address: string;
   readonly port: number;
   readonly servesClearText: boolean;
+  /** Shows another certificate and has another key from now on; what is open stays as it is. */
+  replaceIdentity(identity: ServerIdentity): void;
   /** Open sockets, those being refused too. */
   readonly connections: number;
   /**
@@ -61,7 +63,8 @@ const keepAliveMs = 60_000;
 
 /** Opens the port; throws `unavailable` when it is taken or the host is not this machine's, `invalid` for an unknown host. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { limits, identity, onFailure } = options;
+  const { limits, onFailure } = options;
+  let { identity } = options;
   const admission = createAdmission(limits, options.proxies);
   const tls = tlsDoor(identity);
   const doors = await openDoors(options);
@@ -69,7 +72,6 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   /** Accepted sockets that have not chosen a door yet. */
   const undecided = new Set<Socket>();
   const open = new Map<Socket, OpenDoor>();
-  const clearChannel: Channel = { serverKey: identity.spki };
   let servesClearText = false;
   let isDraining = false;
   let turnedAway = 0;
@@ -131,8 +133,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   function onFirstBytes(socket: Socket, address: string, first: FirstArrival): void {
     if (isDraining) socket.destroy();
     else if (first.kind === 'tls') startTls(socket, address, first.bytes);
-    else if (servesClearText) enter({ accepted: socket, socket, address, channel: clearChannel }, first);
-    else if (first.kind === 'silent') socket.destroy();
+    else if (servesClearText) {
+      const channel: Channel = { serverKey: identity.spki };
+      enter({ accepted: socket, socket, address, channel }, first);
+    } else if (first.kind === 'silent') socket.destroy();
     else refuse(socket, first, clearTextRefused());
   }
 
@@ -142,6 +146,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       return;
     }
     const { handshakeMs } = limits;
+    // The one that this handshake shows, whatever comes meanwhile.
+    const shown = identity;
     const timer = handshakeMs === 0 ? undefined : setTimeout(() => socket.destroy(), handshakeMs);
     socket.unshift(bytes);
     tls.shakeHands(socket, (secured) => {
@@ -152,7 +158,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
         guard(secured, () => {
           if (isDraining) secured.destroy();
           else {
-            const channel = secureChannel(secured, identity.spki);
+            const channel = secureChannel(secured, shown);
             enter({ accepted: socket, socket: secured, address, channel }, first);
           }
         }),
@@ -231,6 +237,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     address: bound.address,
     port: bound.port,
     servesClearText,
+    replaceIdentity(next) {
+      tls.replace(next);
+      identity = next;
+    },
     get connections() {
       return sockets.size;
     },

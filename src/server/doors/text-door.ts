@@ -34,7 +34,8 @@ class TextLines implements Language {
   }
 
   take(line: string): void {
-    const request = this.#codec.read(line);
+    const { certificate } = this.#lines.connection.channel;
+    const request = this.#codec.read(line, { hasCertificate: certificate !== undefined });
     switch (request.kind) {
       case 'call':
         this.#lines.noteCall();

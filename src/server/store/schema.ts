@@ -1,3 +1,5 @@
+import type { Privacy } from '../../core/model/account.ts';
+import type { CertificateKind } from '../../core/model/certificate.ts';
 import type { CodeKind } from '../../core/model/code.ts';
 
 /** A number that stands for true or false in both databases. */
@@ -11,7 +13,7 @@ interface UserRow {
   email_key: string | null;
   /** Null while nobody has confirmed it. */
   email_verified_at: number | null;
-  privacy: 'private' | 'open';
+  privacy: Privacy;
   is_admin: Flag;
   /** Null for an account that may be used. */
   disabled_at: number | null;
@@ -60,6 +62,20 @@ interface RecoveryCodeRow {
   hash: Uint8Array;
 }
 
+interface CertificateRow {
+  id: string;
+  user_id: string;
+  /** SHA-256 of the public key. */
+  key_hash: Uint8Array;
+  kind: CertificateKind;
+  label: string;
+  created_at: number;
+  /** Null for one that this server has not signed. */
+  expires_at: number | null;
+  last_used_at: number | null;
+  revoked_at: number | null;
+}
+
 interface DeviceRow {
   id: string;
   user_id: string;
@@ -80,6 +96,8 @@ interface SessionRow {
   family_expires_at: number;
   /** SHA-256 of the session's CSRF token; null before one was made. */
   csrf_hash: Uint8Array | null;
+  /** With which it was opened; null for every other way to log in. */
+  certificate_id: string | null;
 }
 
 interface RefreshTokenRow {
@@ -197,6 +215,7 @@ export interface Schema {
   invites: InviteRow;
   totp: TotpRow;
   recovery_codes: RecoveryCodeRow;
+  certificates: CertificateRow;
   devices: DeviceRow;
   sessions: SessionRow;
   refresh_tokens: RefreshTokenRow;

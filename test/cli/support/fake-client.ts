@@ -133,6 +133,36 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
       const { session_token: _token, refresh_token: _refresh, ...resumed } = openedSession(username);
       return resumed;
     },
+    async loginByCertificate(connection, { username }) {
+      await connection.call('login.certificate', { username });
+      server.alive.set('cs1_first', username);
+      return { session: openedSession(username) };
+    },
+    async registerByCertificate(connection, { username, request, label }) {
+      const certificate_request = request;
+      const signed = await connection.call('account.register', {
+        username,
+        certificate_request,
+        certificate_label: label,
+      });
+      const account = { user_id: `id-of-${username}`, username, created_at: '2026-11-21T06:00:00.000Z' };
+      return { account, signed: signed as never };
+    },
+    async issueCertificate(connection, { request, label, proof }) {
+      return await connection.call('certificate.issue', {
+        request,
+        label,
+        ...(proof === 'login' ? { proof: { login: true } } : {}),
+      });
+    },
+    async resetByCertificate(connection, { username, code, request, label }) {
+      return (await connection.call('account.reset-password', {
+        username,
+        code,
+        certificate_request: request,
+        certificate_label: label,
+      })) as never;
+    },
     async proveAgain(_connection, { username, password }) {
       return { exchange: `exchange of ${username}`, message: `proof of ${password}` };
     },

@@ -56,6 +56,7 @@ describe('the list of the HTTP API', () => {
         'admin.stats',
         'admin.users',
         'account.begin-change-password',
+        'certificate.list',
         'session.list',
         'user.list',
         'room.list',

@@ -16,6 +16,7 @@ import type { InputOf, OperationName, OutputOf } from '../../../src/core/operati
 import type { Peer } from '../../../src/core/peer.ts';
 import { defaultPolicy, type Policy } from '../../../src/core/policy.ts';
 import type { Bus } from '../../../src/core/ports/bus.ts';
+import type { CertificateAuthority } from '../../../src/core/ports/certificate-authority.ts';
 import type { Mailer } from '../../../src/core/ports/mailer.ts';
 import type { PasswordStretcher } from '../../../src/core/ports/password-stretcher.ts';
 import type { SessionCache } from '../../../src/core/ports/session-cache.ts';
@@ -54,6 +55,8 @@ export interface OpenChatParts {
   readonly stretcher?: PasswordStretcher;
   /** Left out: nothing has to be accepted. */
   readonly terms?: Terms;
+  /** Left out: this server signs no certificates. */
+  readonly authority?: CertificateAuthority;
 }
 
 /** A real chat over the real embedded store, with what it said to the world outside. */
@@ -99,6 +102,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
       stretcher: parts.stretcher ?? rememberingStretcher,
       onFailure,
       terms: parts.terms,
+      authority: parts.authority,
     },
     policy,
     await store.settings(settings),

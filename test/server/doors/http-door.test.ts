@@ -859,6 +859,7 @@ describe('who may ask', () => {
     expect(httpRoutes.filter((route) => !guarded.includes(route)).map(({ path }) => path)).toEqual([
       '/api/auth/register',
       '/api/auth/login',
+      '/api/auth/certificate',
       '/api/auth/parameters',
       '/api/auth/challenge',
       '/api/auth/proof',

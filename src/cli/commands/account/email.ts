@@ -4,7 +4,7 @@ import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
 import { otpOption } from '../../one-time-code.ts';
 import { usageError } from '../../options.ts';
-import { checkPasswordSource, passwordOptions, readPassword } from '../../secret.ts';
+import { checkProofSource, passwordOptions, readProofPassword } from '../../secret.ts';
 import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
 
 const howToConfirm = 'a code is on its way; confirm it with: chat account email --verify CODE';
@@ -41,10 +41,10 @@ export const email = command({
     const { verify, send } = options;
     const wishes = [address, verify, send ? send : undefined].filter((wish) => wish !== undefined);
     if (wishes.length > 1) throw usageError('ADDRESS, --verify and --send are three things: give one');
-    if (address !== undefined) checkPasswordSource(options, context.host);
+    if (address !== undefined) await checkProofSource(context, options);
     return await withSession(context, async (session) => {
       if (address !== undefined) {
-        const password = await readPassword(context, options, false);
+        const password = await readProofPassword(context, options);
         await set(context, session, { address, password, otp: options.otp });
       } else if (verify !== undefined) await confirm(context, session, verify);
       else if (send) await sendCode(context, session);
@@ -57,7 +57,7 @@ export const email = command({
 async function set(
   context: CommandContext,
   session: LoggedIn,
-  { address, password, otp }: { address: string; password: string; otp: string | undefined },
+  { address, password, otp }: { address: string; password: string | undefined; otp: string | undefined },
 ) {
   const proof = await freshProof(context, session, password, otp);
   const answer = await session.connection.call(

@@ -5,7 +5,7 @@ import { canPrompt } from '../../host.ts';
 import { lineTime } from '../../message-text.ts';
 import { otpOption } from '../../one-time-code.ts';
 import { refuseBoth, usageError } from '../../options.ts';
-import { checkPasswordSource, passwordOptions, readPassword } from '../../secret.ts';
+import { checkProofSource, passwordOptions, readProofPassword } from '../../secret.ts';
 import { callTimeoutMs, type LoggedIn, profileOf, withSession } from '../../session.ts';
 
 /** Makes sure that it is meant: the name is typed, or `--yes` says so. */
@@ -55,14 +55,14 @@ export const eraseAccount = command({
         return exitOk;
       });
     }
-    checkPasswordSource(options, host);
+    await checkProofSource(context, options);
     if (!options.yes && !canPrompt(host)) {
       throw usageError('nobody can be asked whether this is meant: give --yes', '--yes');
     }
     return await withSession(context, async (session) => {
       const { username } = session;
       if (!options.yes) await confirm(context, username);
-      const password = await readPassword(context, options, false);
+      const password = await readProofPassword(context, options);
       const proof = await freshProof(context, session, password, options.otp);
       const { erases_at } = await session.connection.call(
         'account.erase',

@@ -12,7 +12,7 @@ import {
   newPasswordOptions,
   passwordOptions,
   readNewPassword,
-  readPassword,
+  readProofPassword,
 } from '../../secret.ts';
 import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
 
@@ -31,7 +31,7 @@ async function change(
   context: CommandContext,
   session: LoggedIn,
   given: {
-    readonly old: string;
+    readonly old: string | undefined;
     readonly next: string;
     readonly privacy: Privacy;
     readonly otp: string | undefined;
@@ -60,8 +60,8 @@ async function change(
 export const password = command({
   usage: ['account password [--open | --private] [flags]'],
   description:
-    'Changes the password of the account that is logged in, and ends all its other sessions. Asks for the old password, then for the new one ' +
-    'twice. Neither leaves this machine. A private account logs in with chat; the password of an open one works at every door, which ' +
+    'Changes the password of the account that is logged in, and ends all its other sessions. Asks for the old password, unless the login is by ' +
+    'certificate, then for the new one twice. Neither leaves this machine. A private account logs in with chat; the password of an open one works at every door, which ' +
     'may be shown it. Without --open and --private it stays what it is.',
   options: {
     open: { type: 'flag', describe: 'from now on the password works at every door; it may be the old one' },
@@ -81,13 +81,14 @@ export const password = command({
   ],
   async run({ options }, context) {
     refuseBoth(options, 'open', 'private', 'an account is one of them');
-    checkPasswordSources(options, context.host);
+    await checkPasswordSources(context, options);
     return await withSession(context, async (session) => {
       const me = await session.connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
-      const privacy: Privacy = options.open ? 'open' : options.private ? 'private' : me.privacy;
-      const old = await readPassword(context, options, false);
+      const before: Privacy = me.privacy === 'open' ? 'open' : 'private';
+      const privacy: Privacy = options.open ? 'open' : options.private ? 'private' : before;
+      const old = await readProofPassword(context, options);
       const next = await readNewPassword(context, options);
-      if (!options.open && parsePassword(next) === parsePassword(old)) {
+      if (!options.open && old !== undefined && parsePassword(next) === parsePassword(old)) {
         throw usageError('the new password is the old one; nothing was done');
       }
       const { ended_sessions } = await change(context, session, { old, next, privacy, otp: options.otp });

@@ -8,7 +8,8 @@ import { ownProofOptions, withOwnProof } from './with-own-proof.ts';
 export const reset = command({
   usage: ['admin reset USER [flags]'],
   description:
-    'Prints a code with which USER sets a new password (chat reset USER --code), and all sessions of the account end. It works once, for an ' +
+    'Prints a code with which USER sets a new password (chat reset USER --code), or gets a certificate over a new key (--certificate); all ' +
+    'sessions of the account end then, and its certificates are revoked. It works once, for an ' +
     'hour, and takes the place of an older one. Who has the code has the account: give it to nobody else. A second factor stays on. ' +
     'Asks for your own password.',
   options: ownProofOptions,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badToken } from '../../errors.ts';
+import { privacies } from '../../model/account.ts';
 import type { UserId } from '../../model/ids.ts';
 import { operation } from '../../operation.ts';
 import type { Services } from '../../services.ts';
@@ -20,7 +21,7 @@ export const me = operation({
     username: z.string(),
     email: z.string().nullable(),
     email_verified: z.boolean(),
-    privacy: z.enum(['private', 'open']),
+    privacy: z.enum(privacies),
     admin: z.boolean(),
     created_at: instant,
     second_factor: z.object({ on: z.boolean(), recovery_codes_left: z.number() }),

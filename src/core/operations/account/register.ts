@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { ChatError, loggedInAlready } from '../../errors.ts';
+import { issuedAnswer, keyTaken, type SignedCertificate } from '../../login/issue-certificate.ts';
 import { newCredential } from '../../login/new-credential.ts';
 import { openSession } from '../../login/open-session.ts';
 import type { Account } from '../../model/account.ts';
+import type { CertificateId } from '../../model/certificate.ts';
 import type { UserId } from '../../model/ids.ts';
 import type { Admission } from '../../model/invite.ts';
 import { type Username, usernamesFromEmail } from '../../model/username.ts';
@@ -18,8 +20,11 @@ import {
   hashedPassword,
   instant,
   inviteCode,
+  issuedCertificate,
+  label,
   openedSession,
   password,
+  signingRequest,
   username,
   verifier,
 } from '../shapes.ts';
@@ -32,6 +37,9 @@ const input = z
     verifier: verifier.optional(),
     hashed_password: hashedPassword.optional(),
     password: password.optional(),
+    certificate_request: signingRequest.optional(),
+    certificate: z.literal(true).optional(),
+    certificate_label: label.optional(),
     invite: inviteCode.optional(),
     open_session: z.boolean().default(false),
     device: deviceClaim.optional(),
@@ -40,10 +48,19 @@ const input = z
   .superRefine((given, context) => {
     const refuse = (path: string, message: string) =>
       context.addIssue({ code: 'custom', path: [path], message });
-    const secrets = [given.verifier, given.hashed_password, given.password].filter(
+    const { verifier, hashed_password, password, certificate_request, certificate } = given;
+    const secrets = [verifier, hashed_password, password, certificate_request, certificate].filter(
       (secret) => secret !== undefined,
     );
-    if (secrets.length !== 1) refuse('password', 'give one of password, hashed_password and verifier');
+    if (secrets.length !== 1) {
+      refuse(
+        'password',
+        'give one of password, hashed_password, verifier, certificate_request and certificate',
+      );
+    }
+    if (given.certificate_label !== undefined && !certificate_request && !certificate) {
+      refuse('certificate_label', 'only a certificate has one');
+    }
     // What a client makes of its password has the name in it.
     if (given.username === undefined && (given.email === undefined || given.password === undefined)) {
       refuse('username', 'give one; only an e-mail address with a password goes without');
@@ -56,8 +73,10 @@ type Registration = z.output<typeof input>;
 /**
  * Creates an account; with `open_session` it logs in too, the secret having just been shown. From a verifier or a hashed password, which are made on the client, it is private: the
  * server never sees the password (security 1.3). From a password it is open: that works at every door (security 1.10). An
- * e-mail address alone makes the name of its local part. Answers `conflict` when the name or the address is taken,
- * and a warning with a common password where those are not refused.
+ * e-mail address alone makes the name of its local part. With a request for a certificate, or with the certificate that this connection
+ * has shown, there is no password (security 2). Answers `conflict` when the name or the address is taken,
+ * and a warning with a common password where those are not refused. Registered again with the same key, a name that has been
+ * registered with it gets its certificate again.
  */
 export const register = operation({
   name: 'account.register',
@@ -71,6 +90,7 @@ export const register = operation({
     username: z.string(),
     created_at: instant,
     session: openedSession.optional(),
+    certificate: issuedCertificate.optional(),
     warning: z.string().optional(),
   }),
   async handle(given, context) {
@@ -88,12 +108,21 @@ export const register = operation({
           username: name,
           created_at: new Date(now).toISOString(),
           ...(made.warning !== undefined && { warning: made.warning }),
+          ...(made.signed && { certificate: issuedAnswer(made.signed) }),
         };
         if (!given.open_session) return answer;
-        const session = await openSession(context, made.account, { device: given.device });
+        const { certificate } = made;
+        const session = await openSession(context, made.account, { device: given.device, certificate });
         return { ...answer, session };
       }
+      if (made.kind === 'repeated') {
+        concerns(name);
+        const { id, createdAt } = made.account;
+        const created_at = new Date(createdAt).toISOString();
+        return { user_id: id, username: name, created_at, certificate: issuedAnswer(made.signed) };
+      }
       if (made.kind === 'not-admitted') throw notAdmitted(context.services.policy.registration);
+      if (made.field === 'certificate') throw keyTaken();
       if (given.username !== undefined || made.field === 'email') throw taken(made.field);
     }
     throw taken('username');
@@ -101,7 +130,14 @@ export const register = operation({
 });
 
 type Made =
-  | { readonly kind: 'created'; readonly account: Account; readonly warning: string | undefined }
+  | {
+      readonly kind: 'created';
+      readonly account: Account;
+      readonly warning: string | undefined;
+      readonly certificate: CertificateId | undefined;
+      readonly signed: SignedCertificate | undefined;
+    }
+  | { readonly kind: 'repeated'; readonly account: Account; readonly signed: SignedCertificate }
   | Exclude<CreatedAccount, { readonly kind: 'created' }>;
 
 async function create(
@@ -122,7 +158,7 @@ async function create(
       return { kind: 'taken', field: 'email' };
     }
   }
-  const { privacy, verifier } = await newCredential(context, name, given);
+  const { privacy, verifier, certificate, signed } = await newCredential(context, name, given);
   const account: Account = {
     id: uuidV7() as UserId,
     username: name,
@@ -134,8 +170,27 @@ async function create(
     hasSecondFactor: false,
     createdAt: now,
   };
-  const outcome = await store.createAccount({ account, verifier, admission, consent });
-  return outcome.kind === 'created' ? { kind: 'created', account, warning } : outcome;
+  const outcome = await store.createAccount({ account, verifier, certificate, admission, consent });
+  if (outcome.kind !== 'created') return (signed && (await repeated(services, name, signed))) ?? outcome;
+  return { kind: 'created', account, warning, certificate: certificate?.id, signed };
+}
+
+/**
+ * The same registration once more, by who has the account's only key and whose answer was lost: without it nobody could log in to the
+ * account any more. It answers a certificate, and never a session: what was sent may have been seen.
+ */
+async function repeated(
+  { store }: CallContext['services'],
+  username: Username,
+  signed: SignedCertificate,
+): Promise<Made | undefined> {
+  const known = await store.certificateByKey({ keyHash: signed.entry.keyHash });
+  if (known?.account.username !== username || known.account.privacy !== 'certificate') return undefined;
+  const { account } = known;
+  const added = await store.addCertificate({ ...signed.entry, userId: account.id });
+  if (added.kind !== 'renewed') return undefined;
+  const { id } = added.certificate;
+  return { kind: 'repeated', account, signed: { ...signed, entry: { ...signed.entry, id } } };
 }
 
 function taken(field: 'username' | 'email'): ChatError {

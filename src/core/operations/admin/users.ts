@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { privacies } from '../../model/account.ts';
 import { operation } from '../../operation.ts';
 import { afterName, instant, nextName, pageLimit } from '../shapes.ts';
 
@@ -16,7 +17,7 @@ export const users = operation({
         user_id: z.string(),
         username: z.string(),
         email: z.string().nullable(),
-        privacy: z.enum(['private', 'open']),
+        privacy: z.enum(privacies),
         admin: z.boolean(),
         disabled_at: instant.nullable(),
         created_at: instant,

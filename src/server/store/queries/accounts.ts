@@ -4,6 +4,7 @@ import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { CreatedAccount, NewAccount, ServerSettings } from '../../../core/ports/store.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
+import { bindKey, isKeyTaken } from './certificate-keys.ts';
 import { addConsent } from './consents.ts';
 import { admitting, useInvite } from './invites.ts';
 
@@ -165,13 +166,20 @@ export function* settings(fresh: ServerSettings): Query<ServerSettings> {
 }
 
 /** Store.createAccount */
-export function* createAccount({ account, verifier, admission, consent }: NewAccount): Query<CreatedAccount> {
+export function* createAccount({
+  account,
+  verifier,
+  certificate,
+  admission,
+  consent,
+}: NewAccount): Query<CreatedAccount> {
   const admitted = admission && (yield* admitting(admission));
   // Before anything else: who is not let in does not learn which names are taken.
   if (admission && !admitted) return { kind: 'not-admitted' };
   const emailKey = account.email === null ? null : emailKeyOf(account.email);
   if (yield* first(byName, { username: account.username })) return { kind: 'taken', field: 'username' };
   if (emailKey !== null && (yield* first(byEmail, { emailKey }))) return { kind: 'taken', field: 'email' };
+  if (certificate && (yield* isKeyTaken(certificate.keyHash))) return { kind: 'taken', field: 'certificate' };
   yield* rows(insertUser, {
     id: account.id,
     username: account.username,
@@ -184,6 +192,7 @@ export function* createAccount({ account, verifier, admission, consent }: NewAcc
     now: account.createdAt,
   });
   yield* rows(insertCredential, { ...verifier, userId: account.id });
+  if (certificate) yield* bindKey({ ...certificate, userId: account.id });
   yield* rows(enterRoom, { userId: account.id, room: lobby, now: account.createdAt });
   if (consent) yield* addConsent({ ...consent, userId: account.id });
   if (admitted?.kind === 'invite') yield* useInvite(admitted.id);

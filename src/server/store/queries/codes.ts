@@ -1,8 +1,11 @@
 import type { Account, Verifier } from '../../../core/model/account.ts';
+import type { NewCertificate } from '../../../core/model/certificate.ts';
 import type { Code, CodeKind } from '../../../core/model/code.ts';
 import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { accountById, emailKeyOf, putCredential } from './accounts.ts';
+import { bindKey, isKeyTaken } from './certificate-keys.ts';
+import { revokeCertificates } from './certificates.ts';
 import { endSessions } from './sessions.ts';
 
 /** The kinds that set a new password. */
@@ -73,12 +76,17 @@ export function* resetPassword(reset: {
   now: number;
   verifier: Verifier;
   privacy: Account['privacy'];
+  certificate?: NewCertificate | undefined;
 }): Query<{ account: Account; ended: SessionId[] } | undefined> {
-  const { hash, now, verifier, privacy } = reset;
+  const { hash, now, verifier, privacy, certificate } = reset;
   const account = yield* resetCodeOwner({ hash, now });
   if (!account) return undefined;
+  if (certificate && (yield* isKeyTaken(certificate.keyHash))) return undefined;
   const { id: userId } = account;
   yield* dropResetCodes(userId);
+  // Who has lost a key, or has had it stolen, is in the same place as who has forgotten a password.
+  yield* revokeCertificates({ userId, now });
+  if (certificate) yield* bindKey({ ...certificate, userId });
   yield* putCredential({ userId, verifier, privacy });
   return { account: { ...account, privacy }, ended: yield* endSessions({ userId }) };
 }

@@ -73,6 +73,13 @@ const parts = [
   statement((db, p: Part) => db.deleteFrom('recovery_codes').where('user_id', '=', p.userId)),
   statement((db, p: Part) =>
     db
+      .deleteFrom('certificates')
+      .where('id', 'in', (of) =>
+        of.selectFrom('certificates').select('id').where('user_id', '=', p.userId).limit(p.limit),
+      ),
+  ),
+  statement((db, p: Part) =>
+    db
       .deleteFrom('invites')
       .where('id', 'in', (of) =>
         of.selectFrom('invites').select('id').where('created_by', '=', p.userId).limit(p.limit),

@@ -20,6 +20,13 @@ import {
   setAdministrator,
 } from './administration.ts';
 import { appendAudit, auditEnds, auditPage, cutAudit } from './audit.ts';
+import {
+  addCertificate,
+  certificateByKey,
+  certificates,
+  revokeCertificate,
+  sweepCertificates,
+} from './certificates.ts';
 import { changeCredential } from './change-credential.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
 import { addConsent, consents } from './consents.ts';
@@ -110,6 +117,11 @@ export const queries: Queries = {
   useRecoveryCode,
   replaceRecoveryCodes,
   removeSecondFactor,
+  certificateByKey,
+  certificates,
+  addCertificate,
+  revokeCertificate,
+  sweepCertificates,
   openSession,
   sessionByToken,
   sessions,
@@ -165,6 +177,8 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'isAdmitted',
   'secondFactor',
   'recoveryCode',
+  'certificateByKey',
+  'certificates',
   'sessionByToken',
   'sessions',
   'existingSessions',

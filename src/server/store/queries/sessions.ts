@@ -3,6 +3,7 @@ import type { DoorName, Session } from '../../../core/model/session.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { NewSession, OpenedSession, RefreshOutcome, RefreshRequest } from '../../../core/ports/store.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
+import { useCertificate } from './certificate-keys.ts';
 
 const sessionColumns = [
   'sessions.id',
@@ -96,6 +97,7 @@ const insertSession = statement(
       absolute: number;
       family: number;
       csrfHash: Uint8Array | null;
+      certificateId: string | null;
     },
   ) =>
     db.insertInto('sessions').values({
@@ -110,6 +112,7 @@ const insertSession = statement(
       absolute_expires_at: p.absolute,
       family_expires_at: p.family,
       csrf_hash: p.csrfHash,
+      certificate_id: p.certificateId,
     }),
 );
 const insertRefresh = statement((db, p: { hash: Uint8Array; sessionId: string }) =>
@@ -143,6 +146,9 @@ const deleteRefreshOf = statement((db, p: { id: string }) =>
   db.deleteFrom('refresh_tokens').where('session_id', '=', p.id),
 );
 const deleteSession = statement((db, p: { id: string }) => db.deleteFrom('sessions').where('id', '=', p.id));
+const ofCertificate = statement((db, p: { id: string; userId: string }) =>
+  db.selectFrom('sessions').select('id').where('user_id', '=', p.userId).where('certificate_id', '=', p.id),
+);
 const ended = statement((db, p: { now: number; limit: number }) =>
   db.selectFrom('sessions').select('id').where('family_expires_at', '<=', p.now).limit(p.limit),
 );
@@ -183,6 +189,10 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
   if ((user.confirmed_at !== null) !== session.hasSecondFactor) return { kind: 'factor-changed' };
   const owner = yield* first(deviceOwner, { id: session.deviceId });
   if (input.isNewDevice ? owner : owner?.user_id !== session.userId) return { kind: 'foreign-device' };
+  if (input.certificate !== undefined) {
+    const used = { id: input.certificate, userId: session.userId, now: session.createdAt };
+    if (!(yield* useCertificate(used))) return { kind: 'revoked' };
+  }
   const gone: SessionId[] = [];
   if (input.isNewDevice) {
     yield* rows(insertDevice, {
@@ -215,6 +225,7 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
     absolute: session.absoluteExpiresAt,
     family: session.familyExpiresAt,
     csrfHash: session.csrfHash,
+    certificateId: input.certificate ?? null,
   });
   yield* rows(insertRefresh, { hash: input.refreshHash, sessionId: session.id });
   const label = session.deviceLabel === '' ? (owner?.label ?? '') : session.deviceLabel;
@@ -307,6 +318,13 @@ export function* endSession({ id, userId }: { id: SessionId; userId: UserId }): 
 export function* endSessions({ userId, except }: { userId: UserId; except?: SessionId }): Query<SessionId[]> {
   const gone: SessionId[] = [];
   for (const { id } of yield* rows(ofUser, { userId })) if (id !== except) gone.push(yield* remove(id));
+  return gone;
+}
+
+/** Ends the sessions that were opened with a certificate; answers the ids that ended. */
+export function* endSessionsOfCertificate(of: { id: string; userId: string }): Query<SessionId[]> {
+  const gone: SessionId[] = [];
+  for (const { id } of yield* rows(ofCertificate, of)) gone.push(yield* remove(id));
   return gone;
 }
 

@@ -1,6 +1,7 @@
 import { utf8 } from '../../../../src/core/crypto/bytes.ts';
 import { nobleDigests } from '../../../../src/core/crypto/digests.ts';
 import type { Policy } from '../../../../src/core/policy.ts';
+import type { CertificateAuthority } from '../../../../src/core/ports/certificate-authority.ts';
 import type { PasswordStretcher } from '../../../../src/core/ports/password-stretcher.ts';
 import { FakePeer, openChat, type TestChat } from '../../../core/support/chat.ts';
 import { connectClear, connectSecure, type TestClient } from '../../support/client.ts';
@@ -23,8 +24,13 @@ export interface ChatAtPort extends Listening {
 /** Opens chat without limits on how often things may be done, behind a listener on a free port. */
 export async function chatAtPort({
   policy,
+  authority,
   ...options
-}: Parameters<typeof listening>[0] & { policy?: Partial<Policy> } = {}): Promise<ChatAtPort> {
+}: Parameters<typeof listening>[0] & {
+  policy?: Partial<Policy>;
+  /** Left out: none signs certificates. */
+  authority?: CertificateAuthority;
+} = {}): Promise<ChatAtPort> {
   const t = await openChat({
     policy: {
       messagesPerSecond: 0,
@@ -35,6 +41,7 @@ export async function chatAtPort({
       ...policy,
     },
     stretcher: quickStretcher,
+    ...(authority && { authority }),
   });
   const open = await listening({ ...options, calls: t.chat, turn: t.turn });
   return {

@@ -1,0 +1,87 @@
+import { formatServerAddress } from '../client/address.ts';
+import type { Connection } from '../client/connection.ts';
+import { ChatError } from '../core/errors.ts';
+import { type CertificateFiles, makeKey } from './certificate-files.ts';
+import type { CommandContext } from './command.ts';
+import { keepLogin, type LoginRequest, logIn } from './log-in.ts';
+import { codePrompt } from './one-time-code.ts';
+import { type OptionTable, usageError } from './options.ts';
+import type { SavedLogin } from './profile.ts';
+import { certificateFilesOf, labelOf, renewCertificate, requestFor } from './renew-certificate.ts';
+import { profileOf, savedLogin, withConnection } from './session.ts';
+
+/** The flag by which a command goes by certificate. */
+export const certificateOption = {
+  certificate: {
+    type: 'flag',
+    describe: 'with a certificate in the place of a password; its key is made on this machine and stays here',
+  },
+} as const satisfies OptionTable;
+
+/** Who logs in with a certificate, and on what. */
+export type CertificateLogin = Omit<LoginRequest, 'password'>;
+
+/** Certificates are shown in TLS: throws `invalid` (exit 2) for a server in clear text. */
+export function checkCertificateServer({ settings }: CommandContext): void {
+  if (settings.server.scheme === 'chat') return;
+  throw usageError(`--certificate needs TLS, and ${formatServerAddress(settings.server)} is clear text`);
+}
+
+/** Logs in with the certificate that is kept here, and keeps the session; throws `unauthenticated` with what to do when it is refused. */
+export async function logInByKept(context: CommandContext, request: CertificateLogin): Promise<SavedLogin> {
+  const { host } = context;
+  const { username, device, otp } = request;
+  const files = certificateFilesOf(context, username);
+  const kept = await files.load();
+  if (!kept) throw new ChatError('unauthenticated', `there is no certificate of ${username} here`);
+  const work = async (connection: Connection): Promise<SavedLogin> => {
+    const before = await profileOf(context).load();
+    const own = before?.username === username ? { id: before.device_id } : {};
+    const label = device === undefined ? { default_label: host.hostName } : { label: device };
+    const asked = { username, device: { ...own, ...label }, otp, askOtp: codePrompt(context) };
+    const { session, standing } = await host.client
+      .loginByCertificate(connection, asked)
+      .catch((error: unknown) => {
+        throw withAdvice(error, files);
+      });
+    const login: SavedLogin = { ...savedLogin(session, host.now()), by: 'certificate' };
+    await keepLogin(context, login, { before, standing });
+    if (kept.isDue) await renewCertificate(context, connection, username);
+    return login;
+  };
+  return await withConnection(context, work, kept);
+}
+
+/** What to do about a certificate that the server refuses, which says no more than that. */
+function withAdvice(error: unknown, { certificatePath }: CertificateFiles): unknown {
+  if (!(error instanceof ChatError) || error.code !== 'unauthenticated') return error;
+  // The certificate was good: only who has shown that hears of a code.
+  if (error.message.includes('one-time code')) return error;
+  return new ChatError(
+    'unauthenticated',
+    `${error.message}: ${certificatePath} may have expired or been revoked. With a password, chat login --certificate --new has ` +
+      'another one signed; without one, an administrator gives a code for chat reset --certificate',
+    { cause: error },
+  );
+}
+
+/** Logs in with a password and has a certificate signed over a new key, with which every later login goes. */
+export async function logInAndIssue(
+  context: CommandContext,
+  connection: Connection,
+  request: LoginRequest,
+): Promise<SavedLogin> {
+  const { username, device } = request;
+  const login = await logIn(context, connection, request);
+  const key = makeKey();
+  const signed = await context.host.client.issueCertificate(connection, {
+    request: await requestFor(key, username),
+    label: labelOf(context, device),
+    proof: 'login',
+  });
+  await certificateFilesOf(context, username).save(signed.certificate, key);
+  const kept: SavedLogin = { ...login, by: 'certificate' };
+  const profile = profileOf(context);
+  await profile.locked(() => profile.save(kept));
+  return kept;
+}

@@ -1,0 +1,51 @@
+import type { CertificateRegisterOptions } from '../client/certificate.ts';
+import { ChatError } from '../core/errors.ts';
+import { makeKey } from './certificate-files.ts';
+import type { CommandContext } from './command.ts';
+import { certificateFilesOf, labelOf, requestFor } from './renew-certificate.ts';
+import { withConnection } from './session.ts';
+
+/** Who registers with a key. */
+export type KeyRegistration = Omit<CertificateRegisterOptions, 'request' | 'label'> & {
+  readonly device: string | undefined;
+};
+
+/**
+ * Creates an account that has a key in the place of a password, and keeps the certificate. The key is kept before the server hears of it,
+ * so that a lost answer loses no account: the next try comes with the same key. Throws `conflict` when the name is taken.
+ */
+export async function registerKey(context: CommandContext, registration: KeyRegistration): Promise<void> {
+  const { username, device, ...wishes } = registration;
+  const files = certificateFilesOf(context, username);
+  const kept = await files.key();
+  const key = kept ?? makeKey();
+  if (kept === undefined) await files.saveKey(key);
+  try {
+    await registerWith(context, key, registration.device, { username, ...wishes });
+  } catch (error) {
+    // The key that was here is somebody's, or was revoked there: it is no use for this account.
+    const isTaken = error instanceof ChatError && error.details.field === 'certificate';
+    if (kept === undefined || !isTaken) throw error;
+    await registerWith(context, makeKey(), registration.device, { username, ...wishes });
+  }
+}
+
+async function registerWith(
+  context: CommandContext,
+  key: string,
+  device: string | undefined,
+  wishes: Omit<CertificateRegisterOptions, 'request' | 'label'>,
+): Promise<void> {
+  const { username } = wishes;
+  const request = await requestFor(key, username);
+  const files = certificateFilesOf(context, username);
+  if ((await files.key()) !== key) await files.saveKey(key);
+  await withConnection(context, async (connection) => {
+    const { signed } = await context.host.client.registerByCertificate(connection, {
+      ...wishes,
+      request,
+      label: labelOf(context, device),
+    });
+    await files.save(signed.certificate, key);
+  });
+}

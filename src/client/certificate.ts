@@ -1,0 +1,127 @@
+import { parseUsername } from '../core/model/username.ts';
+import { believed } from './answers.ts';
+import type { Connection } from './connection.ts';
+import { BadFrame, instantIn, objectIn, textIn } from './frames.ts';
+import type { OpenedSession, RegisteredAccount, RegisterOptions } from './login.ts';
+import {
+  beginRegistration,
+  confirm,
+  type LoginOptions,
+  readRegistered,
+  readSession,
+  type Standing,
+} from './login.ts';
+import { withCode } from './second-factor.ts';
+
+/** Who logs in with the certificate that the connection has shown. */
+export type CertificateLoginOptions = Pick<LoginOptions, 'username' | 'device' | 'otp' | 'askOtp'>;
+
+/** A certificate as the server has signed it, in PEM; what is in it is yet to be looked at. */
+export interface SignedCertificate {
+  readonly id: string;
+  readonly certificate: string;
+  readonly expires_at: string;
+}
+
+/** Who registers with a key in the place of a password. */
+export interface CertificateRegisterOptions
+  extends Pick<RegisterOptions, 'username' | 'email' | 'invite' | 'askInvite' | 'acceptTerms'> {
+  /** PKCS#10 in PEM. */
+  readonly request: string;
+  /** What the list of certificates calls it. */
+  readonly label: string;
+}
+
+/**
+ * Logs in with the certificate that `connection` was opened with: TLS has proven its key, and the server's own key was judged before.
+ * Throws `unauthenticated` for every certificate that does not log in to this account.
+ */
+export async function loginByCertificate(
+  connection: Connection,
+  options: CertificateLoginOptions,
+): Promise<{ session: OpenedSession; standing?: Standing | undefined }> {
+  const username = parseUsername(options.username);
+  const answer = await withCode(options, (code) =>
+    connection.call('login.certificate', {
+      username,
+      ...(options.device === undefined ? {} : { device: options.device }),
+      ...code,
+    }),
+  );
+  const session = believed(connection, answer, (value) => readSession(value, username));
+  return { session, standing: await confirm(connection, session) };
+}
+
+/** Creates an account that has no password: whoever has the request's key logs in. Throws `conflict` when the name or the key is taken. */
+export async function registerByCertificate(
+  connection: Connection,
+  options: CertificateRegisterOptions,
+): Promise<{ account: RegisteredAccount; signed: SignedCertificate }> {
+  const username = parseUsername(options.username);
+  const { terms, needsInvite } = await beginRegistration(connection);
+  if (terms) await options.acceptTerms?.(terms);
+  const invite = options.invite ?? (needsInvite ? await options.askInvite?.() : undefined);
+  const answer = await connection.call('account.register', {
+    username,
+    certificate_request: options.request,
+    certificate_label: options.label,
+    ...(options.email === undefined ? {} : { email: options.email }),
+    ...(invite === undefined ? {} : { invite }),
+    ...(terms && options.acceptTerms ? { accept_terms: terms.sha256 } : {}),
+  });
+  return believed(connection, answer, (value) => ({
+    account: readRegistered(value, username),
+    signed: readSigned(objectIn(value, 'an account').certificate),
+  }));
+}
+
+/** What is proven before a certificate is signed for the account that is logged in; nothing for a renewal of the one that was shown. */
+export type CertificateProof = 'login' | 'renewal';
+
+/** Has a certificate signed over the key of a request for the account that is logged in. */
+export async function issueCertificate(
+  connection: Connection,
+  {
+    request,
+    label,
+    proof,
+  }: { readonly request: string; readonly label: string; readonly proof: CertificateProof },
+): Promise<SignedCertificate> {
+  const answer = await connection.call('certificate.issue', {
+    request,
+    label,
+    ...(proof === 'login' ? { proof: { login: true as const } } : {}),
+  });
+  return believed(connection, answer, readSigned);
+}
+
+/** Has a certificate signed in the place of whatever an account could log in with before, by a one-time code. */
+export async function resetByCertificate(
+  connection: Connection,
+  {
+    code,
+    request,
+    label,
+    ...options
+  }: { readonly username: string; readonly code: string; readonly request: string; readonly label: string },
+): Promise<SignedCertificate> {
+  const username = parseUsername(options.username);
+  const answer = await connection.call('account.reset-password', {
+    username,
+    code,
+    certificate_request: request,
+    certificate_label: label,
+  });
+  return believed(connection, answer, (value) => readSigned(objectIn(value, 'an answer').certificate));
+}
+
+/** Reads what a server says that it has signed. */
+export function readSigned(value: unknown): SignedCertificate {
+  const fields = objectIn(value, 'a certificate');
+  const certificate = fields.certificate;
+  if (typeof certificate !== 'string' || !pemShape.test(certificate))
+    throw new BadFrame('a wrong certificate');
+  return { id: textIn(fields, 'id'), certificate, expires_at: instantIn(fields, 'expires_at') };
+}
+
+const pemShape = /^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]{1,16384}-----END CERTIFICATE-----\s*$/;

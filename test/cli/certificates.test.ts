@@ -1,0 +1,407 @@
+import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { makeKey, openCertificateFiles } from '../../src/cli/certificate-files.ts';
+import { openProfile } from '../../src/cli/profile.ts';
+import type { ConnectOptions } from '../../src/client/connection.ts';
+import { ChatError } from '../../src/core/errors.ts';
+import { parseUsername } from '../../src/core/model/username.ts';
+import type { CertificateAuthority } from '../../src/core/ports/certificate-authority.ts';
+import { TestKey, testAuthority } from '../core/support/certificates.ts';
+import { type FakeServer, fakeClient, fakeServer, openedSession } from './support/fake-client.ts';
+import { type FakeHost, fakeHost, runOn, testNow } from './support/fake-host.ts';
+
+const dayMs = 86_400_000;
+const address = { scheme: 'chat', host: '127.0.0.1', port: 8080 } as const;
+
+let authority: CertificateAuthority;
+beforeAll(async () => {
+  authority = await testAuthority();
+});
+
+/** Signs whatever it is asked to for alice, as a server would at `now`, for 90 days. */
+async function sign(pem: string, now = testNow, username = 'alice') {
+  const request = await authority.readRequest(pem);
+  const issued = await authority.issue({
+    request,
+    username: parseUsername(username),
+    now,
+    validMs: 90 * dayMs,
+  });
+  const { certificate, expiresAt } = issued;
+  return { id: 'certificate-1', certificate, authority: '', expires_at: new Date(expiresAt).toISOString() };
+}
+
+/** A scripted server that signs, and the certificates with which it was connected to. */
+async function world(answers: Parameters<typeof fakeServer>[0] = {}, env: Record<string, string> = {}) {
+  const server: FakeServer = fakeServer({
+    'account.register': async ({ certificate_request }) => await sign(String(certificate_request)),
+    'certificate.issue': async ({ request }) => await sign(String(request)),
+    'login.certificate': {},
+    'account.me': { username: 'alice', second_factor: { on: false } },
+    'session.list': { sessions: [] },
+    'certificate.list': { certificates: [] },
+    'session.end': {},
+    ...answers,
+  });
+  const shown: Array<string | undefined> = [];
+  const client = {
+    ...fakeClient(server),
+    connect: async (options: ConnectOptions) => {
+      shown.push(options.certificate?.certificate);
+      return await server.connect(options);
+    },
+  };
+  const host = await fakeHost({ client, env });
+  return { server, host, shown, files: openCertificateFiles(host, address, 'alice') };
+}
+
+const called = (server: FakeServer, name: string) => server.calls.filter((call) => call.name === name);
+const refused = () => new ChatError('unauthenticated', 'this connection has shown no certificate that …');
+
+/** Keeps a certificate that was signed so many days ago. */
+async function keepFrom(host: FakeHost, days: number): Promise<string> {
+  const files = openCertificateFiles(host, address, 'alice');
+  const key = new TestKey();
+  const { certificate } = await sign(await key.request(), testNow - days * dayMs);
+  await files.save(certificate, key.pem);
+  return certificate;
+}
+
+describe('the files of a certificate', () => {
+  it('are their owner’s alone, and read only by the two together', async () => {
+    const { host, files } = await world();
+    await keepFrom(host, 0);
+    for (const path of [files.keyPath, files.certificatePath]) {
+      expect((await stat(path)).mode & 0o777).toBe(0o600);
+    }
+    await chmod(files.keyPath, 0o644);
+    await expect(files.load()).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining('chmod 600'),
+    });
+    await chmod(files.keyPath, 0o600);
+    await writeFile(files.keyPath, makeKey());
+    await expect(files.load()).rejects.toMatchObject({
+      message: expect.stringContaining('does not go with'),
+    });
+    await writeFile(files.certificatePath, 'words');
+    await expect(files.load()).rejects.toMatchObject({
+      message: expect.stringContaining('is no certificate'),
+    });
+  });
+
+  it('take no certificate over another key, nor one for another name', async () => {
+    const { files } = await world();
+    const key = new TestKey();
+    const { certificate } = await sign(await key.request());
+    await expect(files.save(certificate, makeKey())).rejects.toMatchObject({ code: 'untrusted' });
+    const other = await sign(await key.request(), testNow, 'bob');
+    await expect(files.save(other.certificate, key.pem)).rejects.toMatchObject({ code: 'untrusted' });
+    await expect(files.save('words', key.pem)).rejects.toMatchObject({ code: 'untrusted' });
+    expect(await files.load()).toBeUndefined();
+  });
+
+  it.each([
+    [59, false],
+    [61, true],
+  ])('tell after %s of 90 days that renewal is due: %s', async (days, isDue) => {
+    const { host, files } = await world();
+    await keepFrom(host, days);
+    expect((await files.load())?.isDue).toBe(isDue);
+  });
+});
+
+describe('chat register --certificate', () => {
+  it('keeps the key before the server hears of it, and logs in on a connection that shows the certificate', async () => {
+    const { server, host, shown, files } = await world({
+      'account.register': async ({ certificate_request }) => {
+        expect(await files.key()).toContain('BEGIN PRIVATE KEY');
+        return await sign(String(certificate_request));
+      },
+    });
+    const outcome = await runOn(host, 'register', 'alice', '--certificate');
+    expect(outcome).toMatchObject({ code: 0, stdout: '' });
+    expect(outcome.stderr).toContain(`the key is ${files.keyPath}`);
+    const certificate = await readFile(files.certificatePath, 'utf8');
+    expect(shown).toEqual([undefined, certificate]);
+    expect(called(server, 'login.certificate')).toHaveLength(1);
+    expect(host.asked).toEqual([]);
+  });
+
+  it('comes with the same key when the answer was lost', async () => {
+    let tries = 0;
+    const { server, host } = await world({
+      'account.register': async ({ certificate_request }) => {
+        tries += 1;
+        if (tries === 1) throw new ChatError('unavailable', 'the connection broke');
+        return await sign(String(certificate_request));
+      },
+    });
+    expect((await runOn(host, 'register', 'alice', '--certificate')).code).toBe(3);
+    expect((await runOn(host, 'register', 'alice', '--certificate')).code).toBe(0);
+    const keys = await Promise.all(
+      called(server, 'account.register').map(async ({ params }) => {
+        const { certificate_request } = params as { certificate_request: string };
+        return Buffer.from((await authority.readRequest(certificate_request)).keyHash).toString('hex');
+      }),
+    );
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  it('makes another key when the one that is here belongs to an account already', async () => {
+    let tries = 0;
+    const { host, files } = await world({
+      'account.register': async ({ certificate_request }) => {
+        tries += 1;
+        if (tries === 1) throw new ChatError('conflict', 'taken', { field: 'certificate' });
+        return await sign(String(certificate_request));
+      },
+    });
+    await files.saveKey(makeKey());
+    const before = await files.key();
+    expect((await runOn(host, 'register', 'alice', '--certificate')).code).toBe(0);
+    expect(await files.key()).not.toBe(before);
+  });
+
+  it('logs in with --ignore-exists when the name is taken, by the certificate that is here', async () => {
+    const { host, server } = await world({
+      'account.register': new ChatError('conflict', 'taken', { field: 'username' }),
+    });
+    expect(await runOn(host, 'register', 'alice', '--certificate', '--ignore-exists')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('chat: there is no certificate of alice here\n'),
+    });
+    await keepFrom(host, 0);
+    expect((await runOn(host, 'register', 'alice', '--certificate', '--ignore-exists')).code).toBe(0);
+    expect(called(server, 'login.certificate')).toHaveLength(1);
+  });
+
+  it.each([
+    [['--certificate', '--password-stdin'], '--password-stdin'],
+    [['--certificate', '--password-file', 'pw'], '--password-file'],
+    [['--certificate', '--server', 'plain://127.0.0.1:8080'], '--certificate needs TLS'],
+  ])('refuses %s', async (flags, text) => {
+    const { host, server } = await world();
+    const outcome = await runOn(host, 'register', 'alice', ...flags);
+    expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining(text) });
+    expect(server.calls).toEqual([]);
+  });
+});
+
+describe('chat login --certificate', () => {
+  it('takes the password once and has a certificate signed, then none', async () => {
+    const { host, server, shown } = await world({}, { CHAT_PASSWORD: 'secret' });
+    const first = await runOn(host, 'login', 'alice', '--certificate');
+    expect(first).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('logged in as alice, with a certificate'),
+    });
+    expect(called(server, 'certificate.issue')).toMatchObject([
+      { params: { proof: { login: true }, label: 'test-machine' } },
+    ]);
+    expect((await runOn(host, 'login', 'alice', '--certificate')).code).toBe(0);
+    expect(called(server, 'certificate.issue')).toHaveLength(1);
+    expect(called(server, 'login.certificate')).toHaveLength(1);
+    expect(shown.map((certificate) => certificate !== undefined)).toEqual([false, true]);
+    expect((await runOn(host, 'login', 'alice', '--certificate', '--new')).code).toBe(0);
+    expect(called(server, 'certificate.issue')).toHaveLength(2);
+  });
+
+  it('asks for the password when the certificate that is here has expired', async () => {
+    const { host, server } = await world();
+    await keepFrom(host, 91);
+    expect(await runOn(host, 'login', 'alice', '--certificate')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('a password is needed'),
+    });
+    expect(server.calls).toEqual([]);
+  });
+
+  it('says what to do when the server refuses it', async () => {
+    const { host, files } = await world({ 'login.certificate': refused() });
+    await keepFrom(host, 0);
+    const outcome = await runOn(host, 'login', 'alice', '--certificate');
+    expect(outcome.code).toBe(4);
+    expect(outcome.stderr).toContain(files.certificatePath);
+    expect(outcome.stderr).toContain('chat login --certificate --new');
+    expect(outcome.stderr).toContain('chat reset --certificate');
+  });
+
+  it('--new is for --certificate', async () => {
+    const { host } = await world();
+    expect(await runOn(host, 'login', 'alice', '--new')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--new is for --certificate'),
+    });
+  });
+});
+
+describe('a login by certificate', () => {
+  /** Alice, logged in with a certificate that was signed so many days ago. */
+  async function loggedIn(days: number, answers: Parameters<typeof fakeServer>[0] = {}) {
+    const at = await world(answers);
+    await keepFrom(at.host, days);
+    const { code, stderr } = await runOn(at.host, 'login', 'alice', '--certificate');
+    if (code !== 0) throw new Error(stderr);
+    at.server.calls.length = 0;
+    at.shown.length = 0;
+    return at;
+  }
+
+  it('shows the certificate with every command, and has nothing signed while it is young', async () => {
+    const { host, server, shown } = await loggedIn(0);
+    expect((await runOn(host, 'whoami')).code).toBe(0);
+    expect(shown).toEqual([expect.stringContaining('BEGIN CERTIFICATE')]);
+    expect(called(server, 'certificate.issue')).toEqual([]);
+  });
+
+  it('has it signed anew over the same key when a third is left, once', async () => {
+    const at = await loggedIn(0);
+    const { host, server, files } = at;
+    await keepFrom(host, 61);
+    const key = await files.key();
+    expect((await runOn(host, 'whoami')).code).toBe(0);
+    expect(called(server, 'certificate.issue')).toHaveLength(1);
+    expect(called(server, 'certificate.issue')[0]?.params).not.toHaveProperty('proof');
+    expect(await files.key()).toBe(key);
+    expect(await files.load()).toMatchObject({ expiresAt: testNow + 90 * dayMs, isDue: false });
+    expect((await runOn(host, 'whoami')).code).toBe(0);
+    expect(called(server, 'certificate.issue')).toHaveLength(1);
+  });
+
+  it('goes on with the old one when it cannot be renewed, and says so', async () => {
+    const { host } = await loggedIn(0, {
+      'certificate.issue': new ChatError('unavailable', 'not now'),
+    });
+    const certificate = await keepFrom(host, 61);
+    const outcome = await runOn(host, 'whoami');
+    expect(outcome).toMatchObject({ code: 0, stdout: 'alice\n' });
+    expect(outcome.stderr).toContain('could not be renewed: not now');
+    expect(await readFile(openCertificateFiles(host, address, 'alice').certificatePath, 'utf8')).toBe(
+      certificate,
+    );
+  });
+
+  it('logs in again by itself when the session is over, and not when the certificate is refused', async () => {
+    const { host, server } = await loggedIn(0, {
+      'session.refresh': new ChatError('unauthenticated', 'over'),
+    });
+    server.alive.clear();
+    expect(await runOn(host, 'whoami')).toMatchObject({ code: 0, stdout: 'alice\n' });
+    expect(called(server, 'login.certificate')).toHaveLength(1);
+    server.alive.clear();
+    server.answers['login.certificate'] = refused();
+    expect(await runOn(host, 'whoami')).toMatchObject({ code: 4, stdout: '' });
+  });
+
+  it('goes by what another process has got meanwhile, and logs in no second time', async () => {
+    const { host, server } = await loggedIn(0);
+    const profile = openProfile(host, address, 'default');
+    server.answers['session.refresh'] = new ChatError('unauthenticated', 'over');
+    server.alive.clear();
+    server.answers['login.certificate'] = async () => {
+      const kept = await profile.load();
+      if (kept) await profile.save({ ...kept, session_token: 'cs1_other' });
+      server.alive.set('cs1_other', 'alice');
+      throw new ChatError('unavailable', 'the first of two');
+    };
+    const both = await Promise.all([runOn(host, 'whoami'), runOn(host, 'whoami')]);
+    expect(both.map(({ code }) => code).sort()).toEqual([0, 3]);
+    expect(called(server, 'login.certificate')).toHaveLength(1);
+  });
+
+  it('cannot prove its owner when its files have gone, and says so', async () => {
+    const { host, files } = await loggedIn(0, { 'account.totp-off': { ended_sessions: 0 } });
+    await rm(files.keyPath);
+    expect(await runOn(host, 'totp', 'off')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('the certificate of alice is not here any more'),
+    });
+  });
+
+  it('stays one after a refresh', async () => {
+    const { host, server, shown } = await loggedIn(0, {
+      'session.refresh': openedSession('alice', 'second'),
+    });
+    server.alive.clear();
+    server.alive.set('cs1_second', 'alice');
+    expect((await runOn(host, 'whoami')).code).toBe(0);
+    expect((await runOn(host, 'whoami')).code).toBe(0);
+    expect(shown.every((certificate) => certificate !== undefined)).toBe(true);
+  });
+
+  it('proves its owner where a password is asked for, unless one is given', async () => {
+    const { host, server } = await loggedIn(0, {
+      'account.totp-off': { ended_sessions: 0 },
+    });
+    expect((await runOn(host, 'totp', 'off')).code).toBe(0);
+    expect(called(server, 'account.totp-off')).toMatchObject([{ params: { proof: { certificate: true } } }]);
+    expect(host.asked).toEqual([]);
+  });
+
+  it('sessions: lists certificates below, and revokes one by its id', async () => {
+    const id = '01a1fe44-0502-7489-985f-8bff7605f649';
+    const { host, server } = await loggedIn(0, {
+      'session.revoke': new ChatError('not-found', 'there is no such session', { field: 'id' }),
+      'certificate.revoke': { ended_sessions: ['session-1', 'session-2'] },
+      'certificate.list': {
+        certificates: [
+          {
+            id,
+            kind: 'issued',
+            label: 'laptop',
+            fingerprint: 'SHA256:abc',
+            created_at: '2026-11-21T05:00:00.000Z',
+            last_used_at: null,
+            expires_at: '2027-02-19T05:00:00.000Z',
+            revoked_at: null,
+            current: true,
+          },
+        ],
+      },
+    });
+    expect((await runOn(host, 'sessions')).stdout).toBe(
+      `${id}\tlaptop\tcertificate\tSHA256:abc\t2026-11-21 05:00:00\t-\t2027-02-19 05:00:00\tthis one\n`,
+    );
+    expect(JSON.parse((await runOn(host, 'sessions', '-o', 'json')).stdout)).toMatchObject({
+      certificate: { id },
+    });
+    expect(await runOn(host, 'sessions', 'revoke', id)).toMatchObject({
+      code: 0,
+      stderr: 'revoked the certificate, and ended 2 sessions that it had opened\n',
+    });
+    server.answers['certificate.revoke'] = new ChatError('not-found', 'none', { field: 'id' });
+    expect(await runOn(host, 'sessions', 'revoke', id)).toMatchObject({
+      code: 6,
+      stderr: 'chat: there is no such session and no such certificate\n',
+    });
+  });
+});
+
+describe('chat reset --certificate', () => {
+  it('puts a new key in the place of a lost one, by a code', async () => {
+    const { host, server, files } = await world({
+      'account.reset-password': async ({ certificate_request }) => await sign(String(certificate_request)),
+    });
+    const code = 'C1WY-G3TF-A3AT-A132-HX12-PJT1-ZTGC';
+    await writeFile(`${host.stateHome}/code`, code, { mode: 0o600 });
+    const outcome = await runOn(
+      host,
+      'reset',
+      'alice',
+      '--certificate',
+      '--code-file',
+      `${host.stateHome}/code`,
+    );
+    expect(outcome).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('chat login alice --certificate'),
+    });
+    expect(called(server, 'account.reset-password')).toMatchObject([{ params: { username: 'alice', code } }]);
+    expect(await files.load()).toMatchObject({ isDue: false });
+    expect(await runOn(host, 'reset', 'alice', '--certificate')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('a new key needs a code'),
+    });
+  });
+});
