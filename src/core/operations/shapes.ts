@@ -167,6 +167,15 @@ export const freshProof = z.union(
   ],
   { error: 'give one of exchange and message, password or hashed_password' },
 );
+/** A signed key record as it travels; what is in it is checked where it is read (security 5). */
+export const keyRecord = z.string().regex(/^[A-Za-z0-9_-]{1,1024}$/, 'a key record is base64url');
+const sealedKeys = z.string().regex(/^[A-Za-z0-9_.-]{1,32768}$/, 'sealed keys are base64url');
+/** An account's sealed keys, which the server does not read. */
+export const keyBackup = z.strictObject({
+  contents: sealedKeys,
+  recovery_wrap: sealedKeys,
+  password_wrap: sealedKeys.optional(),
+});
 /** The position after which a page begins, by name. */
 export const afterName = z.string().max(64).default('');
 

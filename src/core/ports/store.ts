@@ -1,5 +1,6 @@
 import type { AuditEntry } from '../audit.ts';
 import type { AuditChain, AuditEnds, AuditLink, AuditRow } from '../audit-chain.ts';
+import type { KeyBackup } from '../e2ee/key-backup.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import type { Code } from '../model/code.ts';
 import type { ConversationRef, RoomName } from '../model/conversation-name.ts';
@@ -223,6 +224,16 @@ export interface Store {
    * number of messages, so that it may answer none and still a `next`.
    */
   sentMessages(query: { userId: UserId; after: SentPlace | undefined; limit: number }): Promise<SentPage>;
+  /** Adds a key record behind the account's newest, which has number `seq - 1`; false, and nothing done, when another has been added. */
+  publishKeyRecord(record: { userId: UserId; seq: number; record: string; now: number }): Promise<boolean>;
+  /** An account's key record of a number, or its newest; `newestSeq` is 0, with no record, for one without keys. Undefined for a name that nobody has. */
+  keyRecord(query: {
+    username: Username;
+    seq?: number | undefined;
+  }): Promise<{ newestSeq: number; record: string | undefined } | undefined>;
+  /** Puts a sealed backup in the place of the one of `version` (0: none); answers the new version, or undefined when that is another by now. */
+  putKeyBackup(put: { userId: UserId; version: number; backup: KeyBackup }): Promise<number | undefined>;
+  keyBackup(query: { userId: UserId }): Promise<{ version: number; backup: KeyBackup } | undefined>;
 
   /** Waits for what is under way and closes the files. */
   close(): Promise<void>;

@@ -6,7 +6,18 @@ import { admin } from './0005-admin.ts';
 import { audit } from './0006-audit.ts';
 import { privacy } from './0007-privacy.ts';
 import { search } from './0008-search.ts';
+import { keys } from './0011-keys.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step there has been, in order; a released one is never changed. */
-export const migrations: readonly Migration[] = [initial, csrf, totp, mail, admin, audit, privacy, search];
+export const migrations: readonly Migration[] = [
+  initial,
+  csrf,
+  totp,
+  mail,
+  admin,
+  audit,
+  privacy,
+  search,
+  keys,
+];

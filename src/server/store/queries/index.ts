@@ -28,6 +28,7 @@ import { counts } from './counts.ts';
 import { cancelErasure, eraseNext, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
 import { createInvite, invites, isAdmitted, revokeInvite } from './invites.ts';
+import { keyBackup, keyRecord, publishKeyRecord, putKeyBackup } from './keys.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
 import { devices, sentMessages } from './own-data.ts';
@@ -149,6 +150,10 @@ export const queries: Queries = {
   consents,
   devices,
   sentMessages,
+  publishKeyRecord,
+  keyRecord,
+  putKeyBackup,
+  keyBackup,
 };
 
 /** Calls that never write: they are answered also when the disk is full. (`openConversation` may make one.) */
@@ -181,4 +186,6 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'searchable',
   'searchMessages',
   'messagePosition',
+  'keyRecord',
+  'keyBackup',
 ]);
