@@ -1,0 +1,89 @@
+import { readKeyRecord, type SignedKeyRecord } from '../../core/e2ee/key-record.ts';
+import { ChatError } from '../../core/errors.ts';
+import type { Username } from '../../core/model/username.ts';
+import { believed } from '../answers.ts';
+import type { Connection } from '../connection.ts';
+import { BadFrame, objectIn, textIn } from '../frames.ts';
+import type { KeyFile, KeyStore } from './key-file.ts';
+import { isIdentity, type Judgement, judgeRecord, pinOfRecord } from './pin.ts';
+
+/** Other accounts' keys, as far as this client believes them (security 5). */
+export interface KnownKeys {
+  /**
+   * The record that a message to `user` is sealed for now, newly asked for; it is remembered. `not-found` when that account
+   * has no keys, `untrusted` when they are not the ones that are known here.
+   */
+  newest(user: Username): Promise<SignedKeyRecord>;
+  /** The record of a number that an old message was signed under; `untrusted` when another identity has signed it. */
+  ofNumber(user: Username, seq: number): Promise<SignedKeyRecord>;
+}
+
+const refusals: Readonly<Record<Exclude<Judgement['kind'], 'known'>, (user: string) => string>> = {
+  changed: (user) =>
+    `${user} has another identity key than the one known here: compare safety numbers (chat keys verify ${user}), then chat trust ${user}`,
+  older: (user) => `the server shows older keys of ${user} than it has shown before`,
+  forked: (user) => `the server shows other keys of ${user} than it has shown before under the same number`,
+};
+
+/** Asks a server for keys, and believes of its answers what fits to what is remembered in `store`. */
+export function createKnownKeys(connection: Connection, own: KeyFile, store: KeyStore): KnownKeys {
+  const pins = new Map(own.pins).set(own.record.user, pinOfRecord(own.record));
+  /** Each record is asked for once: it never changes. */
+  const fetched = new Map<string, Promise<SignedKeyRecord>>();
+
+  async function fetch(user: Username, seq?: number): Promise<SignedKeyRecord> {
+    const answer = await connection.call('keys.get', seq === undefined ? { user } : { user, seq });
+    const record = believed(connection, answer, (value) => {
+      const read = readKeyRecord(textIn(objectIn(value, 'an answer'), 'record', /^[\w-]{1,1024}$/));
+      if (!read) throw new BadFrame('a key record that nobody has signed');
+      return read;
+    });
+    if (
+      record.user !== user ||
+      record.realm !== own.record.realm ||
+      (seq !== undefined && record.seq !== seq)
+    ) {
+      throw untrusted(`the server shows keys of ${user} that are not the ones asked for`);
+    }
+    return record;
+  }
+
+  return {
+    async newest(user) {
+      const record = await fetch(user);
+      const known = pins.get(user);
+      const judged = judgeRecord(known, record);
+      if (judged.kind !== 'known') throw untrusted(refusals[judged.kind](user));
+      if (judged.pin !== known) {
+        pins.set(user, judged.pin);
+        await store.update((file) => {
+          const kept = file ?? own;
+          // Another process may have seen a newer one meanwhile.
+          const again = judgeRecord(kept.pins.get(user), record);
+          if (again.kind === 'older') return kept;
+          if (again.kind !== 'known') throw untrusted(refusals[again.kind](user));
+          return { ...kept, pins: new Map(kept.pins).set(user, again.pin) };
+        });
+      }
+      return record;
+    },
+    async ofNumber(user, seq) {
+      const key = `${user} ${seq}`;
+      const asked = fetched.get(key) ?? fetch(user, seq);
+      fetched.set(key, asked);
+      const record = await asked;
+      let pin = pins.get(user);
+      if (!pin) {
+        // An old message is the first that is seen of this account: it is known by its newest record.
+        await this.newest(user);
+        pin = pins.get(user);
+      }
+      if (!pin || !isIdentity(pin, record)) throw untrusted(refusals.changed(user));
+      return record;
+    },
+  };
+}
+
+function untrusted(why: string): ChatError {
+  return new ChatError('untrusted', why);
+}

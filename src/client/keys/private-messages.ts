@@ -1,0 +1,100 @@
+import { type EnvelopeFault, openEnvelope, readEnvelope, sealMessage } from '../../core/e2ee/envelope.ts';
+import { currentKeys } from '../../core/e2ee/key-backup.ts';
+import { ChatError } from '../../core/errors.ts';
+import type { Username } from '../../core/model/username.ts';
+import { uuidV7 } from '../../core/random.ts';
+import type { WireMessage } from '../frames.ts';
+import type { KeyFile } from './key-file.ts';
+import type { KnownKeys } from './known-keys.ts';
+
+/** What a reader is told of an encrypted message: its text, or why it is shown as failed; never a text that did not hold. */
+export type Unsealed =
+  | { readonly kind: 'text'; readonly text: string; readonly isVerified: boolean }
+  | { readonly kind: 'failed'; readonly why: string };
+
+/** Seals and opens private messages of one account on one server. */
+export interface PrivateMessages {
+  /** An envelope for `to` around `text`; throws what {@link KnownKeys.newest} throws. */
+  seal(to: Username, text: string): Promise<string>;
+  /** Opens a message's envelope; `unavailable` and the like are thrown, for then nothing is known of the message. */
+  open(message: WireMessage & { readonly envelope: string }): Promise<Unsealed>;
+}
+
+/** How far a sender's clock and the server's may be apart: an envelope beyond it is an old one shown as new. */
+const maxApartMs = 24 * 3_600_000;
+
+const faults: Readonly<Record<EnvelopeFault, string>> = {
+  malformed: 'it is no envelope that this client knows',
+  'wrong-conversation': 'it was written for another conversation, or by another account',
+  'wrong-record': 'the keys shown for it are not the ones it names',
+  'bad-signature': 'its sender has not signed it',
+  'wrong-key': 'it is sealed for other keys than the ones here',
+  'bad-commitment': 'its key is not the one that was signed',
+  damaged: 'it was changed on its way',
+};
+
+/** Builds them over the account's keys on this device. */
+export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMessages {
+  const { record, ring } = own;
+  const { user: self, realm } = record;
+  /** Where an envelope's own id was seen: under another message it is a replay. */
+  const seen = new Map<string, string>();
+
+  /** The secret key that came with a record of this account's. */
+  function secretOf(seq: number): Uint8Array | undefined {
+    return ring.encryption.findLast((key) => key.seq <= seq)?.secret;
+  }
+
+  return {
+    async seal(to, text) {
+      const recipient = to === self ? record : await known.newest(to);
+      const message = { id: uuidV7(), at: Date.now() };
+      return await sealMessage(text, message, { record, secrets: currentKeys(ring) }, recipient);
+    },
+    async open({ to, sender, sent_at: sentAt, id, envelope: sealed }) {
+      const envelope = readEnvelope(sealed);
+      if (!envelope) return failed('malformed');
+      const { context } = envelope;
+      const peer = to.slice(1) as Username;
+      const from = sender as Username;
+      if (!to.startsWith('@') || (from !== self && from !== peer)) return failed('wrong-conversation');
+      const place = seen.get(context.id) ?? id;
+      if (place !== id || Math.abs(Date.parse(sentAt) - context.at) > maxApartMs) {
+        return {
+          kind: 'failed',
+          why: 'it was seen before, or its time is not that of the message: a replay',
+        };
+      }
+      const senderRecord = await recordOf(from, context.senderSeq);
+      if (typeof senderRecord === 'string') return { kind: 'failed', why: senderRecord };
+      const secret = secretOf(from === self ? context.senderSeq : context.recipientSeq);
+      if (!secret) return failed('wrong-key');
+      const opened = await openEnvelope(envelope, {
+        user: self,
+        secrets: { encryption: secret },
+        realm,
+        sender: from,
+        recipient: from === self ? peer : self,
+        senderRecord,
+      });
+      if (!opened.ok) return failed(opened.fault);
+      seen.set(context.id, id);
+      return { kind: 'text', text: opened.text, isVerified: own.pins.get(peer)?.isVerified ?? false };
+    },
+  };
+
+  /** The record that an envelope names, or why there is none to believe. */
+  async function recordOf(user: Username, seq: number) {
+    try {
+      return user === self && seq === record.seq ? record : await known.ofNumber(user, seq);
+    } catch (error) {
+      if (error instanceof ChatError && (error.code === 'untrusted' || error.code === 'not-found'))
+        return error.message;
+      throw error;
+    }
+  }
+}
+
+function failed(fault: EnvelopeFault): Unsealed {
+  return { kind: 'failed', why: faults[fault] };
+}

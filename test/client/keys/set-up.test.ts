@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import type { OneTimeCode } from '../../../src/core/one-time-code.ts';
+import { newOneTimeCode } from '../../../src/core/one-time-code.ts';
+import { openChat, refusal, register } from '../../core/support/chat.ts';
+import { type Device, device } from './support/keyed-client.ts';
+
+async function open(...names: string[]) {
+  const t = await openChat();
+  await register(t, ...names);
+  return t;
+}
+
+function recoveryKeyOf({ keys }: Device): OneTimeCode {
+  if (keys.kind !== 'made') throw new Error(`keys were ${keys.kind}`);
+  return keys.recoveryKey;
+}
+
+function fileOf({ keys }: Device) {
+  if (keys.kind === 'locked') throw new Error('locked');
+  return keys.file;
+}
+
+describe('the keys of an account', () => {
+  it('are made at its first login, published, and kept sealed on the server', async () => {
+    const t = await open('alice');
+    const first = await device(t, 'alice');
+    expect(first.keys.kind).toBe('made');
+    const { record, ring, backupVersion } = fileOf(first);
+    expect(record).toMatchObject({ user: 'alice', realm: 'chat.example', seq: 1, epoch: 1 });
+    expect(backupVersion).toBe(1);
+    expect(await first.connection.call('keys.get', { user: 'alice' })).toEqual({
+      record: record.text,
+      newest_seq: 1,
+    });
+    const { backup } = await first.connection.call('keys.restore', {});
+    expect(JSON.stringify(backup)).not.toContain(
+      ring.identity.toBase64({ alphabet: 'base64url', omitPadding: true }),
+    );
+  });
+
+  it('are the same at the next login on that device', async () => {
+    const t = await open('alice');
+    const { store, ...first } = await device(t, 'alice');
+    const again = await device(t, 'alice', { store });
+    expect(again.keys).toEqual({ kind: 'kept', file: fileOf({ store, ...first }) });
+  });
+
+  it('follow to a new device with the password alone', async () => {
+    const t = await open('alice');
+    const first = await device(t, 'alice');
+    const second = await device(t, 'alice');
+    expect(second.keys.kind).toBe('restored');
+    expect(fileOf(second)).toEqual(fileOf(first));
+  });
+
+  it('follow with the recovery key, where there is no password or another one', async () => {
+    const t = await open('alice');
+    const recoveryKey = recoveryKeyOf(await device(t, 'alice'));
+    for (const password of [undefined, 'wrong horse battery staple']) {
+      const askRecoveryKey = async () => recoveryKey;
+      expect((await device(t, 'alice', { password, askRecoveryKey })).keys.kind).toBe('restored');
+      expect((await device(t, 'alice', { password })).keys).toEqual({ kind: 'locked' });
+    }
+  });
+
+  it('do not come with a recovery key that is not theirs, and nothing is changed by it', async () => {
+    const t = await open('alice');
+    await device(t, 'alice');
+    const other = device(t, 'alice', { password: undefined, askRecoveryKey: async () => newOneTimeCode() });
+    expect(await refusal(other)).toEqual({
+      code: 'invalid',
+      message: 'this is not the recovery key of this account: nothing was restored',
+    });
+    expect((await device(t, 'alice')).keys.kind).toBe('restored');
+  });
+
+  it('are published at the next login when the first one was cut off between backup and record', async () => {
+    const t = await open('alice');
+    let isCut = true;
+    const cut = device(t, 'alice', {
+      bend: (name, answer) => {
+        if (name === 'keys.backup' && isCut) throw new Error('cut off');
+        return answer;
+      },
+    });
+    await expect(cut).rejects.toThrow('cut off');
+    isCut = false;
+    const next = await device(t, 'alice');
+    expect(next.keys.kind).toBe('restored');
+    expect(await next.connection.call('keys.get', { user: 'alice' })).toMatchObject({ newest_seq: 1 });
+  });
+
+  it('of two devices that log in for the first time at once are one device’s, and the other’s next login has them', async () => {
+    const t = await open('alice');
+    const outcomes = await Promise.allSettled([device(t, 'alice'), device(t, 'alice')]);
+    const made = outcomes.filter(({ status }) => status === 'fulfilled');
+    expect(made.length).toBeGreaterThanOrEqual(1);
+    const [one, two] = [await device(t, 'alice'), await device(t, 'alice')];
+    expect(fileOf(one)).toEqual(fileOf(two));
+  });
+
+  it('never come from a server that shows others in their place', async () => {
+    const t = await open('alice', 'mallory');
+    const { store } = await device(t, 'alice');
+    const hers = fileOf(await device(t, 'mallory'));
+    const untrusted = { code: 'untrusted' };
+    const swapped = device(t, 'alice', {
+      store,
+      bend: (name, answer) => (name === 'keys.get' ? { record: hers.record.text, newest_seq: 1 } : answer),
+    });
+    expect(await refusal(swapped)).toMatchObject(untrusted);
+    const { connection } = await device(t, 'mallory');
+    const backup = await connection.call('keys.restore', {});
+    const asNew = device(t, 'alice', { bend: (name, answer) => (name === 'keys.restore' ? backup : answer) });
+    expect((await asNew).keys).toEqual({ kind: 'locked' });
+  });
+
+  it('are not made anew over ones that are published: everybody would have to trust them again', async () => {
+    const t = await open('alice');
+    await device(t, 'alice');
+    const { keys } = await device(t, 'alice', {
+      bend: (name, answer, params) => {
+        if (name === 'keys.restore') return { ...answer, backup: undefined };
+        void params;
+        return answer;
+      },
+    }).catch((error: { code?: string }) => ({ keys: error.code }));
+    expect(keys).toBe('unavailable');
+  });
+});
