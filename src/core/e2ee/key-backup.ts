@@ -26,6 +26,13 @@ export interface KeyBackup {
   readonly password_wrap?: string | undefined;
 }
 
+/** What is to change of a backup: what is left out stays, and a wrap that is null goes. */
+export interface KeyBackupChange {
+  readonly contents?: string | undefined;
+  readonly recovery_wrap?: string | undefined;
+  readonly password_wrap?: string | null | undefined;
+}
+
 /** Whose backup it is: no wrap opens as another account's, or on another server. */
 export interface BackupOwner {
   readonly realm: string;

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { badToken, ChatError } from '../../errors.ts';
+import { ChatError } from '../../errors.ts';
 import { proveAgain } from '../../login/fresh-proof.ts';
 import { operation } from '../../operation.ts';
-import { freshProof, keyBackup } from '../shapes.ts';
+import { backupVersion, freshProof, keyBackupChange } from '../shapes.ts';
+import { backupConflict, checkBackup } from './check-backup.ts';
 
 /**
- * Keeps the account's sealed keys in the place of those of `version`, 0 for the first. Whoever overwrites them takes old messages
- * from their reader: it takes a fresh proof. A wrap by password is kept for private accounts alone: an open one has shown it.
+ * Keeps the account's sealed keys over those of `version`, 0 for the first. Whoever overwrites them takes old messages from their
+ * reader: it takes a fresh proof. A wrap by password is kept for private accounts alone: an open one has shown it.
  */
 export const backup = operation({
   name: 'keys.backup',
@@ -14,25 +15,11 @@ export const backup = operation({
   cost: 'message',
   audited: true,
   overlaps: false,
-  input: z.strictObject({
-    backup: keyBackup,
-    version: z.number().int().min(0),
-    proof: freshProof.optional(),
-  }),
+  input: z.strictObject({ backup: keyBackupChange, version: backupVersion, proof: freshProof.optional() }),
   output: z.object({ version: z.number() }),
-  async handle({ backup: sealed, version, proof }, context) {
+  async handle({ backup: change, version, proof }, context) {
     const { services, session } = context;
-    const account = await services.store.account(session.username);
-    if (!account) throw badToken();
-    if (sealed.password_wrap !== undefined && account.privacy === 'open') {
-      throw new ChatError(
-        'forbidden',
-        'the server has seen the password of an open account: nothing is sealed with it',
-        {
-          field: 'backup.password_wrap',
-        },
-      );
-    }
+    await checkBackup(context, change, version);
     if (version > 0) {
       if (!proof) {
         throw new ChatError('forbidden', 'overwriting a backup takes a proof of the password: give proof', {
@@ -41,12 +28,8 @@ export const backup = operation({
       }
       await proveAgain(context, proof);
     }
-    const next = await services.store.putKeyBackup({ userId: session.userId, version, backup: sealed });
-    if (next === undefined) {
-      throw new ChatError('conflict', 'the backup has been changed meanwhile: read it again', {
-        field: 'version',
-      });
-    }
+    const next = await services.store.putKeyBackup({ userId: session.userId, version, backup: change });
+    if (next === undefined) throw backupConflict();
     return { version: next };
   },
 });

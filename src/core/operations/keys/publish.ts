@@ -4,11 +4,14 @@ import { followsRecord, readKeyRecord, type SignedKeyRecord } from '../../e2ee/k
 import { ChatError } from '../../errors.ts';
 import { proveAgain } from '../../login/fresh-proof.ts';
 import { type CallContext, operation } from '../../operation.ts';
-import { freshProof, keyRecord } from '../shapes.ts';
+import { backupVersion, freshProof, keyBackupChange, keyRecord } from '../shapes.ts';
+import { backupConflict, checkBackup } from './check-backup.ts';
 
 /**
  * Publishes the account's next key record (security 5). It has to follow the newest one; with another identity key, by which
  * everybody knows the account, it takes a fresh proof. The newest one once more is answered as before: a lost answer costs nothing.
+ * `backup` is kept in the same step, so that no message is ever sealed for keys that only one device has; over one that is there it
+ * takes a fresh proof too.
  */
 export const publish = operation({
   name: 'keys.publish',
@@ -16,25 +19,42 @@ export const publish = operation({
   cost: 'message',
   audited: true,
   overlaps: false,
-  input: z.strictObject({ record: keyRecord, proof: freshProof.optional() }),
+  input: z.strictObject({
+    record: keyRecord,
+    backup: keyBackupChange.extend({ version: backupVersion }).optional(),
+    proof: freshProof.optional(),
+  }),
   output: z.object({ seq: z.number() }),
-  async handle({ record: text, proof }, context) {
+  async handle({ record: text, backup, proof }, context) {
     const { services, session, now } = context;
     const record = readOwn(context, text);
     const before = await newestOf(context);
     if (before?.text === record.text) return { seq: record.seq };
     if (!followsRecord(record, before, services.digests)) throw notNext(before);
-    if (before && !equalDigests(before.keys.identity, record.keys.identity)) {
+    const isOther = before !== undefined && !equalDigests(before.keys.identity, record.keys.identity);
+    if (backup) await checkBackup(context, backup, backup.version);
+    if (isOther || (backup && backup.version > 0)) {
       if (!proof) {
-        throw new ChatError('forbidden', 'another identity key takes a proof of the password: give proof', {
-          field: 'proof',
-        });
+        throw new ChatError(
+          'forbidden',
+          isOther
+            ? 'another identity key takes a proof of the password: give proof'
+            : 'overwriting a backup takes a proof of the password: give proof',
+          { field: 'proof' },
+        );
       }
       await proveAgain(context, proof);
     }
     const { seq } = record;
-    const isAdded = await services.store.publishKeyRecord({ userId: session.userId, seq, record: text, now });
-    if (!isAdded) throw notNext(await newestOf(context));
+    const outcome = await services.store.publishKeyRecord({
+      userId: session.userId,
+      seq,
+      record: text,
+      now,
+      backup,
+    });
+    if (outcome === 'other-backup') throw backupConflict();
+    if (outcome === 'other-record') throw notNext(await newestOf(context));
     return { seq };
   },
 });

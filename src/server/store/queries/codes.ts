@@ -3,6 +3,7 @@ import type { Code, CodeKind } from '../../../core/model/code.ts';
 import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { accountById, emailKeyOf, putCredential } from './accounts.ts';
+import { rewrapKeyBackup } from './keys.ts';
 import { endSessions } from './sessions.ts';
 
 /** The kinds that set a new password. */
@@ -80,6 +81,8 @@ export function* resetPassword(reset: {
   const { id: userId } = account;
   yield* dropResetCodes(userId);
   yield* putCredential({ userId, verifier, privacy });
+  // Nobody has shown the old password: what was sealed with it is not to be opened with it for ever.
+  yield* rewrapKeyBackup(userId, undefined);
   return { account: { ...account, privacy }, ended: yield* endSessions({ userId }) };
 }
 

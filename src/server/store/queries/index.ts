@@ -28,7 +28,7 @@ import { counts } from './counts.ts';
 import { cancelErasure, eraseNext, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
 import { createInvite, invites, isAdmitted, revokeInvite } from './invites.ts';
-import { keyBackup, keyRecord, publishKeyRecord, putKeyBackup } from './keys.ts';
+import { keyBackup, keyRecord, keyRecords, publishKeyRecord, putKeyBackup } from './keys.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
 import { devices, sentMessages } from './own-data.ts';
@@ -152,6 +152,7 @@ export const queries: Queries = {
   sentMessages,
   publishKeyRecord,
   keyRecord,
+  keyRecords,
   putKeyBackup,
   keyBackup,
 };
@@ -187,5 +188,6 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'searchMessages',
   'messagePosition',
   'keyRecord',
+  'keyRecords',
   'keyBackup',
 ]);

@@ -1,7 +1,8 @@
-import type { KeyBackup } from '../../../core/e2ee/key-backup.ts';
+import type { KeyBackup, KeyBackupChange } from '../../../core/e2ee/key-backup.ts';
 import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
-import { changes, first, type Query, rows, statement } from '../statement.ts';
+import type { PublishedKeyRecord } from '../../../core/ports/store.ts';
+import { first, type Query, rows, statement } from '../statement.ts';
 
 const newest = statement((db, p: { username: string }) =>
   db
@@ -9,6 +10,7 @@ const newest = statement((db, p: { username: string }) =>
     .leftJoin('account_keys', 'account_keys.user_id', 'users.id')
     .select(['users.id', 'seq', 'record'])
     .where('username', '=', p.username)
+    .where('erased_at', 'is', null)
     .orderBy('seq', 'desc')
     .limit(1),
 );
@@ -60,16 +62,40 @@ const updateBackup = statement((db, p: BackupRow) =>
     .where('user_id', '=', p.userId),
 );
 
+const setPasswordWrap = statement((db, p: { userId: string; version: number; passwordWrap: string | null }) =>
+  db
+    .updateTable('key_backups')
+    .set({ version: p.version, password_wrap: p.passwordWrap })
+    .where('user_id', '=', p.userId),
+);
+const recordsAfter = statement((db, p: { userId: string; after: number; limit: number }) =>
+  db
+    .selectFrom('account_keys')
+    .select(['seq', 'record', 'published_at'])
+    .where('user_id', '=', p.userId)
+    .where('seq', '>', p.after)
+    .orderBy('seq')
+    .limit(p.limit),
+);
+
 /** Store.publishKeyRecord */
 export function* publishKeyRecord(added: {
   userId: UserId;
   seq: number;
   record: string;
   now: number;
-}): Query<boolean> {
+  backup?: (KeyBackupChange & { readonly version: number }) | undefined;
+}): Query<'published' | 'other-record' | 'other-backup'> {
+  const { backup, ...record } = added;
   const last = yield* first(newestSeq, { userId: added.userId });
-  if ((last?.seq ?? 0) !== added.seq - 1) return false;
-  return (yield* changes(insertRecord, added)) === 1;
+  if ((last?.seq ?? 0) !== added.seq - 1) return 'other-record';
+  if (
+    backup &&
+    (yield* putKeyBackup({ userId: added.userId, version: backup.version, backup })) === undefined
+  )
+    return 'other-backup';
+  yield* rows(insertRecord, record);
+  return 'published';
 }
 
 /** Store.keyRecord */
@@ -91,18 +117,16 @@ export function* keyRecord(query: {
 export function* putKeyBackup(put: {
   userId: UserId;
   version: number;
-  backup: KeyBackup;
+  backup: KeyBackupChange;
 }): Query<number | undefined> {
   const { userId, backup } = put;
   const current = yield* first(backupOf, { userId });
   if ((current?.version ?? 0) !== put.version) return undefined;
-  const row = {
-    userId,
-    version: put.version + 1,
-    contents: backup.contents,
-    recoveryWrap: backup.recovery_wrap,
-    passwordWrap: backup.password_wrap ?? null,
-  };
+  const contents = backup.contents ?? current?.contents;
+  const recoveryWrap = backup.recovery_wrap ?? current?.recovery_wrap;
+  if (contents === undefined || recoveryWrap === undefined) return undefined;
+  const { password_wrap: wrap = current?.password_wrap ?? null } = backup;
+  const row = { userId, version: put.version + 1, contents, recoveryWrap, passwordWrap: wrap };
   yield* rows(current ? updateBackup : insertBackup, row);
   return row.version;
 }
@@ -115,4 +139,25 @@ export function* keyBackup(query: {
   if (!row) return undefined;
   const { version, contents, recovery_wrap, password_wrap } = row;
   return { version, backup: { contents, recovery_wrap, password_wrap: password_wrap ?? undefined } };
+}
+
+/** Puts a wrap by a new password in the place of the one by the old; without one the recovery key alone opens the backup. */
+export function* rewrapKeyBackup(userId: UserId, passwordWrap: string | undefined): Query<void> {
+  const current = yield* first(backupOf, { userId });
+  if (!current) return;
+  const version = current.version + 1;
+  yield* rows(setPasswordWrap, { userId, version, passwordWrap: passwordWrap ?? null });
+}
+
+/** Store.keyRecords */
+export function* keyRecords(query: {
+  userId: UserId;
+  after: number;
+  limit: number;
+}): Query<PublishedKeyRecord[]> {
+  return (yield* rows(recordsAfter, query)).map(({ seq, record, published_at: publishedAt }) => ({
+    seq,
+    record,
+    publishedAt,
+  }));
 }
