@@ -1,19 +1,19 @@
-import { readKeyRecord, type SignedKeyRecord } from '../../core/e2ee/key-record.ts';
+import type { SignedKeyRecord } from '../../core/e2ee/key-record.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { Username } from '../../core/model/username.ts';
-import { believed } from '../answers.ts';
 import type { Connection } from '../connection.ts';
-import { BadFrame, objectIn, textIn } from '../frames.ts';
+import { fetchRecord } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { isIdentity, type Judgement, judgeRecord, pinOfRecord } from './pin.ts';
 
 /** Other accounts' keys, as far as this client believes them (security 5). */
 export interface KnownKeys {
   /**
-   * The record that a message to `user` is sealed for now, newly asked for; it is remembered. `not-found` when that account
-   * has no keys, `untrusted` when they are not the ones that are known here.
+   * The record that a message to `user` is sealed for now, newly asked for; it is remembered. Undefined when that account has no keys
+   * and none of its were ever seen here. `not-found` for a name that nobody has, `untrusted` when they are not the ones that are
+   * known here.
    */
-  newest(user: Username): Promise<SignedKeyRecord>;
+  newest(user: Username): Promise<SignedKeyRecord | undefined>;
   /** The record of a number that an old message was signed under; `untrusted` when another identity has signed it. */
   ofNumber(user: Username, seq: number): Promise<SignedKeyRecord>;
 }
@@ -29,15 +29,11 @@ const refusals: Readonly<Record<Exclude<Judgement['kind'], 'known'>, (user: stri
 export function createKnownKeys(connection: Connection, own: KeyFile, store: KeyStore): KnownKeys {
   const pins = new Map(own.pins).set(own.record.user, pinOfRecord(own.record));
   /** Each record is asked for once: it never changes. */
-  const fetched = new Map<string, Promise<SignedKeyRecord>>();
+  const fetched = new Map<string, Promise<SignedKeyRecord | undefined>>();
 
-  async function fetch(user: Username, seq?: number): Promise<SignedKeyRecord> {
-    const answer = await connection.call('keys.get', seq === undefined ? { user } : { user, seq });
-    const record = believed(connection, answer, (value) => {
-      const read = readKeyRecord(textIn(objectIn(value, 'an answer'), 'record', /^[\w-]{1,1024}$/));
-      if (!read) throw new BadFrame('a key record that nobody has signed');
-      return read;
-    });
+  async function fetch(user: Username, seq?: number): Promise<SignedKeyRecord | undefined> {
+    const { record } = await fetchRecord(connection, user, seq);
+    if (!record) return undefined;
     if (
       record.user !== user ||
       record.realm !== own.record.realm ||
@@ -52,6 +48,10 @@ export function createKnownKeys(connection: Connection, own: KeyFile, store: Key
     async newest(user) {
       const record = await fetch(user);
       const known = pins.get(user);
+      if (!record) {
+        if (known) throw untrusted(`the server shows no keys of ${user} any more, who had some`);
+        return undefined;
+      }
       const judged = judgeRecord(known, record);
       if (judged.kind !== 'known') throw untrusted(refusals[judged.kind](user));
       if (judged.pin !== known) {
@@ -71,7 +71,10 @@ export function createKnownKeys(connection: Connection, own: KeyFile, store: Key
       const key = `${user} ${seq}`;
       const asked = fetched.get(key) ?? fetch(user, seq);
       fetched.set(key, asked);
+      // A failed call is made again the next time.
+      asked.catch(() => fetched.delete(key));
       const record = await asked;
+      if (!record) throw untrusted(`the server shows no keys of ${user}, who signs with some`);
       let pin = pins.get(user);
       if (!pin) {
         // An old message is the first that is seen of this account: it is known by its newest record.

@@ -1,4 +1,10 @@
-import { type EnvelopeFault, openEnvelope, readEnvelope, sealMessage } from '../../core/e2ee/envelope.ts';
+import {
+  type EnvelopeFault,
+  faultOf,
+  openEnvelope,
+  readEnvelope,
+  sealMessage,
+} from '../../core/e2ee/envelope.ts';
 import { currentKeys } from '../../core/e2ee/key-backup.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { Username } from '../../core/model/username.ts';
@@ -10,12 +16,14 @@ import type { KnownKeys } from './known-keys.ts';
 /** What a reader is told of an encrypted message: its text, or why it is shown as failed; never a text that did not hold. */
 export type Unsealed =
   | { readonly kind: 'text'; readonly text: string; readonly isVerified: boolean }
+  /** It is sealed for keys of this account that are newer than the ones here. */
+  | { readonly kind: 'locked' }
   | { readonly kind: 'failed'; readonly why: string };
 
 /** Seals and opens private messages of one account on one server. */
 export interface PrivateMessages {
-  /** An envelope for `to` around `text`; throws what {@link KnownKeys.newest} throws. */
-  seal(to: Username, text: string): Promise<string>;
+  /** An envelope for `to` around `text`; undefined when `to` has no keys. Throws what {@link KnownKeys.newest} throws. */
+  seal(to: Username, text: string): Promise<string | undefined>;
   /** Opens a message's envelope; `unavailable` and the like are thrown, for then nothing is known of the message. */
   open(message: WireMessage & { readonly envelope: string }): Promise<Unsealed>;
 }
@@ -48,6 +56,7 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
   return {
     async seal(to, text) {
       const recipient = to === self ? record : await known.newest(to);
+      if (!recipient) return undefined;
       const message = { id: uuidV7(), at: Date.now() };
       return await sealMessage(text, message, { record, secrets: currentKeys(ring) }, recipient);
     },
@@ -67,16 +76,13 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
       }
       const senderRecord = await recordOf(from, context.senderSeq);
       if (typeof senderRecord === 'string') return { kind: 'failed', why: senderRecord };
-      const secret = secretOf(from === self ? context.senderSeq : context.recipientSeq);
+      const found = { realm, sender: from, recipient: from === self ? peer : self, senderRecord };
+      const ownSeq = from === self ? context.senderSeq : context.recipientSeq;
+      // Who has signed for keys that are not here is believed that they are newer ones; nobody else is.
+      if (ownSeq > record.seq && faultOf(envelope, found) === undefined) return { kind: 'locked' };
+      const secret = secretOf(ownSeq);
       if (!secret) return failed('wrong-key');
-      const opened = await openEnvelope(envelope, {
-        user: self,
-        secrets: { encryption: secret },
-        realm,
-        sender: from,
-        recipient: from === self ? peer : self,
-        senderRecord,
-      });
+      const opened = await openEnvelope(envelope, { ...found, user: self, secrets: { encryption: secret } });
       if (!opened.ok) return failed(opened.fault);
       seen.set(context.id, id);
       return { kind: 'text', text: opened.text, isVerified: own.pins.get(peer)?.isVerified ?? false };

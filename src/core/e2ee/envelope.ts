@@ -133,6 +133,29 @@ export interface EnvelopeReader {
   readonly senderRecord: SignedKeyRecord;
 }
 
+/** Whether an envelope is of the place where it was found, and signed by who is named there; undefined when all holds. */
+export function faultOf(
+  envelope: SealedEnvelope,
+  reader: Omit<EnvelopeReader, 'user' | 'secrets'>,
+): EnvelopeFault | undefined {
+  const { context, signature } = envelope;
+  const { senderRecord } = reader;
+  const isHere =
+    context.realm === reader.realm &&
+    context.sender === reader.sender &&
+    context.recipient === reader.recipient;
+  if (!isHere) return 'wrong-conversation';
+  const isItsRecord =
+    senderRecord.realm === context.realm &&
+    senderRecord.user === context.sender &&
+    senderRecord.seq === context.senderSeq;
+  if (!isItsRecord) return 'wrong-record';
+  if (!ed25519.verify(signature, signedBytes(envelope), senderRecord.keys.identity, { zip215: false })) {
+    return 'bad-signature';
+  }
+  return undefined;
+}
+
 /**
  * Opens an envelope: where it was found and who signed it first, then the key, then the text. Nothing of the text is answered unless all holds. Duplicate
  * ids and records that are older than ones seen are the caller's to know.
@@ -142,21 +165,9 @@ export async function openEnvelope(
   reader: EnvelopeReader,
 ): Promise<OpenedEnvelope> {
   const fault = (name: EnvelopeFault): OpenedEnvelope => ({ ok: false, fault: name });
-  const { context, commitment, toSender, toRecipient, nonce, ciphertext, signature } = envelope;
-  const { senderRecord } = reader;
-  const isHere =
-    context.realm === reader.realm &&
-    context.sender === reader.sender &&
-    context.recipient === reader.recipient;
-  if (!isHere) return fault('wrong-conversation');
-  const isItsRecord =
-    senderRecord.realm === context.realm &&
-    senderRecord.user === context.sender &&
-    senderRecord.seq === context.senderSeq;
-  if (!isItsRecord) return fault('wrong-record');
-  if (!ed25519.verify(signature, signedBytes(envelope), senderRecord.keys.identity, { zip215: false })) {
-    return fault('bad-signature');
-  }
+  const { context, commitment, toSender, toRecipient, nonce, ciphertext } = envelope;
+  const found = faultOf(envelope, reader);
+  if (found) return fault(found);
   const info = infoOf(context, commitment);
   const wrap = reader.user === context.sender ? toSender : toRecipient;
   const contentKey = await unwrap(reader.secrets.encryption, info, wrap);

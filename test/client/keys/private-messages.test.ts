@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { rotateKeys } from '../../../src/client/keys/change-keys.ts';
 import { pinOfRecord } from '../../../src/client/keys/pin.ts';
 import { newSecretKeys, nextSecretKeys } from '../../../src/core/e2ee/account-keys.ts';
 import { sealMessage } from '../../../src/core/e2ee/envelope.ts';
@@ -30,22 +31,9 @@ async function fileOf({ store }: Device) {
   return file;
 }
 
-/** Begins the next epoch of a device's account: its own file and the server know of it. */
-async function rotate(on: Device): Promise<SignedKeyRecord> {
-  const { ring, record } = await fileOf(on);
-  const next = nextSecretKeys(currentKeys(ring));
-  const { user, seq, epoch, digest } = record;
-  const signed = signKeyRecord(
-    { realm, user, seq: seq + 1, previous: digest, epoch: epoch + 1, at: Date.now() },
-    next,
-  );
-  await on.connection.call('keys.publish', { record: signed.text });
-  await on.store.update((file) => {
-    if (!file) throw new Error('no keys');
-    const encryption = [...file.ring.encryption, { seq: signed.seq, secret: next.encryption }];
-    return { ...file, record: signed, ring: { ...file.ring, encryption } };
-  });
-  return signed;
+/** Begins the next epoch of a device's account. */
+async function rotate({ connection, store, prove }: Device): Promise<SignedKeyRecord> {
+  return (await rotateKeys(connection, { store, prove })).record;
 }
 
 describe('a private message', () => {
@@ -94,13 +82,26 @@ describe('a private message', () => {
     expect(t.failures).toEqual([]);
   });
 
-  it('is refused for a recipient without keys', async () => {
+  it('is not sealed for a recipient without keys, and not for a name that nobody has', async () => {
     const { alice } = await people();
-    expect(await refusal(alice.send('mallory', 'x'))).toEqual({
+    const messages = await alice.messages();
+    expect(await messages.seal(parseUsername('mallory'), 'x')).toBeUndefined();
+    expect(await refusal(messages.seal(parseUsername('nobody'), 'x'))).toEqual({
       code: 'not-found',
-      message: 'mallory has published no keys',
+      message: 'there is no user nobody',
       field: 'user',
     });
+  });
+
+  it('for newer keys than a device has waits for them there', async () => {
+    const { t, alice, bob } = await people();
+    const second = await device(t, 'bob');
+    await rotate(bob);
+    const sent = { ...(await alice.send('bob', 'for the new keys')), to: '@alice' };
+    expect(await (await second.messages()).open(sent)).toEqual({ kind: 'locked' });
+    const after = await device(t, 'bob', { store: second.store });
+    expect(after.keys.kind).toBe('restored');
+    expect(await (await after.messages()).open(sent)).toMatchObject({ text: 'for the new keys' });
   });
 
   it('says when its keys were compared', async () => {

@@ -10,10 +10,11 @@ import {
 import { createKnownKeys } from '../../../../src/client/keys/known-keys.ts';
 import { createPrivateMessages, type PrivateMessages } from '../../../../src/client/keys/private-messages.ts';
 import { type SetUpKeys, type SetUpOptions, setUpKeys } from '../../../../src/client/keys/set-up.ts';
+import type { ExchangeProof } from '../../../../src/client/prove-again.ts';
 import type { PasswordStretch } from '../../../../src/core/e2ee/key-backup.ts';
 import { parseUsername } from '../../../../src/core/model/username.ts';
 import type { InputOf, OperationName, OutputOf } from '../../../../src/core/operations/index.ts';
-import { loggedIn, password, type TestChat } from '../../../core/support/chat.ts';
+import { challenged, loggedIn, password, type TestChat } from '../../../core/support/chat.ts';
 
 export const realm = 'chat.example';
 /** As the real one, at a cost that a test can pay. */
@@ -67,6 +68,8 @@ export interface Device {
   readonly connection: Connection;
   readonly store: ReturnType<typeof memoryStore>;
   readonly keys: SetUpKeys;
+  /** A fresh proof of the password. */
+  readonly prove: () => Promise<ExchangeProof>;
   /** Private messages with the keys that are here now. */
   messages(): Promise<PrivateMessages>;
   /** Sends `text` to `to`, sealed; answers the message as the server shows it to this device. */
@@ -82,7 +85,12 @@ export async function device(
   parts: Partial<SetUpOptions> & { store?: ReturnType<typeof memoryStore>; bend?: Bend } = {},
 ): Promise<Device> {
   const { bend, store = memoryStore(), ...options } = parts;
-  const connection = connectionTo(t, await loggedIn(t, name), bend);
+  const peer = await loggedIn(t, name);
+  const connection = connectionTo(t, peer, bend);
+  const prove = async () => {
+    const { exchange, proof: message } = await challenged(t, peer, name);
+    return { exchange, message };
+  };
   const owner = { realm, user: parseUsername(name) };
   const keys = await setUpKeys(connection, {
     owner,
@@ -111,10 +119,12 @@ export async function device(
     connection,
     store,
     keys,
+    prove,
     messages,
     last,
     async send(to, text) {
       const envelope = await (await messages()).seal(parseUsername(to), text);
+      if (envelope === undefined) throw new Error(`${to} has no keys`);
       await connection.call('message.send', { to: `@${to}`, envelope });
       return await last(to);
     },
