@@ -13,7 +13,7 @@ import { callTimeoutMs, type LoggedIn } from './session.ts';
  */
 export async function freshProof(
   context: CommandContext,
-  { connection, username }: LoggedIn,
+  { connection, username }: Pick<LoggedIn, 'connection' | 'username'>,
   password: string,
   otp?: string,
 ): Promise<ExchangeProof> {

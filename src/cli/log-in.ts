@@ -18,6 +18,10 @@ export interface LoginRequest {
   /** The device's label; when left out the one that it has, or this machine's name. */
   readonly device: string | undefined;
   readonly otp: string | undefined;
+  /** A file for the recovery key of private messages: written when their keys are made, read when it takes it to open them. */
+  readonly recoveryFile?: string | undefined;
+  /** True where a screen is about to be drawn over what is shown. */
+  readonly isDrawnOver?: boolean;
 }
 
 /** Finds out that the login could not be kept, or that the old one is damaged, before the server is asked for a new one. */
@@ -87,7 +91,7 @@ async function proveAndOpen(
 
 /**
  * Logs in on `connection`, keeps the session and what the server proved, and ends the session of another account that
- * was kept here. The same account keeps its device.
+ * was kept here. The same account keeps its device. Then its keys are brought here, or made.
  */
 export async function logIn(
   context: CommandContext,
@@ -108,5 +112,17 @@ export async function logIn(
   }));
   if (before !== undefined && before.username !== login.username) await endReplaced(context, before);
   if (standing) await tellStanding(context, standing);
+  // One that is to be erased does nothing more.
+  if (standing?.erasesAt === undefined) {
+    const { setUpKeysAtLogin } = await import('./keys-at-login.ts');
+    const { username, password, recoveryFile, isDrawnOver = false } = request;
+    await setUpKeysAtLogin(context, connection, {
+      username,
+      password,
+      realm: pin.realm,
+      recoveryFile,
+      isDrawnOver,
+    });
+  }
   return login;
 }

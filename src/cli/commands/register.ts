@@ -4,6 +4,7 @@ import { command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { inviteFrom } from '../invite.ts';
 import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
+import { recoveryOption } from '../recovery-file.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
 import { acceptTerms } from '../terms.ts';
@@ -13,7 +14,8 @@ export const register = command({
   usage: ['register [NAME] [flags]'],
   description:
     'Creates an account and logs in. The password never leaves this machine: the server gets what it needs to check it. ' +
-    'NAME is asked at a terminal when it is missing; the password is asked twice.',
+    'NAME is asked at a terminal when it is missing; the password is asked twice. The keys of private messages are made here too, and their ' +
+    'recovery key is shown once: when the password is lost, nobody can read old private messages without it.',
   options: {
     email: { type: 'text', value: 'ADDRESS', describe: 'an e-mail address to keep with the account' },
     device: {
@@ -34,6 +36,7 @@ export const register = command({
       type: 'flag',
       describe: 'when the name is taken, log in with the password instead: for scripts that run twice',
     },
+    ...recoveryOption,
     ...passwordOptions,
   },
   operands: { min: 0, max: 1, names: 'NAME' },
@@ -67,6 +70,7 @@ export const register = command({
         password,
         device: options.device,
         otp: undefined,
+        recoveryFile: options['recovery-file'],
       }).catch((error: unknown) => {
         // Who cannot log in either has no account: then this is why there is none.
         throw refusal?.code === 'forbidden' ? refusal : error;

@@ -5,6 +5,8 @@ import { type CommandContext, command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { TerminalGone } from '../host.ts';
 import { isDumb, type Output } from '../output.ts';
+import { openPrivateReader } from '../private-reader.ts';
+import { createSealer } from '../sealer.ts';
 import { type LoggedIn, openSession } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
 import { addNotice, type ChatState, currentOf, pendingOf, startState } from './chat-state.ts';
@@ -156,9 +158,13 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
           onGone: () => left.abort(new TerminalGone()),
         });
   const quiet = withoutPrompts(context, (text) => face.say(text));
+  const inChat = { ...quiet, signal };
+  const reader = openPrivateReader(inChat, () => state.username);
   live = new LiveChat({
-    context: { ...quiet, signal },
+    context: inChat,
     state,
+    sealer: createSealer(inChat, false),
+    reader,
     first,
     firstMessages: face.firstMessages,
     signal,
@@ -175,6 +181,7 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
     if (reason instanceof HearingFailed) throw reason.cause;
   } finally {
     face.close();
+    await reader.close();
     await context.host.stdout.flush();
   }
   if (live.unsent > 0) {

@@ -213,6 +213,12 @@ async function prove(context: CommandContext, isNew: boolean): Promise<void> {
       });
       context.output.progress(undefined);
     }
-    await logIn(context, connection, { username, password, device: undefined, otp: undefined });
+    await logIn(context, connection, {
+      username,
+      password,
+      device: undefined,
+      otp: undefined,
+      isDrawnOver: true,
+    });
   });
 }

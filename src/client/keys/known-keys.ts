@@ -16,6 +16,8 @@ export interface KnownKeys {
   newest(user: Username): Promise<SignedKeyRecord | undefined>;
   /** The record of a number that an old message was signed under; `untrusted` when another identity has signed it. */
   ofNumber(user: Username, seq: number): Promise<SignedKeyRecord>;
+  /** True when two people have compared these keys; one's own are. */
+  isVerified(user: Username): boolean;
 }
 
 const refusals: Readonly<Record<Exclude<Judgement['kind'], 'known'>, (user: string) => string>> = {
@@ -45,6 +47,7 @@ export function createKnownKeys(connection: Connection, own: KeyFile, store: Key
   }
 
   return {
+    isVerified: (user) => user === own.record.user || (pins.get(user)?.isVerified ?? false),
     async newest(user) {
       const record = await fetch(user);
       const known = pins.get(user);

@@ -6,6 +6,7 @@ import {
   sealMessage,
 } from '../../core/e2ee/envelope.ts';
 import { currentKeys } from '../../core/e2ee/key-backup.ts';
+import type { SignedKeyRecord } from '../../core/e2ee/key-record.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { Username } from '../../core/model/username.ts';
 import { uuidV7 } from '../../core/random.ts';
@@ -14,7 +15,7 @@ import type { KeyFile } from './key-file.ts';
 import type { KnownKeys } from './known-keys.ts';
 
 /** What a reader is told of an encrypted message: its text, or why it is shown as failed; never a text that did not hold. */
-export type Unsealed =
+export type OpenedMessage =
   | { readonly kind: 'text'; readonly text: string; readonly isVerified: boolean }
   /** It is sealed for keys of this account that are newer than the ones here. */
   | { readonly kind: 'locked' }
@@ -25,11 +26,14 @@ export interface PrivateMessages {
   /** An envelope for `to` around `text`; undefined when `to` has no keys. Throws what {@link KnownKeys.newest} throws. */
   seal(to: Username, text: string): Promise<string | undefined>;
   /** Opens a message's envelope; `unavailable` and the like are thrown, for then nothing is known of the message. */
-  open(message: WireMessage & { readonly envelope: string }): Promise<Unsealed>;
+  open(message: WireMessage & { readonly envelope: string }): Promise<OpenedMessage>;
 }
 
 /** How far a sender's clock and the server's may be apart: an envelope beyond it is an old one shown as new. */
 const maxApartMs = 24 * 3_600_000;
+
+/** How long keys that were asked for are taken for the newest: as long may a message still be sealed for the epoch before. */
+const newestGoodForMs = 5_000;
 
 const faults: Readonly<Record<EnvelopeFault, string>> = {
   malformed: 'it is no envelope that this client knows',
@@ -48,6 +52,17 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
   /** Where an envelope's own id was seen: under another message it is a replay. */
   const seen = new Map<string, string>();
 
+  /** Whose newest keys were asked for, and when: a stream of messages does not ask for each. */
+  const asked = new Map<Username, { readonly at: number; readonly record: SignedKeyRecord }>();
+
+  async function newestOf(user: Username): Promise<SignedKeyRecord | undefined> {
+    const before = asked.get(user);
+    if (before && Date.now() - before.at < newestGoodForMs) return before.record;
+    const found = await known.newest(user);
+    if (found) asked.set(user, { at: Date.now(), record: found });
+    return found;
+  }
+
   /** The secret key that came with a record of this account's. */
   function secretOf(seq: number): Uint8Array | undefined {
     return ring.encryption.findLast((key) => key.seq <= seq)?.secret;
@@ -55,7 +70,7 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
 
   return {
     async seal(to, text) {
-      const recipient = to === self ? record : await known.newest(to);
+      const recipient = to === self ? record : await newestOf(to);
       if (!recipient) return undefined;
       const message = { id: uuidV7(), at: Date.now() };
       return await sealMessage(text, message, { record, secrets: currentKeys(ring) }, recipient);
@@ -85,7 +100,7 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
       const opened = await openEnvelope(envelope, { ...found, user: self, secrets: { encryption: secret } });
       if (!opened.ok) return failed(opened.fault);
       seen.set(context.id, id);
-      return { kind: 'text', text: opened.text, isVerified: own.pins.get(peer)?.isVerified ?? false };
+      return { kind: 'text', text: opened.text, isVerified: known.isVerified(peer) };
     },
   };
 
@@ -101,6 +116,6 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
   }
 }
 
-function failed(fault: EnvelopeFault): Unsealed {
+function failed(fault: EnvelopeFault): OpenedMessage {
   return { kind: 'failed', why: faults[fault] };
 }

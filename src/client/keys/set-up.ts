@@ -25,9 +25,11 @@ import { makeKeys } from './make-keys.ts';
 export interface SetUpOptions {
   readonly owner: BackupOwner;
   readonly store: KeyStore;
-  /** Of a private account, which has just logged in with it; undefined for an open one, and for a login with a token. */
+  /** What the account has just logged in with; undefined for a login with a token. */
   readonly password: string | undefined;
   readonly stretch: PasswordStretch;
+  /** Keeps the recovery key of new keys before anybody else knows of them; what it throws ends the making. */
+  readonly keepRecoveryKey?: ((key: OneTimeCode) => Promise<void>) | undefined;
   /** Asked for when the password does not open the backup; undefined when nobody can be asked. */
   readonly askRecoveryKey: (() => Promise<OneTimeCode | undefined>) | undefined;
   /** Makes a fresh proof, for a login that is too old to be given the backup without one. */
@@ -118,12 +120,16 @@ async function take(
 
 async function make(
   connection: Connection,
-  { owner, store, password, stretch }: SetUpOptions,
+  { owner, store, password, stretch, keepRecoveryKey }: SetUpOptions,
   published: SignedKeyRecord | undefined,
 ): Promise<SetUpKeys> {
   // Keys without a backup are nobody's any more; a new identity would have to be trusted by everybody.
   if (published) return { kind: 'locked' };
-  const { file, backup, recoveryKey } = await makeKeys(owner, undefined, { password, stretch });
+  // The server has seen the password of an open account.
+  const isPrivate = password !== undefined && (await connection.call('account.me', {})).privacy === 'private';
+  const wrap = { password: isPrivate ? password : undefined, stretch };
+  const { file, backup, recoveryKey } = await makeKeys(owner, undefined, wrap);
+  await keepRecoveryKey?.(recoveryKey);
   await connection.call('keys.publish', { record: file.record.text, backup: { ...backup, version: 0 } });
   await store.update(() => file);
   return { kind: 'made', file, recoveryKey };

@@ -215,7 +215,7 @@ describe('/search', () => {
       [
         '… the newest of more:',
         '2026-11-21 09:30:00 #ops alice: Green build',
-        '2026-11-21 09:30:00 bob: @alice green\\x1b[2J',
+        '2026-11-21 09:30:00 bob: @alice [clear] green\\x1b[2J',
         'not everything is indexed yet: there may be more',
       ].join('\n'),
     ]);

@@ -150,6 +150,9 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
     async resetPassword(connection, { username, password, code }) {
       await connection.call('account.reset-password', { username, code, password });
     },
+    async setUpKeys() {
+      throw new ChatError('unsupported', 'this server knows no keys');
+    },
     async sendReliably({ open }) {
       await open();
       return { id: 'message-1', seq: 1, sent_at: '2026-11-21T06:00:00.000Z' };

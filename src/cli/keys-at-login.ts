@@ -1,0 +1,146 @@
+import type { Connection } from '../client/connection.ts';
+import type { KeyStore } from '../client/keys/key-file.ts';
+import { ChatError } from '../core/errors.ts';
+import type { Username } from '../core/model/username.ts';
+import type { OneTimeCode } from '../core/one-time-code.ts';
+import type { CommandContext } from './command.ts';
+import { freshProof } from './fresh-proof.ts';
+import { canPrompt } from './host.ts';
+import { openKeyStore } from './key-store.ts';
+import { dropRecoveryKey, parseRecoveryKey, readRecoveryKey, writeRecoveryKey } from './recovery-file.ts';
+import type { LoggedIn } from './session.ts';
+
+/** Who has just logged in with a password. */
+export interface KeysRequest {
+  readonly username: Username;
+  readonly password: string;
+  readonly realm: string;
+  /** A file for the recovery key. */
+  readonly recoveryFile: string | undefined;
+  /** True where a screen is about to be drawn over what is shown. */
+  readonly isDrawnOver: boolean;
+}
+
+/**
+ * Sees to it that this machine has the keys of the account that has just logged in (security 5), and shows the recovery key of new ones
+ * this once. What goes wrong with them is said and is no reason not to be logged in, but for `untrusted` and a recovery key that is not the
+ * account's, which are thrown.
+ */
+export async function setUpKeysAtLogin(
+  context: CommandContext,
+  connection: Connection,
+  request: KeysRequest,
+): Promise<void> {
+  try {
+    await setUp(context, connection, request);
+  } catch (error) {
+    if (!(error instanceof ChatError) || error.code === 'untrusted' || error.code === 'invalid') throw error;
+    if (error.code === 'unsupported') return;
+    await context.output.note(
+      `warning: the keys of private messages were not set up: ${error.message}; chat login tries again`,
+    );
+  }
+}
+
+async function setUp(context: CommandContext, connection: Connection, request: KeysRequest): Promise<void> {
+  const { host, output, settings } = context;
+  const { username, password, realm, recoveryFile } = request;
+  const store = openKeyStore(host, { server: settings.server, realm, username });
+  let kept: string | undefined;
+  const keys = await host.client
+    .setUpKeys(connection, {
+      owner: { realm, user: username },
+      store,
+      password,
+      keepRecoveryKey: async (key) => {
+        if (recoveryFile === undefined) return;
+        await writeRecoveryKey(recoveryFile, key);
+        kept = recoveryFile;
+      },
+      askRecoveryKey: recoverySource(context, recoveryFile),
+    })
+    .catch(async (error: unknown) => {
+      // Nobody has stored what it opens.
+      if (kept !== undefined) await dropRecoveryKey(kept);
+      throw error;
+    });
+  if (keys.kind === 'made') await tellRecoveryKey(context, keys.recoveryKey, request);
+  if (keys.kind === 'restored')
+    await output.note('the keys of your private messages are on this machine now');
+  if (keys.kind === 'locked') {
+    await output.note(
+      'old private messages cannot be read here, and none can be sent encrypted: bring their keys with chat keys restore',
+    );
+  }
+  if (keys.kind === 'recovered') await rewrap(context, { connection, username }, store, password);
+}
+
+/** Where the recovery key is to come from when the password opens nothing; undefined when nobody can be asked. */
+export function recoverySource(
+  { host }: CommandContext,
+  file: string | undefined,
+): (() => Promise<OneTimeCode | undefined>) | undefined {
+  if (file !== undefined) return () => readRecoveryKey(file);
+  if (!canPrompt(host)) return undefined;
+  return async () => {
+    const typed = (
+      await host.prompts.text('Recovery key of your private messages (empty: go on without them)')
+    ).trim();
+    return typed === '' ? undefined : parseRecoveryKey(typed);
+  };
+}
+
+/** Shows a recovery key this once to a person, or says in which file it is. */
+export async function tellRecoveryKey(
+  { host, output }: CommandContext,
+  key: OneTimeCode,
+  { recoveryFile, isDrawnOver }: Pick<KeysRequest, 'recoveryFile' | 'isDrawnOver'>,
+): Promise<void> {
+  if (recoveryFile !== undefined) {
+    await output.note(
+      `the recovery key of your private messages is in ${recoveryFile}: without it a lost password loses them`,
+    );
+  } else if (canPrompt(host)) {
+    await output.log(`Recovery key of your private messages, shown this once: ${key}`);
+    await output.log('Write it down: if the password is lost, nobody can read them any more without it.');
+    if (isDrawnOver) await host.prompts.text('Press Enter when you have it');
+  } else {
+    await output.note(
+      'private messages are encrypted from now on; no recovery key was kept (--recovery-file), without which a lost ' +
+        'password loses them: chat keys backup makes one',
+    );
+  }
+}
+
+/** The password has been set anew, and opened nothing: from now on it does again. */
+async function rewrap(
+  context: CommandContext,
+  session: Pick<LoggedIn, 'connection' | 'username'>,
+  store: KeyStore,
+  password: string,
+): Promise<void> {
+  const { output } = context;
+  await output.note('the keys of your private messages are on this machine now');
+  const { second_factor: factor, privacy } = await session.connection.call('account.me', {});
+  if (privacy === 'open') return;
+  try {
+    if (factor.on) throw new ChatError('second-factor-required', 'it takes a code');
+    const [{ wrapAnew }, { stretchForBackup }] = await Promise.all([
+      import('../client/keys/change-keys.ts'),
+      import('../client/keys/stretch-password.ts'),
+    ]);
+    const prove = () => freshProof(context, session, password);
+    await wrapAnew(session.connection, {
+      store,
+      prove,
+      password,
+      stretch: stretchForBackup,
+      recovery: false,
+    });
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    await output.note(
+      `other machines still ask for the recovery key (${error.message}): chat keys backup lets the password open them again`,
+    );
+  }
+}
