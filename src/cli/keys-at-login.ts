@@ -2,12 +2,11 @@ import type { Connection } from '../client/connection.ts';
 import type { KeyStore } from '../client/keys/key-file.ts';
 import { ChatError } from '../core/errors.ts';
 import type { Username } from '../core/model/username.ts';
-import type { OneTimeCode } from '../core/one-time-code.ts';
 import type { CommandContext } from './command.ts';
 import { freshProof } from './fresh-proof.ts';
-import { canPrompt } from './host.ts';
 import { openKeyStore } from './key-store.ts';
-import { dropRecoveryKey, parseRecoveryKey, readRecoveryKey, writeRecoveryKey } from './recovery-file.ts';
+import { dropRecoveryKey, writeRecoveryKey } from './recovery-file.ts';
+import { recoverySource, tellRecoveryKey } from './recovery-key.ts';
 import type { LoggedIn } from './session.ts';
 
 /** Who has just logged in with a password. */
@@ -73,43 +72,6 @@ async function setUp(context: CommandContext, connection: Connection, request: K
     );
   }
   if (keys.kind === 'recovered') await rewrap(context, { connection, username }, store, password);
-}
-
-/** Where the recovery key is to come from when the password opens nothing; undefined when nobody can be asked. */
-export function recoverySource(
-  { host }: CommandContext,
-  file: string | undefined,
-): (() => Promise<OneTimeCode | undefined>) | undefined {
-  if (file !== undefined) return () => readRecoveryKey(file);
-  if (!canPrompt(host)) return undefined;
-  return async () => {
-    const typed = (
-      await host.prompts.text('Recovery key of your private messages (empty: go on without them)')
-    ).trim();
-    return typed === '' ? undefined : parseRecoveryKey(typed);
-  };
-}
-
-/** Shows a recovery key this once to a person, or says in which file it is. */
-export async function tellRecoveryKey(
-  { host, output }: CommandContext,
-  key: OneTimeCode,
-  { recoveryFile, isDrawnOver }: Pick<KeysRequest, 'recoveryFile' | 'isDrawnOver'>,
-): Promise<void> {
-  if (recoveryFile !== undefined) {
-    await output.note(
-      `the recovery key of your private messages is in ${recoveryFile}: without it a lost password loses them`,
-    );
-  } else if (canPrompt(host)) {
-    await output.log(`Recovery key of your private messages, shown this once: ${key}`);
-    await output.log('Write it down: if the password is lost, nobody can read them any more without it.');
-    if (isDrawnOver) await host.prompts.text('Press Enter when you have it');
-  } else {
-    await output.note(
-      'private messages are encrypted from now on; no recovery key was kept (--recovery-file), without which a lost ' +
-        'password loses them: chat keys backup makes one',
-    );
-  }
 }
 
 /** The password has been set anew, and opened nothing: from now on it does again. */

@@ -23,7 +23,8 @@ export const reset = command({
   description:
     'Sets a forgotten password anew. Without a code it has one sent to the confirmed e-mail address of the account; the answer is the same ' +
     'whether there is such an account or not. With the code, from the mail or from an administrator, it sets the password, which never ' +
-    'leaves this machine, and ends all sessions of the account. Nobody is logged in by it, and a second factor stays on.',
+    'leaves this machine, and ends all sessions of the account. Nobody is logged in by it, and a second factor stays on. ' +
+    'Old private messages were sealed with the password before: the next login asks for their recovery key, without which they stay unread.',
   options: { ...codeOptions, ...passwordOptions },
   operands: { min: 0, max: 1, names: 'NAME' },
   examples: [

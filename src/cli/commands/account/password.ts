@@ -3,6 +3,7 @@ import { type CommandContext, command, noOperands } from '../../command.ts';
 import { endedSessionsText } from '../../ended-sessions.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
+import { keyStoreOf } from '../../key-store.ts';
 import { openKnownServers, pinOf } from '../../known-servers.ts';
 import { showStretching, warnOf } from '../../log-in.ts';
 import { otpOption } from '../../one-time-code.ts';
@@ -27,6 +28,43 @@ async function keepCost({ host, settings }: CommandContext, username: string, co
   });
 }
 
+/** The backup of the account's keys opens by the new password from the moment that there is one; not for an open account. */
+async function wrapKeys(
+  context: CommandContext,
+  { connection, username }: LoggedIn,
+  { next, privacy }: { readonly next: string; readonly privacy: Privacy },
+) {
+  const store = privacy === 'private' ? await keyStoreOf(context, username) : undefined;
+  if (!store || (await store.load()) === undefined) return undefined;
+  const [{ wrapForChange }, { stretchForBackup }] = await Promise.all([
+    import('../../../client/keys/change-keys.ts'),
+    import('../../../client/keys/stretch-password.ts'),
+  ]);
+  return await wrapForChange(connection, { store, password: next, stretch: stretchForBackup });
+}
+
+/** Remembers the backup as it is after the change, and says when no password opens it any more. */
+async function noteBackup(
+  context: CommandContext,
+  { connection, username }: LoggedIn,
+  privacy: Privacy,
+): Promise<void> {
+  const store = await keyStoreOf(context, username);
+  const own = await store?.load();
+  if (!store || !own) return;
+  const [{ noteVersion }, { ownKeys }] = await Promise.all([
+    import('../../../client/keys/change-keys.ts'),
+    import('../../../client/keys/set-up.ts'),
+  ]);
+  const { backupVersion } = await ownKeys(connection, own.record);
+  if (backupVersion !== undefined) await noteVersion(store, backupVersion);
+  if (privacy === 'open') {
+    await context.output.note(
+      'the recovery key alone brings the keys of private messages to other machines from now on; chat keys backup makes a new one',
+    );
+  }
+}
+
 async function change(
   context: CommandContext,
   session: LoggedIn,
@@ -45,11 +83,13 @@ async function change(
       newPassword: given.next,
       privacy: given.privacy,
       prove: () => freshProof(context, session, given.old, given.otp),
+      wrapKeys: () => wrapKeys(context, session, given),
       pin: await pinOf(host, settings.server, username),
       onProgress: showStretching(context),
       onWarning: warnOf(context),
     });
     await keepCost(context, username, changed.cost);
+    await noteBackup(context, session, given.privacy);
     return changed;
   } finally {
     output.progress(undefined);
