@@ -27,6 +27,10 @@ const newerKeys: Unsealed = {
   kind: 'locked',
   why: 'it is for newer keys of this account; chat login brings them here',
 };
+const lostKeys: Unsealed = {
+  kind: 'locked',
+  why: 'it is for keys of this account from before its new identity, which are lost',
+};
 /** So often is a lookup tried that fails on its way, and so long is waited between, in milliseconds. */
 const tries = 3;
 const pauseMs = 1_000;
@@ -78,7 +82,7 @@ export function openPrivateReader(context: CommandContext, username: () => strin
     if (opened.kind === 'locked') {
       // The next message is opened with what is here then.
       opening = undefined;
-      return { ...message, unsealed: newerKeys };
+      return { ...message, unsealed: opened.isForNewer ? newerKeys : lostKeys };
     }
     failed += 1;
     return { ...message, unsealed: opened };

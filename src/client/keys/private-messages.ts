@@ -17,8 +17,8 @@ import type { KnownKeys } from './known-keys.ts';
 /** What a reader is told of an encrypted message: its text, or why it is shown as failed; never a text that did not hold. */
 export type OpenedMessage =
   | { readonly kind: 'text'; readonly text: string; readonly isVerified: boolean }
-  /** It is sealed for keys of this account that are newer than the ones here. */
-  | { readonly kind: 'locked' }
+  /** It is sealed for keys of this account that are not here: newer ones, or such as were lost. */
+  | { readonly kind: 'locked'; readonly isForNewer: boolean }
   | { readonly kind: 'failed'; readonly why: string };
 
 /** Seals and opens private messages of one account on one server. */
@@ -93,10 +93,13 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
       if (typeof senderRecord === 'string') return { kind: 'failed', why: senderRecord };
       const found = { realm, sender: from, recipient: from === self ? peer : self, senderRecord };
       const ownSeq = from === self ? context.senderSeq : context.recipientSeq;
-      // Who has signed for keys that are not here is believed that they are newer ones; nobody else is.
-      if (ownSeq > record.seq && faultOf(envelope, found) === undefined) return { kind: 'locked' };
+      const isForNewer = ownSeq > record.seq;
       const secret = secretOf(ownSeq);
-      if (!secret) return failed('wrong-key');
+      // Who has signed for keys that are not here is believed that there are such; nobody else is.
+      if (isForNewer || !secret) {
+        const fault = faultOf(envelope, found);
+        return fault === undefined ? { kind: 'locked', isForNewer } : failed(fault);
+      }
       const opened = await openEnvelope(envelope, { ...found, user: self, secrets: { encryption: secret } });
       if (!opened.ok) return failed(opened.fault);
       seen.set(context.id, id);

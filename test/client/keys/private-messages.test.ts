@@ -98,7 +98,7 @@ describe('a private message', () => {
     const second = await device(t, 'bob');
     await rotate(bob);
     const sent = { ...(await alice.send('bob', 'for the new keys')), to: '@alice' };
-    expect(await (await second.messages()).open(sent)).toEqual({ kind: 'locked' });
+    expect(await (await second.messages()).open(sent)).toEqual({ kind: 'locked', isForNewer: true });
     const after = await device(t, 'bob', { store: second.store });
     expect(after.keys.kind).toBe('restored');
     expect(await (await after.messages()).open(sent)).toMatchObject({ text: 'for the new keys' });
