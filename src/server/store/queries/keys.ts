@@ -3,6 +3,7 @@ import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { PublishedKeyRecord } from '../../../core/ports/store.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
+import { accountById } from './accounts.ts';
 
 const newest = statement((db, p: { username: string }) =>
   db
@@ -87,6 +88,8 @@ export function* publishKeyRecord(added: {
   backup?: (KeyBackupChange & { readonly version: number }) | undefined;
 }): Query<'published' | 'other-record' | 'other-backup'> {
   const { backup, ...record } = added;
+  // A call of a session that was under way when its account was erased leaves nothing behind.
+  if (!(yield* accountById(added.userId))) return 'other-record';
   const last = yield* first(newestSeq, { userId: added.userId });
   if ((last?.seq ?? 0) !== added.seq - 1) return 'other-record';
   if (
@@ -120,6 +123,7 @@ export function* putKeyBackup(put: {
   backup: KeyBackupChange;
 }): Query<number | undefined> {
   const { userId, backup } = put;
+  if (!(yield* accountById(userId))) return undefined;
   const current = yield* first(backupOf, { userId });
   if ((current?.version ?? 0) !== put.version) return undefined;
   const contents = backup.contents ?? current?.contents;
