@@ -2,9 +2,9 @@ import type { ExchangeProof } from '../client/prove-again.ts';
 import { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
 import { pinOf } from './known-servers.ts';
-import { showStretching } from './log-in.ts';
 import { codePrompt } from './one-time-code.ts';
 import { callTimeoutMs, type LoggedIn } from './session.ts';
+import { showStretching } from './stretching.ts';
 
 /**
  * Makes the proof that a risky operation takes from a person who has just given the password, showing on a terminal that it is

@@ -15,9 +15,9 @@ export interface KeyOwner {
   readonly username: string;
 }
 
-/** Where the keys of accounts are. */
+/** Where the keys of accounts are; the name is document 5's. */
 export function keysDirectory(host: Host): string {
-  return join(stateDirectory(host), 'keys');
+  return join(stateDirectory(host), 'clientkeys');
 }
 
 /** Opens the key file of an account on this machine, 0600, which all contexts share; touches no file yet. */

@@ -1,3 +1,4 @@
+import { passes } from '../client/backoff.ts';
 import type { Connection } from '../client/connection.ts';
 import type { KeyStore } from '../client/keys/key-file.ts';
 import { ChatError } from '../core/errors.ts';
@@ -5,8 +6,7 @@ import type { Username } from '../core/model/username.ts';
 import type { CommandContext } from './command.ts';
 import { freshProof } from './fresh-proof.ts';
 import { openKeyStore } from './key-store.ts';
-import { dropRecoveryKey, writeRecoveryKey } from './recovery-file.ts';
-import { recoverySource, tellRecoveryKey } from './recovery-key.ts';
+import { recoveryKeeper, recoverySource } from './recovery-key.ts';
 import type { LoggedIn } from './session.ts';
 
 /** Who has just logged in with a password. */
@@ -16,8 +16,6 @@ export interface KeysRequest {
   readonly realm: string;
   /** A file for the recovery key. */
   readonly recoveryFile: string | undefined;
-  /** True where a screen is about to be drawn over what is shown. */
-  readonly isDrawnOver: boolean;
 }
 
 /**
@@ -45,25 +43,22 @@ async function setUp(context: CommandContext, connection: Connection, request: K
   const { host, output, settings } = context;
   const { username, password, realm, recoveryFile } = request;
   const store = openKeyStore(host, { server: settings.server, realm, username });
-  let kept: string | undefined;
+  const recovery = recoveryKeeper(context, recoveryFile);
   const keys = await host.client
     .setUpKeys(connection, {
       owner: { realm, user: username },
       store,
       password,
-      keepRecoveryKey: async (key) => {
-        if (recoveryFile === undefined) return;
-        await writeRecoveryKey(recoveryFile, key);
-        kept = recoveryFile;
-      },
+      keepRecoveryKey: recovery.keep,
       askRecoveryKey: recoverySource(context, recoveryFile),
     })
     .catch(async (error: unknown) => {
-      // Nobody has stored what it opens.
-      if (kept !== undefined) await dropRecoveryKey(kept);
+      // Whose answer was lost may be stored: then the key is good.
+      if (!passes(error)) await recovery.drop();
       throw error;
     });
-  if (keys.kind === 'made') await tellRecoveryKey(context, keys.recoveryKey, request);
+  if (keys.kind === 'made') await recovery.tellMade();
+  else await recovery.drop();
   if (keys.kind === 'restored')
     await output.note('the keys of your private messages are on this machine now');
   if (keys.kind === 'locked') {

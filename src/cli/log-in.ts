@@ -10,6 +10,7 @@ import { codePrompt } from './one-time-code.ts';
 import type { SavedLogin } from './profile.ts';
 import { callTimeoutMs, profileOf, savedLogin, withConnection } from './session.ts';
 import { ensureWritable } from './state-directory.ts';
+import { showStretching } from './stretching.ts';
 
 /** Who logs in, and on what. */
 export interface LoginRequest {
@@ -20,8 +21,8 @@ export interface LoginRequest {
   readonly otp: string | undefined;
   /** A file for the recovery key of private messages: written when their keys are made, read when it takes it to open them. */
   readonly recoveryFile?: string | undefined;
-  /** True where a screen is about to be drawn over what is shown. */
-  readonly isDrawnOver?: boolean;
+  /** Told when somebody is logged in, before the keys are set up. */
+  readonly onLoggedIn?: (login: SavedLogin) => Promise<void>;
 }
 
 /** Finds out that the login could not be kept, or that the old one is damaged, before the server is asked for a new one. */
@@ -30,13 +31,6 @@ export async function checkStateBeforeLogin(context: CommandContext): Promise<Sa
   await ensureWritable(dirname(profile.path), context.host.userId);
   await openKnownServers(context.host).load(context.settings.server);
   return await profile.load();
-}
-
-/** Shows on a terminal that the password is being stretched: a second or so of silence otherwise. */
-export function showStretching({ output }: CommandContext): (fraction: number) => void {
-  return (fraction) => {
-    output.progress(fraction < 1 ? `stretching the password ${Math.floor(fraction * 100)} %` : undefined);
-  };
 }
 
 /** Passes on what is to be said of a new password that the server takes all the same. */
@@ -112,17 +106,12 @@ export async function logIn(
   }));
   if (before !== undefined && before.username !== login.username) await endReplaced(context, before);
   if (standing) await tellStanding(context, standing);
+  await request.onLoggedIn?.(login);
   // One that is to be erased does nothing more.
   if (standing?.erasesAt === undefined) {
     const { setUpKeysAtLogin } = await import('./keys-at-login.ts');
-    const { username, password, recoveryFile, isDrawnOver = false } = request;
-    await setUpKeysAtLogin(context, connection, {
-      username,
-      password,
-      realm: pin.realm,
-      recoveryFile,
-      isDrawnOver,
-    });
+    const { username, password, recoveryFile } = request;
+    await setUpKeysAtLogin(context, connection, { username, password, realm: pin.realm, recoveryFile });
   }
   return login;
 }

@@ -31,15 +31,19 @@ const lostKeys: Unsealed = {
   kind: 'locked',
   why: 'it is for keys of this account from before its new identity, which are lost',
 };
-/** So often is a lookup tried that fails on its way, and so long is waited between, in milliseconds. */
-const tries = 3;
+/** So often is a lookup tried that fails on its way, unless told, and so long is waited between, in milliseconds. */
+const usualTries = 3;
 const pauseMs = 1_000;
 
 /**
  * Opens messages with the keys of `username` on this machine. Keys of others are asked for on a connection of its own: one that messages
  * come on may be left unread while the one before is opened. Nothing is loaded before there is an envelope.
  */
-export function openPrivateReader(context: CommandContext, username: () => string): PrivateReader {
+export function openPrivateReader(
+  context: CommandContext,
+  username: () => string,
+  tries = usualTries,
+): PrivateReader {
   let connection: Connection | undefined;
   let opening: { readonly of: string; readonly messages: Promise<PrivateMessages | undefined> } | undefined;
   let failed = 0;

@@ -21,6 +21,8 @@ export interface Plan {
   readonly exec: string | undefined;
   readonly onExecError: 'stop' | 'continue';
   readonly showsOwn: boolean;
+  /** False when it ends with what is there. */
+  readonly follows: boolean;
 }
 
 /** One run of the command. */
@@ -126,7 +128,9 @@ async function withDesk(
   try {
     const reader = { username, userId };
     const handOver = await openHandOver(run, { reader, cursor });
-    const opener = openPrivateReader({ ...context, signal: limits.signal }, () => reader.username);
+    // Who follows waits for the server as long as it takes.
+    const tries = plan.follows ? Number.POSITIVE_INFINITY : undefined;
+    const opener = openPrivateReader({ ...context, signal: limits.signal }, () => reader.username, tries);
     try {
       await work({ reader, cursor, handOver, private: opener });
     } finally {

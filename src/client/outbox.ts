@@ -206,7 +206,8 @@ export class Outbox {
       .then(() => seal(connection, text))
       // Within an object: what waits for this one to be sent must not wait for its answer.
       .then((body) => ({ answer: connection.call('message.send', { to, key, ...body }, options) }));
-    this.#sealed = posted.catch(() => {});
+    // What cannot be sealed holds back those after it: they are sealed again with it, or not sent.
+    this.#sealed = posted;
     return posted.then(({ answer }) => answer);
   }
 
@@ -267,6 +268,7 @@ export class Outbox {
   async #repeat(cause: ChatError): Promise<void> {
     this.#waiting = this.#unacked.filter((line) => !line.answer);
     this.#nextWaiting = 0;
+    this.#sealed = Promise.resolve();
     if (this.#waiting.length === 0) {
       this.#cause = undefined;
       this.#finishIfDone();

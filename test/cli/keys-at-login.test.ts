@@ -75,7 +75,27 @@ describe('the recovery key of keys that are made at a login', () => {
     expect([isMade, await readFile(taken, 'utf8')]).toEqual([false, 'mine']);
   });
 
-  it('is not kept when nobody has stored what it opens', async () => {
+  it('is not kept when its keys were refused, or another machine has made the account’s', async () => {
+    const refused: SetUp = async (connection, options) => {
+      await made(connection, options);
+      throw new ChatError('internal', 'a bug');
+    };
+    const others: SetUp = async (connection, options) => {
+      await made(connection, options);
+      return { kind: 'restored' } as Awaited<ReturnType<SetUp>>;
+    };
+    for (const setUp of [refused, others]) {
+      const { stateHome } = await fakeHost();
+      const file = join(stateHome, 'recovery');
+      expect((await login(setUp, {}, '--recovery-file', file)).code).toBe(0);
+      await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' });
+      expect((await login(setUp, { terminal: true })).stderr).toContain(
+        'The recovery key above opens nothing: its keys were not stored.\n',
+      );
+    }
+  });
+
+  it('is kept when the answer was lost: its keys may be stored', async () => {
     const { stateHome } = await fakeHost();
     const file = join(stateHome, 'recovery');
     const lost: SetUp = async (connection, options) => {
@@ -89,7 +109,7 @@ describe('the recovery key of keys that are made at a login', () => {
         'warning: the keys of private messages were not set up: the connection broke; chat login tries again\n',
       ),
     ]);
-    await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await readFile(file, 'utf8')).toBe(`${recoveryKey}\n`);
   });
 });
 

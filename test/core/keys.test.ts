@@ -98,6 +98,43 @@ describe('keys.publish', () => {
     });
   });
 
+  it('7.5.1: over a backup that is there takes a fresh proof, and with one both change or neither', async () => {
+    const { t, alice } = await open();
+    const secrets = newSecretKeys();
+    const one = first('alice', secrets);
+    const two = following(one, nextSecretKeys(secrets));
+    const sealed = { contents: 'c29tZQ', recovery_wrap: 'cmVj' };
+    const publish = async (record: SignedKeyRecord, backup: object, proven = false) =>
+      await t.call(alice, 'keys.publish', {
+        record: record.text,
+        backup: backup as { version: number },
+        ...(proven && { proof: await proofOf(t, alice) }),
+      });
+    expect(await refusal(publish(one, { contents: 'c29tZQ', version: 0 }))).toMatchObject({
+      code: 'invalid',
+      field: 'backup.recovery_wrap',
+    });
+    await publish(one, { ...sealed, version: 0 });
+    expect(await refusal(publish(two, { contents: 'bmV3', version: 1 }))).toMatchObject({
+      code: 'forbidden',
+      field: 'proof',
+    });
+    expect(await refusal(publish(two, { contents: 'bmV3', version: 2 }, true))).toMatchObject({
+      code: 'conflict',
+      field: 'version',
+    });
+    expect(await t.call(alice, 'keys.get', { user: 'alice' })).toMatchObject({
+      newest_seq: 1,
+      backup_version: 1,
+    });
+    await publish(two, { contents: 'bmV3', version: 1 }, true);
+    expect(await t.call(alice, 'keys.get', { user: 'alice' })).toMatchObject({ newest_seq: 2 });
+    expect(await t.call(alice, 'keys.restore', {})).toMatchObject({
+      backup: { ...sealed, contents: 'bmV3' },
+      version: 2,
+    });
+  });
+
   it('is refused for another account, another server, and what nobody has signed', async () => {
     const { t, alice } = await open();
     const secrets = newSecretKeys();

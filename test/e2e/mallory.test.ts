@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newSecretKeys } from '../../src/core/e2ee/account-keys.ts';
 import { readFields, writeFields } from '../../src/core/e2ee/fields.ts';
 import { readKeyRecord, signKeyRecord } from '../../src/core/e2ee/key-record.ts';
 import { type Person, type ServerProcess, World } from './support/server.ts';
 import { between } from './support/tampering.ts';
+import { Wire } from './support/wire.ts';
 
 let world: World;
 let server: ServerProcess;
@@ -211,6 +214,31 @@ describe('Mallory cannot read direct messages for which she is not the recipient
   }
 });
 
+describe('Mallory cannot send messages on behalf of another user: as another user', () => {
+  it('what one has sealed for another is hers in nobody’s eyes when she sends it on', async () => {
+    const { mallory, people } = await atMallorys('ivy', 'jim', 'kay');
+    const [ivy, jim, kay] = people;
+    await ivy.does(['send', '@jim', 'pay 10 to carol']);
+    let envelope = '';
+    mallory.change = showing((message) => {
+      envelope = message.envelope;
+      return message;
+    });
+    await jim.does(['tail', '@ivy', '--once']);
+    mallory.change = (_method, result) => result;
+    // She has it from a stolen database; her own session sends it to jim.
+    const wire = await Wire.open(server.port);
+    const token = (await kay.does(['token'])).trim();
+    await wire.call('login.resume', { session_token: token });
+    expect(await wire.call('message.send', { to: '@jim', envelope })).toMatchObject({ result: { seq: 1 } });
+    const { code, out } = await jim.run(['tail', '@kay', '--once']);
+    expect([code, out.slice(20)]).toEqual([
+      9,
+      'kay: @jim [failed: it was written for another conversation, or by another account]\n',
+    ]);
+  });
+});
+
 describe('Mallory cannot find out private keys, even if the server is compromised', () => {
   it('another’s keys in the place of one’s own are refused at a login', async () => {
     const { mallory, people } = await atMallorys('gus');
@@ -230,5 +258,38 @@ describe('Mallory cannot find out private keys, even if the server is compromise
       9,
       'chat: the server shows keys of this account that are not those of its backup\n',
     ]);
+  });
+
+  it('the secret keys of nobody are in the data directory or the log, nor is what opens their backup', async () => {
+    const { people } = await atMallorys('lou');
+    const [lou] = people;
+    const recovery = (await lou.does(['keys', 'backup'])).trim();
+    const directory = join(lou.home, 'state', 'chat', 'clientkeys');
+    const [name = ''] = readdirSync(directory).filter((file) => file.endsWith('.json'));
+    const file = JSON.parse(readFileSync(join(directory, name), 'utf8')) as {
+      readonly record: string;
+      readonly identity: string;
+      readonly backup_key: string;
+      readonly encryption: readonly { readonly secret: string }[];
+    };
+    const secrets = [file.identity, file.backup_key, ...file.encryption.map(({ secret }) => secret)];
+    const looks = secrets.flatMap((secret) => {
+      const bytes = Buffer.from(secret, 'base64url');
+      return [
+        bytes,
+        Buffer.from(secret),
+        Buffer.from(bytes.toString('hex')),
+        Buffer.from(bytes.toString('base64')),
+      ];
+    });
+    const files = readdirSync(server.data, { recursive: true, encoding: 'utf8' })
+      .map((path) => join(server.data, path))
+      .filter((path) => statSync(path).isFile())
+      .map((path) => readFileSync(path));
+    files.push(Buffer.from(server.running.out + server.running.err));
+    // What is published is there: so would the others be found.
+    expect(files.some((bytes) => bytes.includes(file.record))).toBe(true);
+    for (const look of [...looks, Buffer.from(recovery), Buffer.from(recovery.replaceAll('-', ''))])
+      expect(files.filter((bytes) => bytes.includes(look))).toEqual([]);
   });
 });

@@ -147,11 +147,11 @@ describe('the keys of an account', () => {
   it('are read by their owner alone, and come to another machine with name and password', async () => {
     const [ida, jon] = (await people('ida', 'jon')) as [Person, Person];
     await ida.does(['send', '@jon', 'from before']);
-    const files = readdirSync(join(jon.home, 'state', 'chat', 'keys')).filter((name) =>
+    const files = readdirSync(join(jon.home, 'state', 'chat', 'clientkeys')).filter((name) =>
       name.endsWith('.json'),
     );
     expect(files).toHaveLength(1);
-    expect(statSync(join(jon.home, 'state', 'chat', 'keys', `${files[0]}`)).mode & 0o777).toBe(0o600);
+    expect(statSync(join(jon.home, 'state', 'chat', 'clientkeys', `${files[0]}`)).mode & 0o777).toBe(0o600);
     const laptop = elsewhere(jon, 'jon-laptop');
     expect(await laptop.run(['login', 'jon'])).toEqual({
       code: 0,
@@ -253,7 +253,10 @@ describe('the keys of an account', () => {
     const key = await rob.succeed(['keys', 'rotate', '--new-identity', '--yes']);
     expect(key.trim()).toMatch(/^([0-9A-Z]{4}-){6}[0-9A-Z]{4}$/);
     const stopped = await quy.run(['send', '@rob', 'to whom?']);
-    expect([stopped.code, stopped.err]).toEqual([9, expect.stringContaining('then chat trust rob')]);
+    expect([stopped.code, stopped.err]).toEqual([
+      9,
+      expect.stringContaining('chat trust rob shows what to compare'),
+    ]);
     expect((await quy.run(['send', '@rob', '--allow-clear', 'to whom?'])).code).toBe(9);
     expect((await quy.run(['trust', 'rob'])).code).toBe(2);
     expect((await quy.run(['trust', 'rob', '--yes'])).code).toBe(0);

@@ -37,8 +37,14 @@ export const login = command({
     const password = await readPassword(context, options, false);
     return await withConnection(context, async (connection) => {
       const { device, otp, 'recovery-file': recoveryFile } = options;
-      const saved = await logIn(context, connection, { username, password, device, otp, recoveryFile });
-      await context.output.note(`logged in as ${saved.username}`);
+      const saved = await logIn(context, connection, {
+        username,
+        password,
+        device,
+        otp,
+        recoveryFile,
+        onLoggedIn: (login) => context.output.note(`logged in as ${login.username}`),
+      });
       const { user_id, session_id, expires_at, device_id } = saved;
       if (context.output.format === 'json') {
         await context.output.result(

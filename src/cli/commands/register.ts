@@ -3,10 +3,11 @@ import { parseUsername } from '../../core/model/username.ts';
 import { command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { inviteFrom } from '../invite.ts';
-import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
+import { checkStateBeforeLogin, logIn, warnOf } from '../log-in.ts';
 import { recoveryOption } from '../recovery-file.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
+import { showStretching } from '../stretching.ts';
 import { acceptTerms } from '../terms.ts';
 
 /** Creates an account and logs in. */
@@ -71,14 +72,15 @@ export const register = command({
         device: options.device,
         otp: undefined,
         recoveryFile: options['recovery-file'],
+        onLoggedIn: ({ username: name }) =>
+          context.output.note(
+            refusal === undefined ? `registered and logged in as ${name}` : `${name} exists; logged in`,
+          ),
       }).catch((error: unknown) => {
         // Who cannot log in either has no account: then this is why there is none.
         throw refusal?.code === 'forbidden' ? refusal : error;
       });
       const created = refusal === undefined;
-      await context.output.note(
-        created ? `registered and logged in as ${login.username}` : `${login.username} exists; logged in`,
-      );
       const { user_id, session_id, expires_at, device_id } = login;
       if (context.output.format === 'json') {
         await context.output.result(

@@ -2,10 +2,11 @@ import { parseUsername } from '../../core/model/username.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { canPrompt, type Host } from '../host.ts';
-import { showStretching, warnOf } from '../log-in.ts';
+import { warnOf } from '../log-in.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../options.ts';
 import { checkPasswordSource, passwordOptions, readName, readNamedFile, readPassword } from '../secret.ts';
 import { callTimeoutMs, withConnection } from '../session.ts';
+import { showStretching } from '../stretching.ts';
 import { decodeUtf8, readAll } from '../text-input.ts';
 
 /** The flags by which the code comes; it is as good as a password, and so is never an argument. */

@@ -105,6 +105,7 @@ function parsePlan(values: TailValues, operands: readonly string[], now: number)
     durable: values.durable === undefined ? undefined : parseCursorName(values.durable),
     exec: values.exec,
     onExecError: values['exec-errors'] ?? 'stop',
+    follows: !values.once,
     showsOwn: values.exec === undefined ? !values['no-own'] : values.own,
   };
 }

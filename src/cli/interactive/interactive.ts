@@ -190,6 +190,16 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
   }
 }
 
+/** A context whose log is kept too: a screen is about to be drawn over what is shown this once, a recovery key above all. */
+function remembering(context: CommandContext, said: string[]): CommandContext {
+  const { output } = context;
+  const log = async (text: string): Promise<void> => {
+    said.push(text);
+    await output.log(text);
+  };
+  return { ...context, output: { ...output, log } };
+}
+
 /** The interactive mode: what `chat` alone is at a terminal. */
 export const interactive = command({
   usage: [''],
@@ -202,9 +212,10 @@ export const interactive = command({
     let at = context;
     let hasEnded = false;
     for (;;) {
-      const signedIn = await signIn(at, hasEnded);
+      const said: string[] = [];
+      const signedIn = await signIn(remembering(at, said), hasEnded);
       if (signedIn === undefined) return exitOk;
-      at = signedIn;
+      at = { ...signedIn, output: context.output };
       try {
         const first = await openSession(at);
         const server = formatServerAddress(at.settings.server);
@@ -214,6 +225,7 @@ export const interactive = command({
             await context.output.note(`not sent, as somebody else signed in: ${dropped} typed messages`);
           state = startState(first.username, server);
         }
+        for (const text of said) addNotice(currentOf(state), text);
         await chatUntilLeft(at, first, state);
         return exitOk;
       } catch (error) {

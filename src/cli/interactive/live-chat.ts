@@ -194,6 +194,14 @@ export class LiveChat {
     }
   }
 
+  /** One's own encrypted messages that have these words, newest first. */
+  async searchPrivate(q: string): Promise<readonly WireMessage[]> {
+    const { context, state } = this.#options;
+    const { searchPrivate } = await import('../search-private.ts');
+    const session = { connection: this.connection, username: state.username };
+    return (await searchPrivate(context, session, { q })).messages;
+  }
+
   /** A message as it is shown; one that could not be opened now is there, and says why. */
   async #opened(message: WireMessage): Promise<WireMessage> {
     try {

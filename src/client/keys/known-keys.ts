@@ -22,7 +22,7 @@ export interface KnownKeys {
 
 const refusals: Readonly<Record<Exclude<Judgement['kind'], 'known'>, (user: string) => string>> = {
   changed: (user) =>
-    `${user} has another identity key than the one known here: compare safety numbers (chat keys verify ${user}), then chat trust ${user}`,
+    `${user} has another identity key than the one known here: chat trust ${user} shows what to compare before it is trusted`,
   older: (user) => `the server shows older keys of ${user} than it has shown before`,
   forked: (user) => `the server shows other keys of ${user} than it has shown before under the same number`,
 };

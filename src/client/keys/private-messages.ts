@@ -89,6 +89,9 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
           why: 'it was seen before, or its time is not that of the message: a replay',
         };
       }
+      // What one has sent under an identity that was lost nobody can open, and nobody can check who it is from.
+      if (from === self && context.senderSeq < (ring.encryption[0]?.seq ?? 1))
+        return { kind: 'locked', isForNewer: false };
       const senderRecord = await recordOf(from, context.senderSeq);
       if (typeof senderRecord === 'string') return { kind: 'failed', why: senderRecord };
       const found = { realm, sender: from, recipient: from === self ? peer : self, senderRecord };

@@ -127,6 +127,7 @@ describe('a backup that is wrapped anew', () => {
 describe('another identity', () => {
   it('is begun by who has lost the keys, over what is published, and has to be trusted anew', async () => {
     const { t, alice, bob } = await open();
+    const ofOld = await bob.send('alice', 'under the first identity');
     await alice.send('bob', 'known now');
     const lost = await device(t, 'bob', { password: undefined });
     expect(lost.keys.kind).toBe('locked');
@@ -136,7 +137,14 @@ describe('another identity', () => {
       ...byPassword,
     });
     expect(file.record).toMatchObject({ seq: 2, epoch: 2 });
-    expect((await device(t, 'bob', { store: lost.store })).keys).toEqual({ kind: 'kept', file });
+    const toOld = { ...(await alice.last('bob')), to: '@alice' };
+    const reader = await lost.messages();
+    expect(await reader.open(toOld)).toEqual({ kind: 'locked', isForNewer: false });
+    expect(await reader.open({ ...ofOld, to: '@alice' })).toEqual({ kind: 'locked', isForNewer: false });
+    expect((await device(t, 'bob', { store: lost.store })).keys).toEqual({
+      kind: 'kept',
+      file: await fileOf(lost),
+    });
     expect(await fileOf(await device(t, 'bob'))).toEqual(file);
     const recovered = await device(t, 'bob', {
       password: undefined,

@@ -187,7 +187,7 @@ describe('a malicious server', () => {
     expect(await refusal((await messages()).seal(parseUsername('bob'), 'stop'))).toEqual({
       code: 'untrusted',
       message:
-        'bob has another identity key than the one known here: compare safety numbers (chat keys verify bob), then chat trust bob',
+        'bob has another identity key than the one known here: chat trust bob shows what to compare before it is trusted',
     });
     // Nor is a message under such keys taken for the account's.
     const sealed = await sealMessage(
@@ -206,9 +206,26 @@ describe('a malicious server', () => {
     };
     expect(await (await messages()).open(shown)).toEqual(
       failed(
-        'bob has another identity key than the one known here: compare safety numbers (chat keys verify bob), then chat trust bob',
+        'bob has another identity key than the one known here: chat trust bob shows what to compare before it is trusted',
       ),
     );
+  });
+
+  it('cannot take a recipient’s keys away, so that a message would go in clear', async () => {
+    const { t, alice } = await people();
+    await alice.send('bob', 'known now');
+    const bend: Bend = (name, answer, params) =>
+      name === 'keys.get' && (params as { user: string }).user === 'bob'
+        ? { record: null, newest_seq: 0 }
+        : answer;
+    const { messages } = await device(t, 'alice', { store: alice.store, bend });
+    expect(await refusal((await messages()).seal(parseUsername('bob'), 'x'))).toEqual({
+      code: 'untrusted',
+      message: 'the server shows no keys of bob any more, who had some',
+    });
+    expect(await (await messages()).open({ ...(await alice.last('bob')), sender: 'bob' })).toMatchObject({
+      kind: 'failed',
+    });
   });
 
   it('cannot go back to older keys, or show two records under one number', async () => {

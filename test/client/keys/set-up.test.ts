@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { rotateKeys } from '../../../src/client/keys/change-keys.ts';
 import type { OneTimeCode } from '../../../src/core/one-time-code.ts';
 import { newOneTimeCode } from '../../../src/core/one-time-code.ts';
-import { openChat, refusal, register } from '../../core/support/chat.ts';
+import { openChat, password, peer, refusal, register } from '../../core/support/chat.ts';
 import { type Device, device } from './support/keyed-client.ts';
 
 async function open(...names: string[]) {
@@ -109,6 +110,34 @@ describe('the keys of an account', () => {
     const backup = await connection.call('keys.restore', {});
     const asNew = device(t, 'alice', { bend: (name, answer) => (name === 'keys.restore' ? backup : answer) });
     expect((await asNew).keys).toEqual({ kind: 'locked' });
+  });
+
+  it('do not go back to older ones of the account on a device that has seen newer', async () => {
+    const t = await open('alice');
+    const { store, connection, prove, ...first } = await device(t, 'alice');
+    const { record } = fileOf({ store, connection, prove, ...first });
+    const before = await connection.call('keys.restore', {});
+    await rotateKeys(connection, { store, prove });
+    const setBack = device(t, 'alice', {
+      store,
+      bend: (name, answer) => {
+        if (name === 'keys.restore') return before;
+        return name === 'keys.get' ? { record: record.text, newest_seq: 1, backup_version: 1 } : answer;
+      },
+    });
+    expect(await refusal(setBack)).toMatchObject({ code: 'untrusted' });
+    expect((await store.load())?.record.seq).toBe(2);
+  });
+
+  it('of an open account are sealed with the recovery key alone: the server has seen its password', async () => {
+    const t = await openChat();
+    await t.call(peer(), 'account.register', { username: 'olga', password });
+    const recoveryKey = recoveryKeyOf(await device(t, 'olga'));
+    const { connection } = await device(t, 'olga');
+    expect((await connection.call('keys.restore', {})).backup.password_wrap).toBeUndefined();
+    expect((await device(t, 'olga')).keys).toEqual({ kind: 'locked' });
+    const askRecoveryKey = async () => recoveryKey;
+    expect((await device(t, 'olga', { askRecoveryKey })).keys.kind).toBe('recovered');
   });
 
   it('are not made anew over ones that are published: everybody would have to trust them again', async () => {

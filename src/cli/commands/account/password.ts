@@ -5,7 +5,7 @@ import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
 import { keyStoreOf } from '../../key-store.ts';
 import { openKnownServers, pinOf } from '../../known-servers.ts';
-import { showStretching, warnOf } from '../../log-in.ts';
+import { warnOf } from '../../log-in.ts';
 import { otpOption } from '../../one-time-code.ts';
 import { refuseBoth, usageError } from '../../options.ts';
 import {
@@ -16,6 +16,7 @@ import {
   readPassword,
 } from '../../secret.ts';
 import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
+import { showStretching } from '../../stretching.ts';
 
 type Privacy = 'private' | 'open';
 
@@ -43,26 +44,18 @@ async function wrapKeys(
   return await wrapForChange(connection, { store, password: next, stretch: stretchForBackup });
 }
 
-/** Remembers the backup as it is after the change, and says when no password opens it any more. */
-async function noteBackup(
-  context: CommandContext,
-  { connection, username }: LoggedIn,
-  privacy: Privacy,
-): Promise<void> {
+/** Remembers the backup as it is after the change; answers whether there are keys here. */
+async function noteBackup(context: CommandContext, { connection, username }: LoggedIn): Promise<boolean> {
   const store = await keyStoreOf(context, username);
   const own = await store?.load();
-  if (!store || !own) return;
+  if (!store || !own) return false;
   const [{ noteVersion }, { ownKeys }] = await Promise.all([
     import('../../../client/keys/change-keys.ts'),
     import('../../../client/keys/set-up.ts'),
   ]);
   const { backupVersion } = await ownKeys(connection, own.record);
   if (backupVersion !== undefined) await noteVersion(store, backupVersion);
-  if (privacy === 'open') {
-    await context.output.note(
-      'the recovery key alone brings the keys of private messages to other machines from now on; chat keys backup makes a new one',
-    );
-  }
+  return true;
 }
 
 async function change(
@@ -89,8 +82,8 @@ async function change(
       onWarning: warnOf(context),
     });
     await keepCost(context, username, changed.cost);
-    await noteBackup(context, session, given.privacy);
-    return changed;
+    const hasKeys = await noteBackup(context, session);
+    return { ...changed, hasKeys };
   } finally {
     output.progress(undefined);
   }
@@ -130,9 +123,15 @@ export const password = command({
       if (!options.open && parsePassword(next) === parsePassword(old)) {
         throw usageError('the new password is the old one; nothing was done');
       }
-      const { ended_sessions } = await change(context, session, { old, next, privacy, otp: options.otp });
+      const given = { old, next, privacy, otp: options.otp };
+      const { ended_sessions, hasKeys } = await change(context, session, given);
       const switched = privacy === me.privacy ? '' : `; the account is ${privacy} now`;
       await context.output.note(`the password is changed${switched}; ${endedSessionsText(ended_sessions)}`);
+      if (hasKeys && privacy === 'open' && me.privacy === 'private') {
+        await context.output.note(
+          'on other machines the recovery key alone brings the keys of private messages from now on: chat keys backup makes one',
+        );
+      }
       if (context.output.format === 'json') {
         await context.output.result({ username: session.username, privacy, ended_sessions }, []);
       }
