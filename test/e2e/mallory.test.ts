@@ -256,7 +256,7 @@ describe('Mallory cannot find out private keys, even if the server is compromise
     const { code, err } = await gus.run(['login', 'gus']);
     expect([code, err]).toEqual([
       9,
-      'chat: the server shows keys of this account that are not those of its backup\n',
+      'logged in as gus\nchat: the server shows keys of this account that are not those of its backup\n',
     ]);
   });
 
