@@ -164,7 +164,7 @@ describe('keys.get', () => {
     const { t, alice } = await open();
     expect(await refusal(t.call(alice, 'keys.get', { user: 'nobody' }))).toEqual({
       code: 'not-found',
-      message: 'there is no user nobody',
+      message: 'there is no user @nobody',
       field: 'user',
     });
     expect(await t.call(alice, 'keys.get', { user: 'bob' })).toEqual({ record: null, newest_seq: 0 });

@@ -88,7 +88,7 @@ describe('a private message', () => {
     expect(await messages.seal(parseUsername('mallory'), 'x')).toBeUndefined();
     expect(await refusal(messages.seal(parseUsername('nobody'), 'x'))).toEqual({
       code: 'not-found',
-      message: 'there is no user nobody',
+      message: 'there is no user @nobody',
       field: 'user',
     });
   });

@@ -21,7 +21,7 @@ export const get = operation({
   }),
   async handle({ user, seq }, { services: { store }, session }) {
     const found = await store.keyRecord({ username: user, seq });
-    if (!found) throw new ChatError('not-found', `there is no user ${user}`, { field: 'user' });
+    if (!found) throw new ChatError('not-found', `there is no user @${user}`, { field: 'user' });
     const { record, newestSeq } = found;
     if (record === undefined && seq !== undefined)
       throw new ChatError('not-found', `${user} has no key record of this number`, { field: 'seq' });
