@@ -198,6 +198,10 @@ describe('keys.backup and keys.restore', () => {
     expect(await refusal(t.call(alice, 'keys.backup', { backup, version: 0 }))).toMatchObject({
       code: 'conflict',
     });
+    const wrong = await proofOf(t, alice, 'wrong horse battery staple');
+    expect(await refusal(t.call(alice, 'keys.backup', { backup, version: 1, proof: wrong }))).toMatchObject({
+      code: 'unauthenticated',
+    });
     const proven = { backup: { ...backup, contents: 'bmV3' }, version: 1, proof: await proofOf(t, alice) };
     expect(await t.call(alice, 'keys.backup', proven)).toEqual({ version: 2 });
     const late = { backup, version: 1, proof: await proofOf(t, alice) };
