@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { rotateKeys } from '../../../src/client/keys/change-keys.ts';
+import { newSecretKeys } from '../../../src/core/e2ee/account-keys.ts';
+import { noRecord, signKeyRecord } from '../../../src/core/e2ee/key-record.ts';
 import type { OneTimeCode } from '../../../src/core/one-time-code.ts';
 import { newOneTimeCode } from '../../../src/core/one-time-code.ts';
 import { openChat, password, peer, refusal, register } from '../../core/support/chat.ts';
@@ -106,6 +108,18 @@ describe('the keys of an account', () => {
       bend: (name, answer) => (name === 'keys.get' ? { record: hers.record.text, newest_seq: 1 } : answer),
     });
     expect(await refusal(swapped)).toMatchObject(untrusted);
+    // Keys in the account's own name that are not those of its backup.
+    const forged = signKeyRecord(
+      { ...fileOf(await device(t, 'alice')).record, previous: noRecord() },
+      newSecretKeys(),
+    );
+    const onNew = device(t, 'alice', {
+      bend: (name, answer) => (name === 'keys.get' ? { ...answer, record: forged.text } : answer),
+    });
+    expect(await refusal(onNew)).toEqual({
+      code: 'untrusted',
+      message: 'the server shows keys of this account that are not those of its backup',
+    });
     const { connection } = await device(t, 'mallory');
     const backup = await connection.call('keys.restore', {});
     const asNew = device(t, 'alice', { bend: (name, answer) => (name === 'keys.restore' ? backup : answer) });
