@@ -15,6 +15,15 @@ const serverSideOfCore =
 const entryPoints =
   '^src/(cli/chat|server/store/sqlite/worker|server/backups/copy-worker|server/workers/password-worker)\\.ts$';
 
+/** All that touches files. What each may write is in test/toolchain/files.test.ts, and where in docs/confinement.md. */
+const touchesFiles = [
+  '^src/cli/(amid-line|durable-cursor|file-lock|held-lock|reader-probe|recovery-file|saved-logins|secret)\\.ts$',
+  '^src/cli/(send-input|settings-file|state-directory|system-stdin|system-terminal|whole-file)\\.ts$',
+  '^src/cli/(commands/account/export|doctor/files|doctor/settings|outbox/kept-file|outbox/kept-messages)\\.ts$',
+  '^src/server/(backups|certificates|data-directory|store/sqlite|workers)/',
+  '^src/server/(open-files|operator|terms)\\.ts$',
+];
+
 export default {
   forbidden: [
     {
@@ -164,6 +173,22 @@ export default {
         path: '^node_modules/(@inquirer/[^/]+|chalk)/',
         dependencyTypesNot: ['dynamic-import', 'type-only'],
       },
+    },
+
+    {
+      name: 'files-only-where-named',
+      comment:
+        'Neither program can be made to write a file but its own: what touches none cannot (document 5).',
+      severity: 'error',
+      from: { path: '^src/(client|cli|server)/', pathNot: touchesFiles },
+      to: { path: '^(node:)?fs(/promises)?$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'processes-only-where-named',
+      comment: 'Another program is run for `chat tail --exec` alone, whose person has typed it.',
+      severity: 'error',
+      from: { path: '^src/(client|cli|server)/', pathNot: '^src/cli/run-per-message\\.ts$' },
+      to: { path: '^(node:)?child_process$', dependencyTypesNot: ['type-only'] },
     },
 
     {

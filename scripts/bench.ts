@@ -9,6 +9,7 @@ import { fanOut } from './bench/fan-out.ts';
 import { type Figure, openLab, type Workload } from './bench/lab.ts';
 import { loginStorm } from './bench/login-storm.ts';
 import { logins } from './bench/logins.ts';
+import { seal } from './bench/seal.ts';
 import { sends } from './bench/sends.ts';
 
 const workloads: Readonly<Record<string, Workload>> = {
@@ -18,6 +19,7 @@ const workloads: Readonly<Record<string, Workload>> = {
   doors,
   'login-storm': loginStorm,
   commands,
+  seal,
 };
 
 function row({ name, unit, value, floor, rounds, note }: Figure): string {

@@ -5,6 +5,7 @@ import { codes } from './codes.ts';
 import { doors } from './doors.ts';
 import { factor } from './factor.ts';
 import { keeping } from './keeping.ts';
+import { keys } from './keys.ts';
 import { limits } from './limits.ts';
 import { login } from './login.ts';
 import type { Mutant } from './mutant.ts';
@@ -27,4 +28,5 @@ export const mutants: readonly Mutant[] = [
   ...privacy,
   ...audit,
   ...keeping,
+  ...keys,
 ];

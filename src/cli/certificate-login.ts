@@ -3,7 +3,8 @@ import type { Connection } from '../client/connection.ts';
 import { ChatError } from '../core/errors.ts';
 import { type CertificateFiles, makeKey } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
-import { keepLogin, type LoginRequest, logIn } from './log-in.ts';
+import { openKnownServers } from './known-servers.ts';
+import { keepLogin, type LoginRequest, logIn, setUpKeysOf } from './log-in.ts';
 import { codePrompt } from './one-time-code.ts';
 import { type OptionTable, usageError } from './options.ts';
 import type { SavedLogin } from './profile.ts';
@@ -27,10 +28,12 @@ export function checkCertificateServer({ settings }: CommandContext): void {
   throw usageError(`--certificate needs TLS, and ${formatServerAddress(settings.server)} is clear text`);
 }
 
+const byCertificate = (login: SavedLogin): SavedLogin => ({ ...login, by: 'certificate' });
+
 /** Logs in with the certificate that is kept here, and keeps the session; throws `unauthenticated` with what to do when it is refused. */
 export async function logInByKept(context: CommandContext, request: CertificateLogin): Promise<SavedLogin> {
   const { host } = context;
-  const { username, device, otp } = request;
+  const { username, device, otp, recoveryFile } = request;
   const files = certificateFilesOf(context, username);
   const kept = await files.load();
   if (!kept) throw new ChatError('unauthenticated', `there is no certificate of ${username} here`);
@@ -39,17 +42,28 @@ export async function logInByKept(context: CommandContext, request: CertificateL
     const own = before?.username === username ? { id: before.device_id } : {};
     const label = device === undefined ? { default_label: host.hostName } : { label: device };
     const asked = { username, device: { ...own, ...label }, otp, askOtp: codePrompt(context) };
-    const { session, standing } = await host.client
+    const { session, realm, standing } = await host.client
       .loginByCertificate(connection, asked)
       .catch((error: unknown) => {
         throw withAdvice(error, files);
       });
-    const login: SavedLogin = { ...savedLogin(session, host.now()), by: 'certificate' };
+    const login = byCertificate(savedLogin(session, host.now()));
+    await keepRealm(context, realm);
     await keepLogin(context, login, { before, standing });
+    await request.onLoggedIn?.(login);
     if (kept.isDue) await renewCertificate(context, connection, username);
+    await setUpKeysOf(context, connection, { username, password: undefined, realm, recoveryFile }, standing);
     return login;
   };
   return await withConnection(context, work, kept);
+}
+
+/** Remembers which realm a server is; throws `untrusted` for one that was another before (security 1.6). */
+async function keepRealm({ host, settings }: CommandContext, realm: string): Promise<void> {
+  await openKnownServers(host).update(settings.server, (known) => {
+    if (known.realm === undefined || known.realm === realm) return { ...known, realm };
+    throw new ChatError('untrusted', `the server says that it is ${realm}, and was ${known.realm} before`);
+  });
 }
 
 /** What to do about a certificate that the server refuses, which says no more than that. */
@@ -72,16 +86,19 @@ export async function logInAndIssue(
   request: LoginRequest,
 ): Promise<SavedLogin> {
   const { username, device } = request;
-  const login = await logIn(context, connection, request);
-  const key = makeKey();
-  const signed = await context.host.client.issueCertificate(connection, {
-    request: await requestFor(key, username),
-    label: labelOf(context, device),
-    proof: 'login',
-  });
-  await certificateFilesOf(context, username).save(signed.certificate, key);
-  const kept: SavedLogin = { ...login, by: 'certificate' };
-  const profile = profileOf(context);
-  await profile.locked(() => profile.save(kept));
-  return kept;
+  // The login proves the account for a minute: the keys, which may ask a person something, come after.
+  const issue = async (login: SavedLogin): Promise<void> => {
+    const key = makeKey();
+    const signed = await context.host.client.issueCertificate(connection, {
+      request: await requestFor(key, username),
+      label: labelOf(context, device),
+      proof: 'login',
+    });
+    await certificateFilesOf(context, username).save(signed.certificate, key);
+    const kept = byCertificate(login);
+    const profile = profileOf(context);
+    await profile.locked(() => profile.save(kept));
+    await request.onLoggedIn?.(kept);
+  };
+  return byCertificate(await logIn(context, connection, { ...request, onLoggedIn: issue }));
 }

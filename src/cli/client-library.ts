@@ -5,9 +5,10 @@ import type {
   resetByCertificate,
 } from '../client/certificate.ts';
 import type { changePassword } from '../client/change-password.ts';
-import type { connect } from '../client/connection.ts';
+import type { Connection, connect } from '../client/connection.ts';
 import type { follow, history } from '../client/follow.ts';
 import type { hashPassword } from '../client/hash-password.ts';
+import type { SetUpKeys, SetUpOptions } from '../client/keys/set-up.ts';
 import type { login, register, resume } from '../client/login.ts';
 import type { proveAgain } from '../client/prove-again.ts';
 import type { resetPassword } from '../client/reset-password.ts';
@@ -33,6 +34,7 @@ export interface ClientLibrary {
   changePassword(...parameters: Parameters<typeof changePassword>): ReturnType<typeof changePassword>;
   hashPassword(...parameters: Parameters<typeof hashPassword>): ReturnType<typeof hashPassword>;
   resetPassword(...parameters: Parameters<typeof resetPassword>): ReturnType<typeof resetPassword>;
+  setUpKeys(connection: Connection, options: Omit<SetUpOptions, 'stretch'>): Promise<SetUpKeys>;
   sendReliably(...parameters: Parameters<typeof sendReliably>): ReturnType<typeof sendReliably>;
   sendMany(...parameters: Parameters<typeof sendMany>): ReturnType<typeof sendMany>;
   follow(...parameters: Parameters<typeof follow>): ReturnType<typeof follow>;
@@ -76,6 +78,13 @@ export const lazyClientLibrary: ClientLibrary = {
   },
   async resetPassword(...parameters) {
     return (await import('../client/reset-password.ts')).resetPassword(...parameters);
+  },
+  async setUpKeys(connection, options) {
+    const [{ setUpKeys }, { stretchForBackup }] = await Promise.all([
+      import('../client/keys/set-up.ts'),
+      import('../client/keys/stretch-password.ts'),
+    ]);
+    return setUpKeys(connection, { ...options, stretch: stretchForBackup });
   },
   async sendReliably(...parameters) {
     return (await import('../client/send.ts')).sendReliably(...parameters);

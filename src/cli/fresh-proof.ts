@@ -1,10 +1,14 @@
-import type { CertificateProof, ExchangeProof } from '../client/prove-again.ts';
+import type { FreshProof } from '../client/prove-again.ts';
 import { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
 import { pinOf } from './known-servers.ts';
-import { showStretching } from './log-in.ts';
 import { codePrompt } from './one-time-code.ts';
 import { callTimeoutMs, type LoggedIn } from './session.ts';
+import { showStretching } from './stretching.ts';
+
+/** Who proves, on which connection. */
+export type ProvingSession = Pick<LoggedIn, 'connection' | 'username'> &
+  Partial<Pick<LoggedIn, 'showsCertificate'>>;
 
 /**
  * Makes the proof that a risky operation takes from a person who has just given the password, showing on a terminal that it is
@@ -13,10 +17,10 @@ import { callTimeoutMs, type LoggedIn } from './session.ts';
  */
 export async function freshProof(
   context: CommandContext,
-  { connection, username, showsCertificate }: LoggedIn,
+  { connection, username, showsCertificate = false }: ProvingSession,
   password: string | undefined,
   otp?: string,
-): Promise<ExchangeProof | CertificateProof> {
+): Promise<FreshProof> {
   if (password === undefined && !showsCertificate) {
     throw new ChatError(
       'unauthenticated',

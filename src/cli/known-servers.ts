@@ -10,6 +10,8 @@ import { readPrivateFile, replacePrivateFile, stateError } from './state-directo
 export interface KnownServer {
   /** The pinned key, `SHA256:…`; undefined for a server that was never reached over TLS. */
   readonly fingerprint?: string;
+  /** Which realm it is, as a login with a certificate was told; logins with a password have it in their pins. */
+  readonly realm?: string;
   /** By username, what the server showed at the last login with a password; nothing weaker is accepted (security 1.6). */
   readonly logins: Readonly<Record<string, LoginPin>>;
 }
@@ -44,6 +46,7 @@ function isKnownServer(value: unknown): value is KnownServer {
   return (
     isRecord(value) &&
     (value.fingerprint === undefined || typeof value.fingerprint === 'string') &&
+    (value.realm === undefined || typeof value.realm === 'string') &&
     isRecord(value.logins) &&
     Object.values(value.logins).every(isPin)
   );
@@ -103,4 +106,14 @@ export async function pinOf(
 ): Promise<LoginPin | undefined> {
   const { logins } = await openKnownServers(host).load(server);
   return Object.hasOwn(logins, username) ? logins[username] : undefined;
+}
+
+/** The realm that this account's server is; undefined before it has logged in here. */
+export async function realmOf(
+  host: Host,
+  server: ServerAddress,
+  username: string,
+): Promise<string | undefined> {
+  const { logins, realm } = await openKnownServers(host).load(server);
+  return Object.hasOwn(logins, username) ? logins[username]?.realm : realm;
 }

@@ -4,12 +4,14 @@ import type { Standing } from '../client/login.ts';
 import { ChatError } from '../core/errors.ts';
 import type { Username } from '../core/model/username.ts';
 import type { CommandContext } from './command.ts';
+import type { KeysRequest } from './keys-at-login.ts';
 import { openKnownServers, pinOf } from './known-servers.ts';
 import { lineTime } from './message-text.ts';
 import { codePrompt } from './one-time-code.ts';
 import type { SavedLogin } from './profile.ts';
 import { callTimeoutMs, profileOf, savedLogin, withConnection } from './session.ts';
 import { ensureWritable } from './state-directory.ts';
+import { showStretching } from './stretching.ts';
 
 /** Who logs in, and on what. */
 export interface LoginRequest {
@@ -18,6 +20,10 @@ export interface LoginRequest {
   /** The device's label; when left out the one that it has, or this machine's name. */
   readonly device: string | undefined;
   readonly otp: string | undefined;
+  /** A file for the recovery key of private messages: written when their keys are made, read when it takes it to open them. */
+  readonly recoveryFile?: string | undefined;
+  /** Told when somebody is logged in, before the keys are set up. */
+  readonly onLoggedIn?: (login: SavedLogin) => Promise<void>;
 }
 
 /** Finds out that the login could not be kept, or that the old one is damaged, before the server is asked for a new one. */
@@ -26,13 +32,6 @@ export async function checkStateBeforeLogin(context: CommandContext): Promise<Sa
   await ensureWritable(dirname(profile.path), context.host.userId);
   await openKnownServers(context.host).load(context.settings.server);
   return await profile.load();
-}
-
-/** Shows on a terminal that the password is being stretched: a second or so of silence otherwise. */
-export function showStretching({ output }: CommandContext): (fraction: number) => void {
-  return (fraction) => {
-    output.progress(fraction < 1 ? `stretching the password ${Math.floor(fraction * 100)} %` : undefined);
-  };
 }
 
 /** Passes on what is to be said of a new password that the server takes all the same. */
@@ -87,15 +86,14 @@ async function proveAndOpen(
 
 /**
  * Logs in on `connection`, keeps the session and what the server proved, and ends the session of another account that
- * was kept here. The same account keeps its device.
+ * was kept here. The same account keeps its device. Then its keys are brought here, or made.
  */
 export async function logIn(
   context: CommandContext,
   connection: Connection,
   request: LoginRequest,
 ): Promise<SavedLogin> {
-  const profile = profileOf(context);
-  const before = await profile.load();
+  const before = await profileOf(context).load();
   const deviceId = before?.username === request.username ? before.device_id : undefined;
   const { session, pin, standing } = await proveAndOpen(context, connection, request, deviceId).finally(() =>
     context.output.progress(undefined),
@@ -106,7 +104,22 @@ export async function logIn(
     logins: { ...known.logins, [login.username]: pin },
   }));
   await keepLogin(context, login, { before, standing });
+  await request.onLoggedIn?.(login);
+  const { username, password, recoveryFile } = request;
+  await setUpKeysOf(context, connection, { username, password, realm: pin.realm, recoveryFile }, standing);
   return login;
+}
+
+/** Sees to the keys of whoever has just logged in; an account that is to be erased does nothing more. */
+export async function setUpKeysOf(
+  context: CommandContext,
+  connection: Connection,
+  request: KeysRequest,
+  standing: Standing | undefined,
+): Promise<void> {
+  if (standing?.erasesAt !== undefined) return;
+  const { setUpKeysAtLogin } = await import('./keys-at-login.ts');
+  await setUpKeysAtLogin(context, connection, request);
 }
 
 /** Keeps the session of a login in the place of the one `before`, which is ended when it was another account's. */

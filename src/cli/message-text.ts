@@ -1,4 +1,5 @@
 import type { WireMessage } from '../client/connection.ts';
+import { erasedText } from '../core/model/message.ts';
 import { escapeForTerminal } from './escape.ts';
 import type { Paint } from './output.ts';
 
@@ -11,10 +12,52 @@ export interface LineContext {
   readonly paint: Paint;
 }
 
-/** A message as `-o json` prints it: exactly one of `text` and `envelope` is there; `erased` says that the text is only what stands for one. */
-export function messageRecord({ to, seq, id, sender, sent_at, text, envelope, erased }: WireMessage): object {
-  const body = text === undefined ? { envelope } : { text, ...(erased && { erased }) };
-  return { to, seq, id, sender, sent_at, ...body };
+/**
+ * A message as `-o json` prints it: exactly one of `text` and `envelope` is there; `erased` says that the text is only what stands for one.
+ * A private one has `protection`, and with an envelope `why` it was not opened.
+ */
+export function messageRecord(message: WireMessage): object {
+  const { to, seq, id, sender, sent_at, text, envelope, erased, unsealed } = message;
+  // A text that a server gives for an erased one is nobody's.
+  const body = erased ? { text: erasedText, erased } : text === undefined ? { envelope } : { text };
+  const protection = protectionOf(message);
+  return {
+    to,
+    seq,
+    id,
+    sender,
+    sent_at,
+    ...body,
+    ...(protection !== undefined && { protection }),
+    ...(unsealed && 'why' in unsealed && { why: unsealed.why }),
+  };
+}
+
+/**
+ * How a private message has come: `clear` when the server could read it, otherwise what has come of opening it; undefined in a room, and
+ * for what is erased.
+ */
+export function protectionOf({
+  to,
+  text,
+  erased,
+  unsealed,
+}: WireMessage): 'clear' | 'verified' | 'encrypted' | 'failed' | 'locked' | undefined {
+  if (!to.startsWith('@') || erased) return undefined;
+  if (unsealed) return unsealed.kind;
+  return text === undefined ? 'locked' : 'clear';
+}
+
+/** A message's text with how it has come before it, which no text can pretend: every private message begins with one of these. */
+export function markedText(message: WireMessage): string {
+  const { text, erased, unsealed } = message;
+  if (erased) return erasedText;
+  const protection = protectionOf(message);
+  if (protection === undefined) return text ?? '[encrypted: it is no private message]';
+  const why = unsealed && 'why' in unsealed ? unsealed.why : 'it was not opened';
+  if (protection === 'failed') return `[failed: ${why}]`;
+  if (protection === 'locked') return `[encrypted: ${why}]`;
+  return `[${protection}] ${text ?? ''}`;
 }
 
 /** `2019-11-01 09:30:00`, UTC, as document 5 prints times. */
@@ -27,14 +70,15 @@ export function lineTime(instant: string): string {
 
 /**
  * A message as one line (five-systems, section 5): `2019-11-01 09:30:00 sam: text`, private `… erik: @sam text`; among
- * several conversations a room's line begins with the room: `… #ops sam: text`. All of it is escaped.
+ * several conversations a room's line begins with the room: `… #ops sam: text`. A private text has how it has come before it. All of it
+ * is escaped.
  */
 export function messageLine(message: WireMessage, { reader, several, paint }: LineContext): string {
   const isPrivate = message.to.startsWith('@');
   const recipient = message.sender === reader ? message.to : `@${reader}`;
   const room = several && !isPrivate ? `${message.to} ` : '';
   const addressed = isPrivate ? `${recipient} ` : '';
-  const text = message.text ?? '[encrypted: this version of chat cannot read it]';
+  const text = markedText(message);
   const time = paint.faint(lineTime(message.sent_at));
   const sender = paint.name(escapeForTerminal(message.sender));
   return `${time} ${escapeForTerminal(room)}${sender}: ${escapeForTerminal(`${addressed}${text}`)}`;

@@ -1,4 +1,5 @@
 import type { Connection } from '../client/connection.ts';
+import type { Seal } from '../client/outbox.ts';
 import type { Open } from '../client/send.ts';
 import { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
@@ -17,6 +18,8 @@ export interface LinesPlan {
   readonly fromLine: number;
   readonly timeoutMs: number;
   readonly open: Open;
+  /** Of a private conversation. */
+  readonly seal?: Seal | undefined;
   /** What is to be done before; what it answers ends the sending before it began. */
   readonly before?: () => Promise<ChatError | undefined>;
   /** Keeps what could not be sent, and answers the error to end with. */
@@ -121,11 +124,12 @@ class LinesRun {
 
   /** Resolves when all is stored and told; after a rejection no line is taken any more. */
   async send(): Promise<void> {
-    const { to, timeoutMs } = this.#plan;
+    const { to, timeoutMs, seal } = this.#plan;
     try {
       await this.#context.host.client.sendMany({
         open: (sessionEnd) => this.#open(sessionEnd),
         to,
+        seal,
         lines: this.#lines(),
         timeoutMs,
         signal: this.#context.signal,

@@ -6,6 +6,7 @@ import type { CommandContext } from './command.ts';
 import type { DurableCursor } from './durable-cursor.ts';
 import { type HandOver, linePrinter } from './hand-over.ts';
 import { mergeByTime } from './merge.ts';
+import { openPrivateReader, type PrivateReader } from './private-reader.ts';
 import { callTimeoutMs, type LoggedIn, openSession } from './session.ts';
 import { type Limits, unlessAborted } from './tail-limits.ts';
 
@@ -20,6 +21,8 @@ export interface Plan {
   readonly exec: string | undefined;
   readonly onExecError: 'stop' | 'continue';
   readonly showsOwn: boolean;
+  /** False when it ends with what is there. */
+  readonly follows: boolean;
 }
 
 /** One run of the command. */
@@ -35,6 +38,8 @@ export interface Progress {
   handedOver: number;
   /** True when nothing more was to come: all that was there, or as many as were asked for. */
   isAtEnd: boolean;
+  /** Encrypted messages that did not hold. */
+  failed: number;
 }
 
 /** Whose conversations are read; a new connection may know another name. */
@@ -48,12 +53,13 @@ interface Desk {
   readonly reader: Reader;
   readonly cursor: DurableCursor | undefined;
   readonly handOver: HandOver;
+  readonly private: PrivateReader;
 }
 
 /** Hands over until the messages end or a limit is reached; meanwhile the library leaves the socket unread. */
 async function handOverAll(
   { plan, limits, progress }: Run,
-  { reader, handOver }: Desk,
+  { reader, handOver, private: opener }: Desk,
   messages: AsyncIterable<WireMessage>,
 ): Promise<void> {
   for await (const message of messages) {
@@ -62,7 +68,8 @@ async function handOverAll(
       handOver.pass(message);
       continue;
     }
-    if (!(await handOver.take(message))) break;
+    const opened = message.envelope === undefined ? message : await openUnlessOver(opener, message, limits);
+    if (opened === undefined || !(await handOver.take(opened))) break;
     progress.handedOver += 1;
     if (progress.handedOver === limits.count) {
       progress.isAtEnd = true;
@@ -72,9 +79,23 @@ async function handOverAll(
   progress.isAtEnd = !limits.signal.aborted;
 }
 
+/** Undefined when the end came first, which ends a lookup too. */
+async function openUnlessOver(
+  opener: PrivateReader,
+  message: WireMessage,
+  { signal }: Limits,
+): Promise<WireMessage | undefined> {
+  try {
+    return await opener.open(message);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
 async function openHandOver(
   { context, plan, limits }: Run,
-  { reader, cursor }: Omit<Desk, 'handOver'>,
+  { reader, cursor }: Pick<Desk, 'reader' | 'cursor'>,
 ): Promise<HandOver> {
   const { host, output } = context;
   const { signal } = limits;
@@ -105,11 +126,16 @@ async function withDesk(
     cursor = await openCursor(context.host, owner, plan.durable, limits.cursorFailed);
   }
   try {
-    const desk = { reader: { username, userId }, cursor };
-    const handOver = await openHandOver(run, desk);
+    const reader = { username, userId };
+    const handOver = await openHandOver(run, { reader, cursor });
+    // Who follows waits for the server as long as it takes.
+    const tries = plan.follows ? Number.POSITIVE_INFINITY : undefined;
+    const opener = openPrivateReader({ ...context, signal: limits.signal }, () => reader.username, tries);
     try {
-      await work({ ...desk, handOver });
+      await work({ reader, cursor, handOver, private: opener });
     } finally {
+      run.progress.failed = opener.failed;
+      await opener.close();
       await handOver.settle();
     }
   } catch (error) {

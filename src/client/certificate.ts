@@ -39,7 +39,7 @@ export interface CertificateRegisterOptions
 export async function loginByCertificate(
   connection: Connection,
   options: CertificateLoginOptions,
-): Promise<{ session: OpenedSession; standing?: Standing | undefined }> {
+): Promise<{ session: OpenedSession; realm: string; standing?: Standing | undefined }> {
   const username = parseUsername(options.username);
   const answer = await withCode(options, (code) =>
     connection.call('login.certificate', {
@@ -48,8 +48,11 @@ export async function loginByCertificate(
       ...code,
     }),
   );
-  const session = believed(connection, answer, (value) => readSession(value, username));
-  return { session, standing: await confirm(connection, session) };
+  const { session, realm } = believed(connection, answer, (value) => ({
+    session: readSession(value, username),
+    realm: textIn(objectIn(value, 'a session'), 'realm'),
+  }));
+  return { session, realm, standing: await confirm(connection, session) };
 }
 
 /** Creates an account that has no password: whoever has the request's key logs in. Throws `conflict` when the name or the key is taken. */

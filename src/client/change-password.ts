@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import { BadFrame, objectIn } from './frames.ts';
 import { loadCrypto, wireVerifier } from './login.ts';
 import { readPasswordPolicy } from './password-policy.ts';
-import type { CertificateProof, ExchangeProof } from './prove-again.ts';
+import type { FreshProof } from './prove-again.ts';
 import { toldSalt } from './told-salt.ts';
 
 /** Whose password is changed, and to what. Neither password leaves this process. */
@@ -17,7 +17,11 @@ export interface ChangePasswordOptions {
   /** Whether doors may be shown the new one (security 1.10). */
   readonly privacy: 'private' | 'open';
   /** Proves the old one; asked for when all else is ready, since a proof does not live long. */
-  readonly prove: () => Promise<ExchangeProof | CertificateProof>;
+  readonly prove: () => Promise<FreshProof>;
+  /** Wraps the backup of the account's keys by the new password, where this device has them; asked for before the proof. */
+  readonly wrapKeys?:
+    | (() => Promise<{ readonly version: number; readonly password_wrap: string } | undefined>)
+    | undefined;
   /** What the last login gave: nothing weaker, and no other realm, is accepted (security 1.6). */
   readonly pin?: LoginPin | undefined;
   /** Told of a password that the server takes, but should better not be used. */
@@ -55,8 +59,14 @@ export async function changePassword(
   const { stretch, verifierFrom } = await loadCrypto();
   const secret = await stretch({ realm, username, password, salt, cost }, onProgress);
   const verifier = wireVerifier(verifierFrom(secret, salt, cost));
+  const keys = await options.wrapKeys?.();
   const proof = await options.prove();
-  const answer = await connection.call('account.change-password', { proof, verifier, privacy });
+  const answer = await connection.call('account.change-password', {
+    proof,
+    verifier,
+    privacy,
+    ...(keys && { keys }),
+  });
   return believed(connection, answer, (value) => {
     const { privacy: now, ended_sessions: ended } = objectIn(value, 'an answer');
     if (now !== privacy) throw new BadFrame('another privacy than was asked for');

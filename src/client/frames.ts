@@ -15,7 +15,17 @@ export interface WireMessage {
   readonly envelope?: string;
   /** There when what was sent is gone; `text` then says so. */
   readonly erased?: true;
+  /** What this reader's own client has found out of an envelope; no server says it. */
+  readonly unsealed?: Unsealed;
 }
+
+/**
+ * What came of opening an envelope. Of `verified` and `encrypted` ones, whose text is there, all was right; the keys of a verified one
+ * were compared by two people. `failed` ones did not hold, and `locked` ones are for keys that are not here: they have no text.
+ */
+export type Unsealed =
+  | { readonly kind: 'verified' | 'encrypted' }
+  | { readonly kind: 'failed' | 'locked'; readonly why: string };
 
 /** What a server says unasked (protocol, "JSON-RPC 2.0 door"). */
 export type WireEvent =

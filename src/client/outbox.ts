@@ -10,6 +10,12 @@ import { readStored } from './frames.ts';
  */
 export type Open = (sessionEnd?: ChatError) => Promise<Connection>;
 
+/** What a message has for the server: a text that it can read, or an envelope that it cannot. */
+export type Body = { readonly text: string } | { readonly envelope: string };
+
+/** Makes of a text what is sent on a connection; what it throws is as if the server had refused. */
+export type Seal = (connection: Connection, text: string) => Promise<Body>;
+
 /** Where a message was stored. */
 export interface Stored {
   readonly id: string;
@@ -24,6 +30,8 @@ export interface OutboxOptions {
   /** Takes the connection at the end, if it is still good for something; closed when left out. */
   readonly release?: ((connection: Connection) => void) | undefined;
   readonly to: string;
+  /** Each try seals anew; texts go as they are when left out. */
+  readonly seal?: Seal | undefined;
   /** How long nothing may be acknowledged, while something waits, before the last cause is thrown. */
   readonly timeoutMs: number;
   /** Messages that may wait for their acknowledgement at a time. */
@@ -77,6 +85,8 @@ export class Outbox {
   #isOver = false;
   #connection: Connection | undefined;
   #isConnecting = false;
+  /** Texts are sealed one after the other, so that they leave in their order. */
+  #sealed: Promise<unknown> = Promise.resolve();
   /** Why the lines that are under way must be sent again once all of them have been answered or lost. */
   #cause: ChatError | undefined;
   /** What no repetition cures. */
@@ -178,9 +188,7 @@ export class Outbox {
   #transmit(connection: Connection, line: Line): void {
     this.#underway += 1;
     if (this.#underway === 1) this.#watch(Date.now());
-    const { to } = this.#options;
-    connection
-      .call('message.send', { to, text: line.text, key: line.key }, { timeoutMs: Number.POSITIVE_INFINITY })
+    this.#post(connection, line)
       .then((answer) => believed(connection, answer, readStored))
       .then(
         (answer) => this.#onAnswer(line, answer),
@@ -188,6 +196,19 @@ export class Outbox {
       )
       // What a listener of the caller's throws.
       .catch((error: unknown) => this.fail(error));
+  }
+
+  #post(connection: Connection, { text, key }: Line): Promise<unknown> {
+    const { to, seal } = this.#options;
+    const options = { timeoutMs: Number.POSITIVE_INFINITY };
+    if (!seal) return connection.call('message.send', { to, text, key }, options);
+    const posted = this.#sealed
+      .then(() => seal(connection, text))
+      // Within an object: what waits for this one to be sent must not wait for its answer.
+      .then((body) => ({ answer: connection.call('message.send', { to, key, ...body }, options) }));
+    // What cannot be sealed holds back those after it: they are sealed again with it, or not sent.
+    this.#sealed = posted;
+    return posted.then(({ answer }) => answer);
   }
 
   #onAnswer(line: Line, answer: Stored): void {
@@ -247,6 +268,7 @@ export class Outbox {
   async #repeat(cause: ChatError): Promise<void> {
     this.#waiting = this.#unacked.filter((line) => !line.answer);
     this.#nextWaiting = 0;
+    this.#sealed = Promise.resolve();
     if (this.#waiting.length === 0) {
       this.#cause = undefined;
       this.#finishIfDone();

@@ -21,6 +21,9 @@ export interface ExchangeProof {
   readonly otp?: string;
 }
 
+/** What an operation takes as its `proof`. */
+export type FreshProof = ExchangeProof | CertificateProof;
+
 /**
  * Makes the fresh proof that a risky operation asks for on a connection that is logged in (ASVS 7.5.1); the password stays here. Throws what
  * a login does before its proof is sent: `invalid`, `untrusted`. Whether the password was right is the operation's to say.

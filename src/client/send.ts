@@ -1,6 +1,6 @@
 import type { ChatError } from '../core/errors.ts';
 import type { Connection } from './connection.ts';
-import { type Open, Outbox, type Stored } from './outbox.ts';
+import { type Open, Outbox, type Seal, type Stored } from './outbox.ts';
 
 export type { Open, Stored } from './outbox.ts';
 
@@ -10,6 +10,8 @@ export interface SendOptions {
   readonly open: Open;
   /** `#room` or `@user`. */
   readonly to: string;
+  /** Makes of a text what is sent; texts go as they are when left out. */
+  readonly seal?: Seal | undefined;
   readonly text: string;
   /** The idempotency key: the same for every try. */
   readonly key: string;

@@ -57,6 +57,19 @@ const sections: Readonly<Record<OwnSection, (asked: Asked) => Promise<OwnPage>>>
     const rows = found.map(({ id, label, createdAt }) => ({ id, label, created_at: instantText(createdAt) }));
     return { rows, next: found.length === limit ? found.at(-1)?.id : undefined };
   },
+  async keys({ context, account, after = '0', limit }) {
+    const found = await context.services.store.keyRecords({
+      userId: account.id,
+      after: readNumber(after),
+      limit,
+    });
+    const rows = found.map(({ seq, record, publishedAt }) => ({
+      seq,
+      record,
+      published_at: instantText(publishedAt),
+    }));
+    return { rows, next: found.length === limit ? `${found.at(-1)?.seq}` : undefined };
+  },
   async sessions({ context: { services, session, now }, account }) {
     const found = await services.store.sessions({
       userId: account.id,

@@ -3,6 +3,7 @@ export const ownSections = [
   'account',
   'consents',
   'devices',
+  'keys',
   'sessions',
   'certificates',
   'conversations',

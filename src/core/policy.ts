@@ -155,6 +155,8 @@ export const ping = { intervalMs: 30_000, missed: 2 } as const;
 export const passwordLimits = { minCodePoints: 6, maxBytes: 1_024 } as const;
 /** What a server may ask for at least: a password of so many code points, of four bytes each, still fits. */
 export const minPasswordRange = { min: passwordLimits.minCodePoints, max: 256 } as const;
+/** So long after its login a session is as good as a fresh proof for reading one's sealed keys: a new device has just proven the account. */
+export const keysAfterLoginMs = 600_000;
 /** Random bytes in a nonce of either side: 18 or more (security 1.5). */
 export const nonceBytes = 18;
 /** Random bytes in a token (security 3). */

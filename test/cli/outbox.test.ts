@@ -24,19 +24,19 @@ async function holdOutbox(world: OutboxWorld) {
 describe('chat send --outbox', () => {
   it('stores the message and leaves nothing behind', async () => {
     const world = await outboxWorld();
-    expect(await world.run(['send', '--outbox', '@bob', 'hi', '--key', 'K', '-o', 'json'])).toEqual({
+    expect(await world.run(['send', '--outbox', '#bob', 'hi', '--key', 'K', '-o', 'json'])).toEqual({
       code: 0,
-      stdout: '{"id":"message-1","seq":1,"sent_at":"2026-11-21T06:00:00.000Z","to":"@bob"}\n',
+      stdout: '{"id":"message-1","seq":1,"sent_at":"2026-11-21T06:00:00.000Z","to":"#bob"}\n',
       stderr: '',
     });
-    expect(world.stored).toEqual([{ to: '@bob', text: 'hi', key: 'K' }]);
+    expect(world.stored).toEqual([{ to: '#bob', text: 'hi', key: 'K' }]);
     expect(await world.files()).toEqual([]);
   });
 
   it('keeps it when the server is away, says so, and prints nothing: it is not stored', async () => {
     const world = await outboxWorld();
     world.away = gone;
-    expect(await world.run(['send', '--outbox', '@bob', 'hi', '-o', 'json'])).toEqual({
+    expect(await world.run(['send', '--outbox', '#bob', 'hi', '-o', 'json'])).toEqual({
       code: 3,
       stdout: '',
       stderr: `{"error":{"code":"unavailable","message":"no server; kept in the outbox as ${idOf(0)}, for the next --outbox or chat outbox send"}}\n`,
@@ -82,7 +82,7 @@ describe('chat send --outbox', () => {
     const world = await outboxWorld();
     world.away = gone;
     await world.run(['send', '--outbox', '--key', 'one', 'a']);
-    await world.run(['send', '--outbox', '--key', 'two', '@bob', 'b']);
+    await world.run(['send', '--outbox', '--key', 'two', '#bob', 'b']);
     await world.run(['send', '--outbox', '--key', 'one', 'a']);
     world.away = undefined;
     expect(await world.run(['send', '--outbox', '--key', 'three', 'c'])).toMatchObject({
@@ -313,7 +313,7 @@ describe('chat outbox', () => {
     const world = await outboxWorld();
     await world.keep('one\u001b[2J\ntwo', `${'é'.repeat(40)}x`, 'é'.repeat(40));
     world.away = gone;
-    await world.run(['send', '--lines', '--outbox', '@bob'], { stdin: 'a\n\nb\n' });
+    await world.run(['send', '--lines', '--outbox', '#bob'], { stdin: 'a\n\nb\n' });
     const time = '2026-11-21 06:00:00';
     expect(await world.run(['outbox'])).toEqual({
       code: 0,
@@ -321,13 +321,13 @@ describe('chat outbox', () => {
         `${idOf(0)}\t${time}\talice\t#lobby\t\tone\\x1b[2J\\ntwo\t\n`,
         `${idOf(1)}\t${time}\talice\t#lobby\t\t${'é'.repeat(40)}…\t\n`,
         `${idOf(2)}\t${time}\talice\t#lobby\t\t${'é'.repeat(40)}\t\n`,
-        `${idOf(3)}\t${time}\talice\t@bob\t2 lines\ta\t\n`,
+        `${idOf(3)}\t${time}\talice\t#bob\t2 lines\ta\t\n`,
       ].join(''),
       stderr: '',
     });
     const atTerminal = await world.run(['outbox', 'ls'], { terminal: true });
     expect(atTerminal.stdout.split('\n')[3]).toMatch(
-      new RegExp(`^${idOf(3)} {2}${time} {2}alice {2}@bob {4}2 lines {2}a$`),
+      new RegExp(`^${idOf(3)} {2}${time} {2}alice {2}#bob {4}2 lines {2}a$`),
     );
   });
 
@@ -392,7 +392,7 @@ describe('chat outbox send', () => {
     const world = await outboxWorld();
     await world.keep('one', 'two');
     world.away = gone;
-    await world.run(['send', '--lines', '--outbox', '@bob'], { stdin: 'a\nb\n' });
+    await world.run(['send', '--lines', '--outbox', '#bob'], { stdin: 'a\nb\n' });
     world.away = undefined;
     const { code, stdout, stderr } = await world.run(['outbox', 'send', '-o', 'json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'sent 4 messages\n' });
@@ -400,7 +400,7 @@ describe('chat outbox send', () => {
     expect(jsonLines(stdout)).toEqual([
       { id: idOf(0), to: '#lobby', kind: 'message', count: 1, last: last(1) },
       { id: idOf(1), to: '#lobby', kind: 'message', count: 1, last: last(2) },
-      { id: idOf(2), to: '@bob', kind: 'lines', count: 2, last: last(4) },
+      { id: idOf(2), to: '#bob', kind: 'lines', count: 2, last: last(4) },
     ]);
     await world.keep('three');
     expect((await world.run(['outbox', 'send'])).stdout).toBe(`${idOf(0)}\t#lobby\tthree\n`);

@@ -174,16 +174,16 @@ describe('the process', () => {
   it('sends a message from a pipe and tells where it was stored', async () => {
     const stored = { id: 'm1', seq: 1, sent_at: '2019-11-01T09:30:00.000Z' };
     const { url, calls } = await lineServer({ 'message.send': () => stored });
-    const child = await start(['send', '@bob', '--key', 'k', '-o', 'json'], asAlice(url));
+    const child = await start(['send', '#bob', '--key', 'k', '-o', 'json'], asAlice(url));
     child.stdin.end('two\nlines\n');
     expect(await outcomeOf(child)).toMatchObject({
       code: 0,
-      stdout: `${JSON.stringify({ ...stored, to: '@bob' })}\n`,
+      stdout: `${JSON.stringify({ ...stored, to: '#bob' })}\n`,
       stderr: '',
     });
     expect(calls).toEqual([
       { method: 'login.resume', params: { session_token: 'cs1_alice' } },
-      { method: 'message.send', params: { to: '@bob', text: 'two\nlines', key: 'k' } },
+      { method: 'message.send', params: { to: '#bob', text: 'two\nlines', key: 'k' } },
     ]);
   });
 

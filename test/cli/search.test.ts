@@ -23,7 +23,8 @@ describe('chat search', () => {
     });
     expect(await world.run('search', 'green', '"the build"')).toEqual({
       code: 0,
-      stdout: '2026-11-21 09:30:00 bob: @alice green\\x1b[2J\n2026-11-21 09:30:00 #ops bob: green 1\n',
+      stdout:
+        '2026-11-21 09:30:00 bob: @alice [clear] green\\x1b[2J\n2026-11-21 09:30:00 #ops bob: green 1\n',
       stderr: '',
     });
     expect(world.server.calls).toEqual([

@@ -65,7 +65,7 @@ describe('tail --exec', () => {
     );
     expect(await file('fields')).toBe(`@sam|1|${odd.id}|sam|${odd.sent_at}|${odd.text}|`);
     const json = await file('json');
-    expect(JSON.parse(json)).toEqual(odd);
+    expect(JSON.parse(json)).toEqual({ ...odd, protection: 'clear' });
     expect(json).toMatch(/^[\x20-\x7e]*\n$/);
   });
 

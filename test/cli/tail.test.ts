@@ -37,7 +37,7 @@ describe('a line of text', () => {
   it('of a private conversation names who it is to, in both directions', async () => {
     const client = following(messages.slice(2));
     expect((await tail(['@sam', '--count', '2'], client)).stdout).toBe(
-      '2019-11-01 09:30:01 sam: @alice hey\n2019-11-01 09:30:02 alice: @sam hey yourself\n',
+      '2019-11-01 09:30:01 sam: @alice [clear] hey\n2019-11-01 09:30:02 alice: @sam [clear] hey yourself\n',
     );
   });
 
@@ -47,8 +47,8 @@ describe('a line of text', () => {
         [
           '2019-11-01 09:30:01 #lobby sam: message 1',
           '2019-11-01 09:30:02 #ops erik: message 2',
-          '2019-11-01 09:30:01 sam: @alice hey',
-          '2019-11-01 09:30:02 alice: @sam hey yourself\n',
+          '2019-11-01 09:30:01 sam: @alice [clear] hey',
+          '2019-11-01 09:30:02 alice: @sam [clear] hey yourself\n',
         ].join('\n'),
       );
     }
@@ -62,11 +62,11 @@ describe('a line of text', () => {
     );
   });
 
-  it('says that an envelope cannot be read', async () => {
+  it('says why an envelope cannot be read here', async () => {
     const { text: _text, ...sealed } = message(1, { to: '@sam' });
     const client = following([{ ...sealed, envelope: 'AAAA' }]);
     expect((await tail(['--count', '1'], client)).stdout).toBe(
-      '2019-11-01 09:30:01 sam: @alice [encrypted: this version of chat cannot read it]\n',
+      '2019-11-01 09:30:01 sam: @alice [encrypted: this machine has no keys of this account; chat login or chat keys restore brings them]\n',
     );
   });
 

@@ -14,6 +14,8 @@ function withoutChance(): void {
   onTestFinished(scriptRandomness((length) => new Uint8Array(length)));
 }
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** Hears of retries, and lets each wait be over at once. */
 function skippingRetries() {
   return vi.fn((_cause: ChatError, waitMs: number) => skip(waitMs));
@@ -228,6 +230,47 @@ describe('sending many lines', () => {
     expect(chat.texts('#lobby')).toEqual(texts(1_000));
     expect(acks).toEqual(texts(1_000).map((_, index) => index + 1));
     expect(chat.server.connections).toBe(1);
+  });
+
+  it('seals them one after the other, however long each takes, and sends them in their order', async () => {
+    const chat = await FakeChat.start();
+    let underway = 0;
+    const seal = async (_connection: Connection, text: string) => {
+      underway += 1;
+      expect(underway).toBe(1);
+      for (let turn = Number(text.slice(5)) % 4; turn > 0; turn -= 1) await nextTurn();
+      underway -= 1;
+      return { text: `sealed ${text}` };
+    };
+    expect(await sendMany({ ...many, open: chat.open, lines: lines(20), seal })).toEqual({ sent: 20 });
+    expect(chat.texts('#lobby')).toEqual(texts(20).map((text) => `sealed ${text}`));
+    expect(chat.server.connections).toBe(1);
+  });
+
+  it('keeps their order when one cannot be sealed now: nothing after it goes before it', async () => {
+    stopTime();
+    withoutChance();
+    const chat = await FakeChat.start();
+    let failures = 1;
+    const seal = async (_connection: Connection, text: string) => {
+      if (text === 'line 3' && failures-- > 0) throw new ChatError('unavailable', 'no keys now');
+      return { text };
+    };
+    const onRetry = skippingRetries();
+    await sendMany({ ...many, open: chat.open, lines: lines(8), seal, onRetry });
+    expect(chat.texts('#lobby')).toEqual(texts(8));
+    expect(onRetry.mock.calls.map(([{ message: why }]) => why)).toEqual(['no keys now']);
+  });
+
+  it('ends with what forbids to seal one, and sends nothing after it', async () => {
+    const chat = await FakeChat.start();
+    const seal = async (_connection: Connection, text: string) => {
+      if (text === 'line 3') throw new ChatError('untrusted', 'other keys');
+      return { text };
+    };
+    const error = await refusal(sendMany({ ...many, open: chat.open, lines: lines(8), seal }));
+    expect(whole(error)).toEqual({ code: 'untrusted', text: 'other keys' });
+    expect(chat.texts('#lobby')).toEqual(texts(2));
   });
 
   it('gives a connection back instead of closing it, so that others can send over it', async () => {

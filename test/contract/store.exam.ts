@@ -9,6 +9,7 @@ import { examineCertificates } from './store/certificates.ts';
 import { examineCredentialChange } from './store/change-credential.ts';
 import { examineCodes } from './store/codes.ts';
 import { examineConversations } from './store/conversations.ts';
+import { examineKeys } from './store/keys.ts';
 import { examineMessages } from './store/messages.ts';
 import { examinePrivacy } from './store/privacy.ts';
 import { examineRefresh } from './store/refresh.ts';
@@ -48,6 +49,7 @@ export const wholeExam: readonly ((on: Examined) => void)[] = [
   examineRefresh,
   examineRooms,
   examineMessages,
+  examineKeys,
   examineConversations,
   examineAudit,
   examineSearch,

@@ -481,3 +481,48 @@ describe('6.2.9: a password may be long', () => {
     });
   });
 });
+
+describe('the backup of an account’s keys', () => {
+  const kept = { contents: 'c2VhbGVk', recovery_wrap: 'cmVj', password_wrap: 'b2xk' };
+
+  it('opens by the new password in the same step, and by none when the change does not say how', async () => {
+    const { t, alice } = await opened();
+    await t.call(alice, 'keys.backup', { backup: kept, version: 0 });
+    const { verifier } = await madeOf(t, alice);
+    const change = async (keys: object, secret: string) =>
+      await t.call(alice, 'account.change-password', {
+        proof: await proofOf(t, alice, secret),
+        verifier,
+        ...keys,
+      });
+    const backup = async () => await t.call(alice, 'keys.restore', {});
+    expect(await refusal(change({ keys: { version: 2, password_wrap: 'bmV3' } }, password))).toEqual(
+      conflict,
+    );
+    expect(await backup()).toEqual({ backup: kept, version: 1 });
+    await change({ keys: { version: 1, password_wrap: 'bmV3' } }, password);
+    expect(await backup()).toEqual({ backup: { ...kept, password_wrap: 'bmV3' }, version: 2 });
+    await change({}, next);
+    const { password_wrap: _none, ...rest } = kept;
+    expect(await backup()).toEqual({ backup: rest, version: 3 });
+  });
+
+  it('is never wrapped by a password that a door may be shown', async () => {
+    const { t, alice } = await opened();
+    await t.call(alice, 'keys.backup', { backup: kept, version: 0 });
+    const { verifier } = await madeOf(t, alice);
+    const keys = { version: 1, password_wrap: 'bmV3' };
+    for (const open of [{ verifier, privacy: 'open' as const }, { password: next }]) {
+      const proof = await proofOf(t, alice);
+      expect(await refusal(t.call(alice, 'account.change-password', { proof, keys, ...open }))).toMatchObject(
+        { code: 'invalid', field: 'keys' },
+      );
+    }
+    await t.call(alice, 'account.change-password', {
+      proof: await proofOf(t, alice),
+      verifier,
+      privacy: 'open',
+    });
+    expect((await t.call(alice, 'keys.restore', {})).backup.password_wrap).toBeUndefined();
+  });
+});

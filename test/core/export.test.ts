@@ -1,4 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { newSecretKeys } from '../../src/core/e2ee/account-keys.ts';
+import { noRecord, signKeyRecord } from '../../src/core/e2ee/key-record.ts';
+import { parseUsername } from '../../src/core/model/username.ts';
 import { ownSections } from '../../src/core/own-sections.ts';
 import { openExports } from '../../src/core/policy.ts';
 import {
@@ -59,11 +62,25 @@ describe('an export', () => {
     await t.call(alice, 'message.send', { to: '@bob', text: 'hers to him' });
     await t.call(bob, 'message.send', { to: '@alice', text: 'not hers, to her' });
     await t.call(bob, 'message.send', { to: '@carol', text: 'not hers, to carol' });
+    const record = signKeyRecord(
+      {
+        realm: 'chat.example',
+        user: parseUsername('alice'),
+        seq: 1,
+        previous: noRecord(),
+        epoch: 1,
+        at: 1,
+      },
+      newSecretKeys(),
+    );
+    const backup = { contents: 'c2VhbGVk', recovery_wrap: 'd3JhcHBlZA', version: 0 };
+    await t.call(alice, 'keys.publish', { record: record.text, backup });
     const all: Record<string, unknown[]> = {};
     for (const section of ownSections) all[section] = (await pages(t, alice, section)).rows;
     expect(all.account).toMatchObject([
       { username: 'alice', email: 'a@example.org', privacy: 'open', admin: false, erases_at: null },
     ]);
+    expect(all.keys).toEqual([{ seq: 1, record: record.text, published_at: expect.any(String) }]);
     expect(all.devices).toMatchObject([{ label: 'her laptop' }]);
     expect(all.sessions).toMatchObject([{ device: 'her laptop', address: '192.0.2.9', current: true }]);
     expect(all.conversations).toEqual([
@@ -78,7 +95,16 @@ describe('an export', () => {
     expect(all.audit).not.toHaveLength(0);
     const text = JSON.stringify(all);
     for (const foreign of ['not hers', 'his phone', 'carol']) expect(text).not.toContain(foreign);
-    for (const secret of ['cs1_', 'cr1_', 'stored_key', 'token_hash', 'salt', 'correct horse']) {
+    for (const secret of [
+      'c2VhbGVk',
+      'd3JhcHBlZA',
+      'cs1_',
+      'cr1_',
+      'stored_key',
+      'token_hash',
+      'salt',
+      'correct horse',
+    ]) {
       expect(text).not.toContain(secret);
     }
   });

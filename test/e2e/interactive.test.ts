@@ -81,6 +81,8 @@ describe('signing in', () => {
     await terminal.shows('#lobby');
     await terminal.shows('1 online: carol');
     expect(terminal.written).not.toContain('a good secret');
+    // On the screen too: it is never shown again.
+    await terminal.shows(/Recovery key of your private messages, shown this once:\s+([0-9A-Z]{4}[-\s]*){7}/);
     terminal.type(keys.ctrl('d'));
     expect(await terminal.ended()).toBe(0);
     expect(await carol.run(['whoami'], '', {})).toMatchObject({ code: 0, out: 'carol\n' });
@@ -164,7 +166,8 @@ describe('a chat on the whole screen', () => {
       expect(terminal.cursor).toEqual({ row: size.rows - 1, column: 2 });
       terminal.type(keys.ctrl('n'));
       await terminal.shows('[2:@bob]');
-      expect(withoutTimes(bodyOf(terminal)).slice(1)).toEqual(['hh:mm bob: a word in private']);
+      await terminal.shows('bob: [encrypted] a word in private');
+      expect(withoutTimes(bodyOf(terminal)).slice(1)).toEqual(['hh:mm bob: [encrypted] a word in private']);
       terminal.type(keys.alt('1'));
       await terminal.shows(/\[1:#lobby\] 2:@bob(?! \()/);
     },
@@ -202,7 +205,7 @@ describe('a chat on the whole screen', () => {
     const terminal = await chatting(alice);
     await terminal.shows('2:@bob (1)');
     terminal.type(keys.ctrl('n'));
-    await terminal.shows('bob: in private');
+    await terminal.shows('bob: [encrypted] in private');
     terminal.type(keys.ctrl('p'));
     await terminal.shows('[1:#lobby]');
     terminal.type(keys.ctrl('d'));
@@ -287,7 +290,7 @@ describe('a chat on the whole screen', () => {
     await terminal.shows('> hello @bob');
     terminal.type(`${keys.ctrl('u')}@bob psst${keys.enter}`);
     await terminal.shows('sent to @bob privately');
-    expect(await texts(bob, '@alice')).toEqual(['psst']);
+    await expect.poll(() => texts(bob, '@alice'), { timeout: 15_000 }).toEqual(['psst']);
     terminal.enter('/leave');
     await terminal.shows('[1:#lobby]');
     terminal.enter('/quit');
@@ -460,7 +463,7 @@ describe('without drawing', () => {
     terminal.enter('/users');
     await terminal.shows('* 1 online: alice');
     await bob.does(['send', '@alice', 'in private']);
-    await terminal.shows('@bob bob: in private');
+    await terminal.shows('@bob bob: [encrypted] in private');
     terminal.enter('/nope');
     await terminal.shows('* error: there is no command /nope; /help lists the commands');
     await stop();

@@ -7,6 +7,9 @@ import { World } from './support/server.ts';
 
 const uuid = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/);
 const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+const noRecoveryKey =
+  'private messages are encrypted from now on; no recovery key was kept (--recovery-file), without which a lost ' +
+  'password loses them: chat keys backup makes one\n';
 const quiet = (out = '') => ({ code: 0, out, err: '' });
 
 interface Message {
@@ -27,7 +30,7 @@ describe.each(['chat', 'plain'])('over %s://', (scheme) => {
     expect(await alice.run(['register', 'alice'])).toEqual({
       code: 0,
       out: '',
-      err: `${pinned}registered and logged in as alice\n`,
+      err: `${pinned}registered and logged in as alice\n${noRecoveryKey}`,
     });
     await bob.register();
     expect(await alice.run(['login', 'alice'])).toEqual({ code: 0, out: '', err: 'logged in as alice\n' });
@@ -64,6 +67,7 @@ describe.each(['chat', 'plain'])('over %s://', (scheme) => {
       sender,
       sent_at: instant,
       text,
+      ...(to.startsWith('@') && { protection: 'encrypted' }),
     });
     const lobby = ['the build is green', 'one', 'two', 'three'].map((text, index) =>
       message('#lobby', index + 1, 'alice', text),

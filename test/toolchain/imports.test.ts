@@ -196,6 +196,9 @@ const broken: readonly [rule: string, from: string, text: string, to: string][] 
     "import { it } from './commands/send.ts';",
     'src/cli/commands/send.ts',
   ],
+  ['files-only-where-named', 'src/server/doors/line-door.ts', "import 'node:fs';", 'fs'],
+  ['files-only-where-named', 'src/client/a.ts', "await import('node:fs/promises');", 'fs/promises'],
+  ['processes-only-where-named', 'src/cli/commands/send.ts', "import 'node:child_process';", 'child_process'],
   [
     'prompts-loaded-lazily',
     'src/cli/host.ts',

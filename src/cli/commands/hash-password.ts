@@ -2,9 +2,9 @@ import { parseUsername } from '../../core/model/username.ts';
 import { command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { openKnownServers } from '../known-servers.ts';
-import { showStretching } from '../log-in.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
+import { showStretching } from '../stretching.ts';
 
 /** Prints what the pipe door takes in place of a password. */
 export const hashPassword = command({

@@ -117,6 +117,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./totp.ts')).totp,
   },
   {
+    name: 'keys',
+    summary: 'keys of private messages',
+    group: 'Account',
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  {
+    name: 'trust',
+    summary: "take somebody's changed keys",
+    group: 'Account',
+    load: async () => (await import('./trust.ts')).trust,
+  },
+  {
     name: 'token',
     summary: 'print a session token for another door',
     group: 'Account',

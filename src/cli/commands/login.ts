@@ -7,10 +7,11 @@ import {
 } from '../certificate-login.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
-import { checkStateBeforeLogin, logIn } from '../log-in.ts';
+import { checkStateBeforeLogin, type LoginRequest, logIn } from '../log-in.ts';
 import { otpOption } from '../one-time-code.ts';
 import { type OptionTable, type OptionValues, usageError } from '../options.ts';
 import type { SavedLogin } from '../profile.ts';
+import { recoveryOption } from '../recovery-file.ts';
 import { certificateFilesOf } from '../renew-certificate.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
@@ -27,6 +28,7 @@ const options = {
     describe: 'with --certificate: have another one signed over a new key, which takes the password',
   },
   ...otpOption,
+  ...recoveryOption,
   ...passwordOptions,
 } as const satisfies OptionTable;
 
@@ -35,8 +37,10 @@ export const login = command({
   usage: ['login [NAME] [flags]', 'login [NAME] --certificate [--new]'],
   description:
     'Logs in with a password and keeps the session for the commands after it. Replaces the login kept for this server ' +
-    'and context; the session of another account that was kept there is ended. With --certificate the first login takes the password and has ' +
-    'a certificate signed; later ones take the certificate alone, which is renewed by itself.',
+    'and context; the session of another account that was kept there is ended. The keys of private messages come along: made and ' +
+    "published at an account's first login with chat, and on another machine brought from their sealed backup by the password, or by " +
+    'the recovery key when that was lost. Without both, old private messages cannot be read any more. With --certificate the first login ' +
+    'takes the password and has a certificate signed; later ones take the certificate alone, which is renewed by itself.',
   options,
   operands: { min: 0, max: 1, names: 'NAME' },
   examples: [
@@ -51,9 +55,6 @@ export const login = command({
     const saved = options.certificate
       ? await byCertificate(context, options, operands[0])
       : await byPassword(context, options, operands[0]);
-    await context.output.note(
-      `logged in as ${saved.username}${saved.by === undefined ? '' : ', with a certificate'}`,
-    );
     const { user_id, session_id, expires_at, device_id } = saved;
     if (context.output.format === 'json') {
       await context.output.result(
@@ -74,9 +75,8 @@ async function byPassword(
   const username = parseUsername(await readName(context, name), 'NAME');
   await checkStateBeforeLogin(context);
   const password = await readPassword(context, options, false);
-  const { device, otp } = options;
   return await withConnection(context, (connection) =>
-    logIn(context, connection, { username, password, device, otp }),
+    logIn(context, connection, { username, password, ...wishesOf(context, options) }),
   );
 }
 
@@ -89,19 +89,30 @@ async function byCertificate(
   checkCertificateServer(context);
   const username = parseUsername(await readName(context, name), 'NAME');
   await checkStateBeforeLogin(context);
-  const { device, otp } = options;
+  const wishes = wishesOf(context, options);
   const kept = options.new ? undefined : await certificateFilesOf(context, username).load();
   if (kept && context.host.now() <= kept.expiresAt) {
-    return await logInByKept(context, { username, device, otp });
+    return await logInByKept(context, { username, ...wishes });
   }
   checkPasswordSource(options, context.host);
   const password = await readPassword(context, options, false);
   return await withConnection(context, (connection) =>
-    logInAndIssue(context, connection, { username, password, device, otp }),
+    logInAndIssue(context, connection, { username, password, ...wishes }),
   );
 }
 
+/** What the flags say of a login, which is told as soon as it is there. */
+function wishesOf(
+  { output }: CommandContext,
+  { device, otp, 'recovery-file': recoveryFile }: LoginWishes,
+): Omit<LoginRequest, 'username' | 'password'> {
+  const onLoggedIn = ({ username, by }: SavedLogin) =>
+    output.note(`logged in as ${username}${by === undefined ? '' : ', with a certificate'}`);
+  return { device, otp, recoveryFile, onLoggedIn };
+}
+
 interface LoginWishes {
+  readonly 'recovery-file': string | undefined;
   readonly device: string | undefined;
   readonly otp: string | undefined;
 }

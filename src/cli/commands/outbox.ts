@@ -8,6 +8,7 @@ import { lockWithin } from '../outbox/keep-unsent.ts';
 import { countOthers, type KeptEntry, KeptMessages } from '../outbox/kept-messages.ts';
 import { messagesText, type SendKeptOutcome, type Staying, sendKept } from '../outbox/send-kept.ts';
 import { grouped } from '../pace.ts';
+import { createSealer } from '../sealer.ts';
 import { type Account, savedAccount, timeoutAsUnavailable } from '../session.ts';
 import { tableLines } from '../table.ts';
 
@@ -122,6 +123,7 @@ async function pass(
       kept,
       account,
       timeoutMs,
+      sealer: createSealer(context, false),
       retriesRefused,
       onSent: (entry, last) => printSent(context, entry, last),
       onRetry({ message }) {

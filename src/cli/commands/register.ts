@@ -4,13 +4,15 @@ import { certificateOption, checkCertificateServer, logInByKept } from '../certi
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { inviteFrom } from '../invite.ts';
-import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
+import { checkStateBeforeLogin, logIn, warnOf } from '../log-in.ts';
 import { usageError } from '../options.ts';
 import type { SavedLogin } from '../profile.ts';
+import { recoveryOption } from '../recovery-file.ts';
 import { registerKey } from '../register-key.ts';
 import { certificateFilesOf } from '../renew-certificate.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
+import { showStretching } from '../stretching.ts';
 import { acceptTerms } from '../terms.ts';
 
 /** Creates an account and logs in. */
@@ -18,8 +20,9 @@ export const register = command({
   usage: ['register [NAME] [flags]', 'register [NAME] --certificate'],
   description:
     'Creates an account and logs in. The password never leaves this machine: the server gets what it needs to check it. ' +
-    'NAME is asked at a terminal when it is missing; the password is asked twice. With --certificate there is no password: a key is made here, ' +
-    'and the server signs a certificate over it. Who loses the key needs a code from an administrator.',
+    'NAME is asked at a terminal when it is missing; the password is asked twice. The keys of private messages are made here too, and their ' +
+    'recovery key is shown once: when the password is lost, nobody can read old private messages without it. With --certificate there is ' +
+    'no password: a key is made here, and the server signs a certificate over it. Who loses the key needs a code from an administrator.',
   options: {
     email: { type: 'text', value: 'ADDRESS', describe: 'an e-mail address to keep with the account' },
     device: {
@@ -41,6 +44,7 @@ export const register = command({
       type: 'flag',
       describe: 'when the name is taken, log in instead: for scripts that run twice',
     },
+    ...recoveryOption,
     ...passwordOptions,
   },
   operands: { min: 0, max: 1, names: 'NAME' },
@@ -76,19 +80,25 @@ export const register = command({
         password,
         device: options.device,
         otp: undefined,
+        recoveryFile: options['recovery-file'],
+        onLoggedIn: telling(context, refusal === undefined),
       }).catch((error: unknown) => {
         // Who cannot log in either has no account: then this is why there is none.
         throw refusal?.code === 'forbidden' ? refusal : error;
       });
-      return await tell(context, login, refusal === undefined);
+      return await show(context, login, refusal === undefined);
     });
   },
 });
 
-/** Says what has become of it. */
-async function tell({ output }: CommandContext, login: SavedLogin, created: boolean): Promise<number> {
+/** Says what has become of it as soon as somebody is logged in. */
+const telling =
+  ({ output }: CommandContext, created: boolean) =>
+  ({ username }: SavedLogin) =>
+    output.note(created ? `registered and logged in as ${username}` : `${username} exists; logged in`);
+
+async function show({ output }: CommandContext, login: SavedLogin, created: boolean): Promise<number> {
   const { user_id, username, session_id, expires_at, device_id } = login;
-  await output.note(created ? `registered and logged in as ${username}` : `${username} exists; logged in`);
   if (output.format === 'json')
     await output.result({ user_id, username, created, session_id, device_id, expires_at }, []);
   return exitOk;
@@ -103,6 +113,7 @@ async function withCertificate(
     readonly invite: string | undefined;
     readonly 'accept-terms': boolean;
     readonly 'ignore-exists': boolean;
+    readonly 'recovery-file': string | undefined;
     readonly 'password-stdin': boolean;
     readonly 'password-file': string | undefined;
   },
@@ -124,18 +135,25 @@ async function withCertificate(
       acceptTerms: (terms) => acceptTerms(context, terms, options['accept-terms']),
     }),
   );
-  const { device } = options;
-  const login = await logInByKept(context, { username, device, otp: undefined }).catch((error: unknown) => {
+  const created = refusal === undefined;
+  const { keyPath } = certificateFilesOf(context, username);
+  const { device, 'recovery-file': recoveryFile } = options;
+  const login = await logInByKept(context, {
+    username,
+    device,
+    otp: undefined,
+    recoveryFile,
+    onLoggedIn: async (opened) => {
+      await telling(context, created)(opened);
+      if (!created) return;
+      await context.output.note(
+        `the key is ${keyPath}: keep a copy, for without it only an administrator can help`,
+      );
+    },
+  }).catch((error: unknown) => {
     throw refusal?.code === 'forbidden' ? refusal : error;
   });
-  const created = refusal === undefined;
-  if (created) {
-    const { keyPath } = certificateFilesOf(context, username);
-    await context.output.note(
-      `the key is ${keyPath}: keep a copy, for without it only an administrator can help`,
-    );
-  }
-  return await tell(context, login, created);
+  return await show(context, login, created);
 }
 
 /** Answers why no account was made, when that may be because there is one: the name is taken, or the invite has been used for it. */

@@ -3,11 +3,12 @@ import { certificateOption, checkCertificateServer } from '../certificate-login.
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { canPrompt, type Host } from '../host.ts';
-import { showStretching, warnOf } from '../log-in.ts';
+import { warnOf } from '../log-in.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../options.ts';
 import { resetKey } from '../reset-key.ts';
 import { checkPasswordSource, passwordOptions, readName, readNamedFile, readPassword } from '../secret.ts';
 import { callTimeoutMs, withConnection } from '../session.ts';
+import { showStretching } from '../stretching.ts';
 import { decodeUtf8, readAll } from '../text-input.ts';
 
 /** The flags by which the code comes; it is as good as a password, and so is never an argument. */
@@ -26,6 +27,7 @@ export const reset = command({
     'Sets a forgotten password anew. Without a code it has one sent to the confirmed e-mail address of the account; the answer is the same ' +
     'whether there is such an account or not. With the code, from the mail or from an administrator, it sets the password, which never ' +
     'leaves this machine, ends all sessions of the account, and revokes its certificates. Nobody is logged in by it, and a second factor stays on. ' +
+    'Old private messages were sealed with the password before: the next login asks for their recovery key, without which they stay unread. ' +
     'With --certificate a new key takes the place of a lost one, and of the password.',
   options: { ...codeOptions, ...certificateOption, ...passwordOptions },
   operands: { min: 0, max: 1, names: 'NAME' },

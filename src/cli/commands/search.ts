@@ -1,9 +1,12 @@
+import type { WireMessage } from '../../client/connection.ts';
 import { searchPage } from '../../client/search.ts';
 import { conversationName, parseConversationName } from '../../core/model/conversation-name.ts';
 import { searchRows } from '../../core/policy.ts';
 import { command } from '../command.ts';
 import { exitCodes, exitOk } from '../exit-codes.ts';
 import { messageLine, messageRecord } from '../message-text.ts';
+import { grouped } from '../pace.ts';
+import { searchedOfEach, searchPrivate } from '../search-private.ts';
 import { callTimeoutMs, withSession } from '../session.ts';
 
 /** More pages than these would be more searches than an account has in a minute. */
@@ -15,7 +18,8 @@ export const search = command({
   description:
     "Prints messages that have all words, newest first, in chat tail's lines. Words are found whatever their case and " +
     'accents; WORD* finds what begins so, "words in quotes" what stands so. Searched is all that one may read, or ' +
-    "CONV, '#room' or '@user'. Encrypted messages are not found. Exit 6 when there is none.",
+    "CONV, '#room' or '@user'. Encrypted messages are opened and searched on this machine, the newest " +
+    `${grouped(searchedOfEach)} of each conversation. Exit 6 when there is none.`,
   options: {
     in: { type: 'text', value: 'CONV', describe: "in '#room' or '@user' alone" },
     last: {
@@ -38,26 +42,40 @@ export const search = command({
     const { output } = context;
     const to =
       options.in === undefined ? {} : { to: conversationName(parseConversationName(options.in, '--in')) };
-    return await withSession(context, async ({ connection, username }) => {
+    return await withSession(context, async (session) => {
+      const { connection, username } = session;
       const line = { reader: username, several: options.in === undefined, paint: await output.paint() };
       const wanted = options.last ?? searchRows.usual;
+      const q = operands.join(' ');
+      const hidden = await searchPrivate(context, session, { q, ...to });
+      const waiting = [...hidden.messages];
+      const print = async (message: WireMessage): Promise<void> => {
+        if (found === wanted) return;
+        found += 1;
+        await output.result(messageRecord(message), messageLine(message, line));
+      };
       let before: { readonly before?: string } | undefined = {};
       let isComplete = true;
       let found = 0;
       while (before !== undefined && found < wanted) {
         const query = {
-          q: operands.join(' '),
+          q,
           ...to,
           ...before,
           limit: Math.min(wanted - found, searchRows.most),
         };
         const page = await searchPage(connection, query, { timeoutMs: callTimeoutMs });
-        for (const message of page.messages)
-          await output.result(messageRecord(message), messageLine(message, line));
-        found += page.messages.length;
+        for (const message of page.messages) {
+          while (waiting[0] !== undefined && waiting[0].sent_at > message.sent_at)
+            await print(waiting.shift() as WireMessage);
+          await print(message);
+        }
         isComplete &&= page.isComplete;
         before = page.next === undefined ? undefined : { before: page.next };
       }
+      for (const message of waiting) await print(message);
+      for (const name of hidden.cut)
+        await output.note(`of ${name} the newest ${grouped(searchedOfEach)} messages alone were opened`);
       if (!isComplete) await output.note('the server has not indexed everything yet: there may be more');
       if (found > 0) return exitOk;
       await output.note('nothing found');

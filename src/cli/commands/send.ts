@@ -5,8 +5,9 @@ import { maxLabelLength } from '../../core/policy.ts';
 import { uuidV7 } from '../../core/random.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
-import { type OptionTable, type OptionValues, timeoutOption, usageError } from '../options.ts';
+import { type OptionTable, type OptionValues, refuseBoth, timeoutOption, usageError } from '../options.ts';
 import type { Message } from '../outbox/keep-unsent.ts';
+import { allowClearOption, createSealer, type Sealer } from '../sealer.ts';
 import { openInput } from '../send-input.ts';
 import type { LinesPlan } from '../send-lines.ts';
 import { callTimeoutMs, openSession, savedAccount, timeoutAsUnavailable } from '../session.ts';
@@ -44,6 +45,7 @@ const options = {
     describe:
       "keep what could not be sent, for the next --outbox or chat outbox send; the exit code stays the failure's",
   },
+  ...allowClearOption,
   timeout: timeoutOption('how long to keep trying, in seconds; with --lines: without progress; default 30'),
 } as const satisfies OptionTable;
 
@@ -81,6 +83,7 @@ function checkFlags(values: SendValues, words: readonly string[]): void {
     throw usageError('TEXT and --file cannot be given together', '--file');
   if (words.length > 0 && values.lines)
     throw usageError('TEXT and --lines cannot be given together: lines come from stdin or --file', '--lines');
+  refuseBoth(values, 'outbox', 'allow-clear', 'what is kept is encrypted when it is sent');
   if (values['from-line'] !== undefined && !values.lines)
     throw usageError('--from-line goes with --lines: one message has no lines to count', '--from-line');
 }
@@ -92,6 +95,8 @@ export const send = command({
     "Sends a message and exits 0 only after the server has stored it. TO is '#room' or '@user' when the first word begins " +
     'with # or @, and #lobby otherwise. The text is the other words, joined by a space, or else stdin, less one trailing ' +
     'newline. A server that is not there is tried again until --timeout, under one key, so that nothing is stored twice. ' +
+    'A private message is encrypted, so that the server cannot read it; exit 9 when that cannot be done, or when the keys of its recipient ' +
+    'are not the ones that are known here (chat trust). ' +
     'With --outbox what the server cannot take now is kept on this machine; 0 still means stored on the server. ' +
     'With --lines an input that turns bad ends it with exit 2 after the lines before were stored; whatever ends it, the error says how ' +
     'many are stored and how to go on. Nothing is printed but with -o json: an object for each stored message.',
@@ -119,10 +124,23 @@ export const send = command({
   },
 });
 
-/** Connects and logs in, as often as the library asks; it closes what it got. */
-function opener(context: CommandContext, timeoutMs: number): Open {
-  return async (sessionEnd) =>
-    (await openSession(context, Math.min(callTimeoutMs, timeoutMs), sessionEnd)).connection;
+/** What one run of the command sends by. */
+interface Sending {
+  readonly timeoutMs: number;
+  /** Connects and logs in, as often as the library asks; it closes what it got. */
+  readonly open: Open;
+  readonly sealer: Sealer;
+}
+
+function sendingBy(context: CommandContext, values: SendValues): Sending {
+  const timeoutMs = timeoutOf(values);
+  const sealer = createSealer(context, values['allow-clear']);
+  const open: Open = async (sessionEnd) => {
+    const session = await openSession(context, Math.min(callTimeoutMs, timeoutMs), sessionEnd);
+    sealer.use(session);
+    return session.connection;
+  };
+  return { timeoutMs, open, sealer };
 }
 
 async function sendAll(
@@ -131,16 +149,16 @@ async function sendAll(
   words: readonly string[],
   values: SendValues,
 ): Promise<void> {
-  const timeoutMs = timeoutOf(values);
+  const sending = sendingBy(context, values);
   if (values.lines) {
-    await sendLines(context, to, values, timeoutMs);
+    await sendLines(context, to, values, sending);
     return;
   }
   const text = await unlessStopped(context.signal, readText(context, words, values));
   checkText('the text', text);
   const message = { to, text, key: values.key ?? uuidV7() };
-  if (values.outbox) await sendThroughOutbox(context, message, timeoutMs);
-  else await unlessStopped(context.signal, sendOne(context, message, timeoutMs));
+  if (values.outbox) await sendThroughOutbox(context, message, sending);
+  else await unlessStopped(context.signal, sendOne(context, message, sending));
 }
 
 /** Throws what asked for the end as soon as it does. */
@@ -166,10 +184,15 @@ async function readText(
   return await readMessage(input.label, input);
 }
 
-async function sendOne(context: CommandContext, message: Message, timeoutMs: number): Promise<void> {
+async function sendOne(
+  context: CommandContext,
+  message: Message,
+  { open, timeoutMs, sealer }: Sending,
+): Promise<void> {
   const stored = await context.host.client.sendReliably({
-    open: opener(context, timeoutMs),
+    open,
     ...message,
+    seal: sealer.sealTo(message.to),
     timeoutMs,
     signal: context.signal,
     onRetry: (cause) => void context.output.detail(`trying again: ${cause.message}`),
@@ -183,24 +206,20 @@ async function tellOne(context: CommandContext, { to }: Message, stored: Stored)
 }
 
 /** Keeps a message until it is stored. When it cannot be kept that is said, and it is sent all the same. */
-async function sendThroughOutbox(
-  context: CommandContext,
-  message: Message,
-  timeoutMs: number,
-): Promise<void> {
+async function sendThroughOutbox(context: CommandContext, message: Message, sending: Sending): Promise<void> {
   const { keepAndSend, CannotKeep, notKept } = await import('../outbox/keep-unsent.ts');
   const account = await savedAccount(context);
   try {
-    const outcome = await keepAndSend({ context, account, timeoutMs }, message);
+    const outcome = await keepAndSend({ context, account, ...sending }, message);
     // Under its key the answer is the first one again.
-    if (outcome === 'gone') await unlessStopped(context.signal, sendOne(context, message, timeoutMs));
+    if (outcome === 'gone') await unlessStopped(context.signal, sendOne(context, message, sending));
     else await tellOne(context, message, outcome.stored);
   } catch (error) {
     if (!(error instanceof CannotKeep)) throw error;
     await context.output.note(`warning: not kept: ${error.message}`);
     await unlessStopped(
       context.signal,
-      sendOne(context, message, timeoutMs).catch((failure: unknown) => {
+      sendOne(context, message, sending).catch((failure: unknown) => {
         throw notKept(failure, error.reason, 'it is NOT kept');
       }),
     );
@@ -211,8 +230,9 @@ async function sendLines(
   context: CommandContext,
   to: string,
   values: SendValues,
-  timeoutMs: number,
+  sending: Sending,
 ): Promise<void> {
+  const { timeoutMs, open, sealer } = sending;
   const lines = await import('../send-lines.ts');
   const account = values.outbox ? await savedAccount(context) : undefined;
   const plan: LinesPlan = {
@@ -221,14 +241,15 @@ async function sendLines(
     key: values.key ?? uuidV7(),
     fromLine: values['from-line'] ?? 1,
     timeoutMs,
-    open: opener(context, timeoutMs),
+    open,
+    seal: sealer.sealTo(to),
   };
   if (account === undefined) {
     await lines.sendLines(context, plan);
     return;
   }
   const { sendEarlier, keepLines } = await import('../outbox/keep-unsent.ts');
-  const use = { context, account, timeoutMs };
+  const use = { context, account, timeoutMs, sealer };
   await lines.sendLines(context, {
     ...plan,
     before: () => sendEarlier(use),

@@ -105,6 +105,7 @@ function parsePlan(values: TailValues, operands: readonly string[], now: number)
     durable: values.durable === undefined ? undefined : parseCursorName(values.durable),
     exec: values.exec,
     onExecError: values['exec-errors'] ?? 'stop',
+    follows: !values.once,
     showsOwn: values.exec === undefined ? !values['no-own'] : values.own,
   };
 }
@@ -119,6 +120,12 @@ async function endingQuietly(limits: Limits, work: () => Promise<void>): Promise
   }
 }
 
+/** Told at the end, so that no script takes a line of it for what somebody has said. */
+function failedText(count: number): ChatError {
+  const messages = count === 1 ? '1 encrypted message' : `${count} encrypted messages`;
+  return new ChatError('untrusted', `${messages} did not hold and cannot be read; each says why`);
+}
+
 /** Prints messages and follows. */
 export const tail = command({
   usage: ['tail [TO…] [flags]'],
@@ -126,6 +133,9 @@ export const tail = command({
     "Prints messages and follows. TO is '#room' or '@user'; without one, all own conversations, each line with its " +
     'conversation. Lines are "2019-11-01 09:30:00 sam: text" in UTC; control characters are shown escaped. A lost ' +
     'connection is made again, without a gap or a repeat. Without --count, --timeout is no failure.\n\n' +
+    'A private message has how it has come before its text: [encrypted] when it was encrypted and signed by its sender, [verified] when the ' +
+    "two of you have also compared safety numbers (chat keys verify), [clear] when the server could read it, and in the text's place " +
+    '[failed: …] when it was changed or forged, which ends chat tail with exit 9.\n\n' +
     '--durable: every message is handed over at least once, whatever is killed, and exactly once for who drops ids ' +
     'that came before (-o json). The cursor moves when a line was accepted by stdout, or the command ended with 0. ' +
     'Once it was used for all own conversations, one that it does not know begins at its start.\n\n' +
@@ -151,7 +161,7 @@ export const tail = command({
   async run({ options: values, operands }, context) {
     const plan = parsePlan(values, operands, context.host.now());
     const limits = startLimits(context, values);
-    const progress: Progress = { handedOver: 0, isAtEnd: false };
+    const progress: Progress = { handedOver: 0, isAtEnd: false, failed: 0 };
     const run: Run = { context, plan, limits, progress };
     try {
       await endingQuietly(limits, () => (values.once ? handOverOnce(run) : handOverAndFollow(run)));
@@ -163,6 +173,7 @@ export const tail = command({
         const done = plan.exec === undefined ? 'printed' : 'handled';
         throw new ChatError('timeout', `time is over after ${values.timeout} s: ${messages} ${done}`);
       }
+      if (progress.failed > 0) throw failedText(progress.failed);
       return exitOk;
     } finally {
       limits.stop();

@@ -5,6 +5,8 @@ import { type CommandContext, command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { TerminalGone } from '../host.ts';
 import { isDumb, type Output } from '../output.ts';
+import { openPrivateReader } from '../private-reader.ts';
+import { createSealer } from '../sealer.ts';
 import { type LoggedIn, openSession } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
 import { addNotice, type ChatState, currentOf, pendingOf, startState } from './chat-state.ts';
@@ -156,9 +158,13 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
           onGone: () => left.abort(new TerminalGone()),
         });
   const quiet = withoutPrompts(context, (text) => face.say(text));
+  const inChat = { ...quiet, signal };
+  const reader = openPrivateReader(inChat, () => state.username);
   live = new LiveChat({
-    context: { ...quiet, signal },
+    context: inChat,
     state,
+    sealer: createSealer(inChat, false),
+    reader,
     first,
     firstMessages: face.firstMessages,
     signal,
@@ -175,12 +181,23 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
     if (reason instanceof HearingFailed) throw reason.cause;
   } finally {
     face.close();
+    await reader.close();
     await context.host.stdout.flush();
   }
   if (live.unsent > 0) {
     const what = live.unsent === 1 ? '1 typed message' : `${live.unsent} typed messages`;
     throw new ChatError('unavailable', `the server has not said that it has stored ${what}`);
   }
+}
+
+/** A context whose log is kept too: a screen is about to be drawn over what is shown this once, a recovery key above all. */
+function remembering(context: CommandContext, said: string[]): CommandContext {
+  const { output } = context;
+  const log = async (text: string): Promise<void> => {
+    said.push(text);
+    await output.log(text);
+  };
+  return { ...context, output: { ...output, log } };
 }
 
 /** The interactive mode: what `chat` alone is at a terminal. */
@@ -195,9 +212,10 @@ export const interactive = command({
     let at = context;
     let hasEnded = false;
     for (;;) {
-      const signedIn = await signIn(at, hasEnded);
+      const said: string[] = [];
+      const signedIn = await signIn(remembering(at, said), hasEnded);
       if (signedIn === undefined) return exitOk;
-      at = signedIn;
+      at = { ...signedIn, output: context.output };
       try {
         const first = await openSession(at);
         const server = formatServerAddress(at.settings.server);
@@ -207,6 +225,7 @@ export const interactive = command({
             await context.output.note(`not sent, as somebody else signed in: ${dropped} typed messages`);
           state = startState(first.username, server);
         }
+        for (const text of said) addNotice(currentOf(state), text);
         await chatUntilLeft(at, first, state);
         return exitOk;
       } catch (error) {

@@ -1,9 +1,12 @@
 import type { Connection, WireMessage } from '../../client/connection.ts';
 import type { StartingPoint } from '../../client/follow.ts';
+import type { Body } from '../../client/outbox.ts';
 import { ChatError } from '../../core/errors.ts';
 import { accountNoticeText } from '../account-notice.ts';
 import type { CommandContext } from '../command.ts';
 import { pages } from '../pages.ts';
+import type { PrivateReader } from '../private-reader.ts';
+import type { Sealer } from '../sealer.ts';
 import { callTimeoutMs, type LoggedIn, openSession } from '../session.ts';
 import {
   addEarlier,
@@ -29,6 +32,9 @@ export interface LiveChatOptions {
   /** Its output is where talk goes while the chat runs; nobody is prompted. */
   readonly context: CommandContext;
   readonly state: ChatState;
+  /** Seals private messages, and opens them. */
+  readonly sealer: Pick<Sealer, 'use' | 'seal'>;
+  readonly reader: Pick<PrivateReader, 'open'>;
   /** A connection that is logged in already. */
   readonly first: LoggedIn;
   /** So many messages of each conversation are fetched at first. */
@@ -64,10 +70,13 @@ export class LiveChat {
   constructor(options: LiveChatOptions) {
     this.#options = options;
     this.#first = options.first;
-    this.#queue = new SendQueue({
-      stored: (message, answer) => this.#onStored(message, answer),
-      refused: (message, why) => this.#onRefused(message, why),
-    });
+    this.#queue = new SendQueue(
+      {
+        stored: (message, answer, body) => this.#onStored(message, answer, body),
+        refused: (message, why) => this.#onRefused(message, why),
+      },
+      options.sealer.seal,
+    );
     // What an earlier chat of the same state could not send.
     for (const { to, item } of pendingOf(options.state)) {
       this.#pending.set(item.key, item);
@@ -103,8 +112,9 @@ export class LiveChat {
         },
       });
       for await (const message of messages) {
-        if (!addMessage(state, message)) continue;
-        this.#options.onMessage?.(message);
+        const opened = await this.#opened(message);
+        if (!addMessage(state, opened)) continue;
+        this.#options.onMessage?.(opened);
         this.#changed();
       }
     } finally {
@@ -172,7 +182,8 @@ export class LiveChat {
       const messages: WireMessage[] = [];
       const { name: to } = conversation;
       const { client } = this.#options.context.host;
-      for await (const message of client.history({ connection, to, ...page })) messages.push(message);
+      for await (const message of client.history({ connection, to, ...page }))
+        messages.push(await this.#opened(message));
       put(messages);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
@@ -180,6 +191,24 @@ export class LiveChat {
     } finally {
       conversation.isLoading = false;
       this.#changed();
+    }
+  }
+
+  /** One's own encrypted messages that have these words, newest first. */
+  async searchPrivate(q: string): Promise<readonly WireMessage[]> {
+    const { context, state } = this.#options;
+    const { searchPrivate } = await import('../search-private.ts');
+    const session = { connection: this.connection, username: state.username };
+    return (await searchPrivate(context, session, { q })).messages;
+  }
+
+  /** A message as it is shown; one that could not be opened now is there, and says why. */
+  async #opened(message: WireMessage): Promise<WireMessage> {
+    try {
+      return await this.#options.reader.open(message);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      return { ...message, unsealed: { kind: 'locked', why: error.message } };
     }
   }
 
@@ -278,6 +307,7 @@ export class LiveChat {
       await connection.close();
       throw error;
     }
+    this.#options.sealer.use({ connection, username });
     this.#connection = connection;
     void connection.closed.then(() => this.#onLost(connection));
     this.#queue.use(connection);
@@ -298,12 +328,13 @@ export class LiveChat {
   }
 
   /** The event that brings it back comes a moment later: nothing is to flicker meanwhile. */
-  #onStored(message: Outgoing, { id, seq, sent_at }: StoredAnswer): void {
+  #onStored(message: Outgoing, { id, seq, sent_at }: StoredAnswer, body: Body): void {
     const { state } = this.#options;
     const conversation = conversationOf(state, message.to);
     this.#dropPending(conversation, message);
     const { to, text } = message;
-    addStored(state, { to, seq, id, sender: state.username, sent_at, text });
+    const unsealed = 'envelope' in body ? { unsealed: { kind: 'encrypted' as const } } : {};
+    addStored(state, { to, seq, id, sender: state.username, sent_at, text, ...unsealed });
     this.#changed();
   }
 

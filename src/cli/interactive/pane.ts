@@ -1,5 +1,6 @@
 import type { WireMessage } from '../../client/connection.ts';
 import { escapeForTerminal } from '../escape.ts';
+import { markedText } from '../message-text.ts';
 import { columnsOf, cut, type Row, type Span, type Style, wrapWords } from './text-layout.ts';
 
 /** Something that stands in the pane of a conversation. */
@@ -94,9 +95,8 @@ function itemRows(item: Item, width: number): readonly Row[] {
   switch (item.kind) {
     case 'message': {
       const { sent_at, sender, text } = item.message;
-      const isReadable = text !== undefined;
-      const shown = text ?? '[encrypted: this version of chat cannot read it]';
-      return block(head(clockTime(sent_at), sender), shown, width, isReadable ? 'plain' : 'faint');
+      const style = text === undefined ? 'faint' : 'plain';
+      return block(head(clockTime(sent_at), sender), markedText(item.message), width, style);
     }
     case 'pending':
       return block(head('  …  ', item.sender), item.text, width, 'faint');

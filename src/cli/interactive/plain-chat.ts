@@ -2,6 +2,7 @@ import type { WireMessage } from '../../client/connection.ts';
 import { ChatError } from '../../core/errors.ts';
 import { escapeForTerminal } from '../escape.ts';
 import type { Host } from '../host.ts';
+import { markedText } from '../message-text.ts';
 import { type ChatState, type Link, unreadOf } from './chat-state.ts';
 import type { LiveChat } from './live-chat.ts';
 import { clockTime } from './pane.ts';
@@ -37,10 +38,12 @@ export class PlainChat {
   }
 
   /** Writes a message, with its conversation when that is not the current one. */
-  message({ to, sender, sent_at, text }: WireMessage): void {
+  message(message: WireMessage): void {
+    const { to, sender, sent_at } = message;
     const where = to === this.#options.state.current ? '' : `${to} `;
-    const shown = text ?? '[encrypted: this version of chat cannot read it]';
-    this.#write(`${clockTime(sent_at)} ${where}${escapeForTerminal(sender)}: ${escapeForTerminal(shown)}`);
+    this.#write(
+      `${clockTime(sent_at)} ${where}${escapeForTerminal(sender)}: ${escapeForTerminal(markedText(message))}`,
+    );
   }
 
   /** Says what has changed about the connection and the current conversation. */

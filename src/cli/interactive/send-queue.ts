@@ -1,5 +1,6 @@
 import { passes } from '../../client/backoff.ts';
 import type { Connection } from '../../client/connection.ts';
+import type { Body } from '../../client/outbox.ts';
 import { ChatError } from '../../core/errors.ts';
 import { uuidV7 } from '../../core/random.ts';
 
@@ -20,10 +21,13 @@ export interface StoredAnswer {
 
 /** What happens to messages that were typed. */
 export interface SendQueueEvents {
-  stored(message: Outgoing, answer: StoredAnswer): void;
+  stored(message: Outgoing, answer: StoredAnswer, body: Body): void;
   /** The server does not take it; it will not be tried again. */
   refused(message: Outgoing, why: ChatError): void;
 }
+
+/** What goes to the server for a text; throws as if the server had refused it. */
+export type SealText = (connection: Connection, to: string, text: string) => Promise<Body>;
 
 /** How long one try may take, in milliseconds; a connection that is lost ends it sooner. */
 const tryMs = 30_000;
@@ -36,14 +40,16 @@ const pauseMs = 1_000;
  */
 export class SendQueue {
   readonly #events: SendQueueEvents;
+  readonly #seal: SealText;
   readonly #waiting: Outgoing[] = [];
   #connection: Connection | undefined;
   #isSending = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Nothing is sent before a connection is there. */
-  constructor(events: SendQueueEvents) {
+  constructor(events: SendQueueEvents, seal: SealText = async (_connection, _to, text) => ({ text })) {
     this.#events = events;
+    this.#seal = seal;
   }
 
   /** How many have not been answered. */
@@ -93,9 +99,10 @@ export class SendQueue {
   async #send(connection: Connection, message: Outgoing): Promise<boolean> {
     try {
       const { to, text, key } = message;
-      const answer = await connection.call('message.send', { to, text, key }, { timeoutMs: tryMs });
+      const body = await this.#seal(connection, to, text);
+      const answer = await connection.call('message.send', { to, key, ...body }, { timeoutMs: tryMs });
       this.#waiting.shift();
-      this.#events.stored(message, answer);
+      this.#events.stored(message, answer, body);
       return true;
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;

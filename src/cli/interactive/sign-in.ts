@@ -7,10 +7,11 @@ import { type Contexts, defaultContext, updateContexts } from '../contexts.ts';
 import { BrokenPipe } from '../host.ts';
 import { inviteFrom } from '../invite.ts';
 import { openKnownServers } from '../known-servers.ts';
-import { checkStateBeforeLogin, logIn, showStretching, warnOf } from '../log-in.ts';
+import { checkStateBeforeLogin, logIn, warnOf } from '../log-in.ts';
 import { reportError } from '../output.ts';
 import { readPassword } from '../secret.ts';
 import { profileOf, withConnection } from '../session.ts';
+import { showStretching } from '../stretching.ts';
 import { acceptTerms } from '../terms.ts';
 
 /** No password flag: it comes from CHAT_PASSWORD or is asked for. */

@@ -1,4 +1,5 @@
 import { passes } from '../../client/backoff.ts';
+import type { WireMessage } from '../../client/connection.ts';
 import { searchPage } from '../../client/search.ts';
 import { ChatError } from '../../core/errors.ts';
 import {
@@ -26,7 +27,7 @@ import type { LiveChat } from './live-chat.ts';
 /** What a `/` command may do. */
 export interface SlashContext {
   readonly state: ChatState;
-  readonly live: Pick<LiveChat, 'send' | 'connection'>;
+  readonly live: Pick<LiveChat, 'send' | 'connection' | 'searchPrivate'>;
   /** Says something in the current conversation, here only. */
   say(text: string): void;
   /** Ends the chat. */
@@ -238,15 +239,22 @@ const search: SlashCommand = {
     if (rest.trim() === '') throw usageError(`usage: ${this.usage}`);
     const page = await searchPage(live.connection, { q: rest, limit: shownMatches }, options);
     const line = { reader: state.username, several: true, paint: { name: same, faint: same, error: same } };
+    const hidden = await live.searchPrivate(rest);
+    const found = [...page.messages.toReversed(), ...hidden.toReversed()].sort(byTime);
     // The newest at the bottom, as everything here.
-    const lines = page.messages.map((message) => messageLine(message, line)).reverse();
-    if (page.next !== undefined) lines.unshift('… the newest of more:');
+    const lines = found.slice(-shownMatches).map((message) => messageLine(message, line));
+    if (page.next !== undefined || found.length > shownMatches) lines.unshift('… the newest of more:');
     if (!page.isComplete) lines.push('not everything is indexed yet: there may be more');
-    say(page.messages.length === 0 ? ['nothing found', ...lines].join('\n') : lines.join('\n'));
+    say(found.length === 0 ? ['nothing found', ...lines].join('\n') : lines.join('\n'));
   },
 };
 
 const same = (text: string): string => text;
+
+/** The oldest first. */
+function byTime(one: WireMessage, other: WireMessage): number {
+  return Date.parse(one.sent_at) - Date.parse(other.sent_at);
+}
 
 const whoami: SlashCommand = {
   name: 'whoami',

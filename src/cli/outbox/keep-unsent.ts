@@ -4,6 +4,7 @@ import { ChatError } from '../../core/errors.ts';
 import type { CommandContext } from '../command.ts';
 import type { HeldLock } from '../held-lock.ts';
 import { grouped } from '../pace.ts';
+import type { Sealer } from '../sealer.ts';
 import {
   howToGoOn,
   type LinesPlan,
@@ -24,6 +25,7 @@ export interface OutboxUse {
   /** Who sends. */
   readonly account: Account;
   readonly timeoutMs: number;
+  readonly sealer: Sealer;
 }
 
 /** How often a lock that another process has is looked at, in milliseconds. */
@@ -133,7 +135,7 @@ interface UpToOutcome {
 
 /** Waits for its turn, then sends all that is kept up to `id`; of other entries that stay it says why. */
 async function sendUpTo(
-  { context, account, timeoutMs }: OutboxUse,
+  { context, account, timeoutMs, sealer }: OutboxUse,
   kept: KeptMessages,
   id?: string,
 ): Promise<UpToOutcome> {
@@ -151,6 +153,7 @@ async function sendUpTo(
       kept,
       account,
       timeoutMs,
+      sealer,
       retriesRefused: false,
       ...(id === undefined ? {} : { upTo: id }),
       onSent(entry, last) {

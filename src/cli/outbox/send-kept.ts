@@ -3,6 +3,7 @@ import type { SendLine, Stored } from '../../client/send.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { grouped, Pace } from '../pace.ts';
+import type { Sealer } from '../sealer.ts';
 import { type Account, callTimeoutMs, openSession } from '../session.ts';
 import { keyOf } from './kept-file.ts';
 import type { KeptEntry, KeptMessages } from './kept-messages.ts';
@@ -17,6 +18,8 @@ export interface SendKeptOptions {
   readonly account: Account;
   /** How long nothing may be stored before it ends, in milliseconds. */
   readonly timeoutMs: number;
+  /** Seals what is private among them. */
+  readonly sealer: Sealer;
   /** Whether those that the server has refused before are tried again; the one of `upTo` always is. */
   readonly retriesRefused: boolean;
   /** The last entry to be tried; all when left out, also those that are added meanwhile. */
@@ -133,13 +136,14 @@ class SendKeptRun {
 
   /** Sends one entry and removes it. */
   async #send(entry: KeptEntry): Promise<void> {
-    const { kept, context, timeoutMs, onSent, onRetry } = this.#options;
+    const { kept, context, timeoutMs, sealer, onSent, onRetry } = this.#options;
     const progress = new EntryProgress(context, kept, entry);
     try {
       await context.host.client.sendMany({
         open: () => this.connection.take(),
         release: (connection) => this.connection.giveBack(connection),
         to: entry.head.to,
+        seal: sealer.sealTo(entry.head.to),
         lines: this.#linesOf(entry),
         timeoutMs,
         signal: context.signal,
@@ -161,12 +165,12 @@ class SendKeptRun {
     const { kept } = this.#options;
     await progress.settle();
     const { count } = progress;
-    // A bug of the server's is not of the way either: it may be of this very message.
+    // A bug of the server's is not of the way either: it may be of this very message. Nor are keys that are not to be trusted.
     const isNotTaken =
       error instanceof ChatError &&
       error !== this.#openFailure &&
       error !== this.#readFailure &&
-      (!mayBeTakenLater(error) || error.code === 'internal');
+      (!mayBeTakenLater(error) || error.code === 'internal' || error.code === 'untrusted');
     const refused = isNotTaken ? { code: error.code, message: error.message } : entry.refused;
     // A help for later and no more: what was stored and is sent again has the same key.
     if (isNotTaken || count > entry.stored)
@@ -185,9 +189,10 @@ class SendKeptRun {
   }
 
   async #open(): Promise<Connection> {
-    const { context, account, timeoutMs } = this.#options;
+    const { context, account, timeoutMs, sealer } = this.#options;
     try {
       const session = await openSession(context, Math.min(callTimeoutMs, timeoutMs));
+      sealer.use(session);
       if (session.userId === account.user_id) return session.connection;
       await session.connection.close();
       throw new ChatError(

@@ -24,7 +24,8 @@ const loginCertificate = operation({
     device: deviceClaim.optional(),
     ends_with_connection: z.boolean().default(false),
   }),
-  output: openedSession,
+  /** The realm is what a client keeps the keys of private messages by, who has no password to have proven it with. */
+  output: openedSession.extend({ realm: z.string() }),
   async handle(input, context) {
     const { username: name, device, otp, ends_with_connection: endsWithConnection } = input;
     const { services, peer, concerns, note } = context;
@@ -43,7 +44,7 @@ const loginCertificate = operation({
       const proven = { ...found, certificate, refusal: badCertificate };
       const opened = await openOrWait(context, proven, { device, otp, endsWithConnection });
       raiseFake(context, opened);
-      return opened.answer;
+      return { ...opened.answer, realm: services.settings.realm };
     });
   },
 });

@@ -19,6 +19,11 @@ export function parseUsername(input: string, field = 'username'): Username {
   return name as Username;
 }
 
+/** True for a name in its one spelling, as it is stored and signed. */
+export function isUsername(text: string): text is Username {
+  return shape.test(text);
+}
+
 /** How many names an e-mail address gives before it gives up. */
 const namesPerEmail = 1_000;
 

@@ -43,6 +43,10 @@ import { follow } from './conversation/follow.ts';
 import { list as listConversations } from './conversation/list.ts';
 import { markRead } from './conversation/mark-read.ts';
 import { unfollow } from './conversation/unfollow.ts';
+import { backup as backupKeys } from './keys/backup.ts';
+import { get as getKeys } from './keys/get.ts';
+import { publish } from './keys/publish.ts';
+import { restore } from './keys/restore.ts';
 import { reject } from './login/reject.ts';
 import { history } from './message/history.ts';
 import { search } from './message/search.ts';
@@ -125,6 +129,10 @@ export const operations = [
   stats,
   backup,
   check,
+  publish,
+  getKeys,
+  backupKeys,
+  restore,
   ping,
 ] as const;
 

@@ -203,6 +203,24 @@ export const listedCertificate = z.object({
   expires_at: instant.nullable(),
   revoked_at: instant.nullable(),
 });
+/** A signed key record as it travels; what is in it is checked where it is read (security 5). */
+export const keyRecord = z.string().regex(/^[A-Za-z0-9_-]{1,1024}$/, 'a key record is base64url');
+/** Keys, or a key, that the server cannot open. */
+export const sealedKeys = z.string().regex(/^[A-Za-z0-9_.-]{1,32768}$/, 'sealed keys are base64url');
+/** An account's sealed keys, which the server does not read. */
+export const keyBackup = z.strictObject({
+  contents: sealedKeys,
+  recovery_wrap: sealedKeys,
+  password_wrap: sealedKeys.optional(),
+});
+/** What is to change of them: what is left out stays, and a wrap that is null goes. */
+export const keyBackupChange = z.strictObject({
+  contents: sealedKeys.optional(),
+  recovery_wrap: sealedKeys.optional(),
+  password_wrap: sealedKeys.nullish(),
+});
+/** The version of a backup that is changed, 0 for none. */
+export const backupVersion = z.number().int().min(0);
 /** The position after which a page begins, by name. */
 export const afterName = z.string().max(64).default('');
 

@@ -1,5 +1,6 @@
 import type { AuditEntry } from '../audit.ts';
 import type { AuditChain, AuditEnds, AuditLink, AuditRow } from '../audit-chain.ts';
+import type { KeyBackup, KeyBackupChange } from '../e2ee/key-backup.ts';
 import type { Account, Verifier } from '../model/account.ts';
 import type { Certificate, CertificateId, NewCertificate } from '../model/certificate.ts';
 import type { Code } from '../model/code.ts';
@@ -246,6 +247,31 @@ export interface Store {
    * number of messages, so that it may answer none and still a `next`.
    */
   sentMessages(query: { userId: UserId; after: SentPlace | undefined; limit: number }): Promise<SentPage>;
+  /**
+   * Adds a key record behind the account's newest, which has number `seq - 1`, and changes its backup of a version. Nothing is done when
+   * another record has been added, or the backup is of another version.
+   */
+  publishKeyRecord(record: {
+    userId: UserId;
+    seq: number;
+    record: string;
+    now: number;
+    backup?: (KeyBackupChange & { readonly version: number }) | undefined;
+  }): Promise<'published' | 'other-record' | 'other-backup'>;
+  /** An account's key record of a number, or its newest; `newestSeq` is 0, with no record, for one without keys. Undefined for a name that nobody has. */
+  keyRecord(query: {
+    username: Username;
+    seq?: number | undefined;
+  }): Promise<{ newestSeq: number; record: string | undefined } | undefined>;
+  /** An account's key records after number `after`, in order. */
+  keyRecords(query: { userId: UserId; after: number; limit: number }): Promise<PublishedKeyRecord[]>;
+  /** Changes the sealed backup of `version` (0: none, it is made whole); answers the new version, or undefined when that is another by now. */
+  putKeyBackup(put: {
+    userId: UserId;
+    version: number;
+    backup: KeyBackupChange;
+  }): Promise<number | undefined>;
+  keyBackup(query: { userId: UserId }): Promise<{ version: number; backup: KeyBackup } | undefined>;
 
   /** Waits for what is under way and closes the files. */
   close(): Promise<void>;
@@ -347,6 +373,8 @@ export interface CredentialChange {
   readonly replaces: Uint8Array;
   readonly verifier: Verifier;
   readonly privacy: Account['privacy'];
+  /** The backup key of this version of the backup, wrapped by the new password; without it no password opens the backup any more. */
+  readonly keys?: { readonly version: number; readonly passwordWrap: string } | undefined;
   /** The session that stays; all others of the account end. */
   readonly except: SessionId;
 }
@@ -365,6 +393,13 @@ export type AddedCertificate =
   | { readonly kind: 'taken' }
   | { readonly kind: 'too-many' }
   | { readonly kind: 'no-account' };
+
+/** A key record, and when the server got it. */
+export interface PublishedKeyRecord {
+  readonly seq: number;
+  readonly record: string;
+  readonly publishedAt: number;
+}
 
 /** How much a store holds. */
 export interface StoreCounts {

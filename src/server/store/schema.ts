@@ -208,6 +208,24 @@ interface AuditEndsRow {
   seal: Uint8Array | null;
 }
 
+interface AccountKeyRow {
+  user_id: string;
+  seq: number;
+  /** A signed key record as it travels. */
+  record: string;
+  published_at: number;
+}
+
+interface KeyBackupRow {
+  user_id: string;
+  /** Grows with each change, so that two clients cannot overwrite each other's. */
+  version: number;
+  contents: string;
+  recovery_wrap: string;
+  /** Null for an account whose password the server has seen. */
+  password_wrap: string | null;
+}
+
 /** The tables (storage, "Schema"); times are UTC milliseconds, digests and keys are bytes. */
 export interface Schema {
   users: UserRow;
@@ -226,6 +244,8 @@ export interface Schema {
   erasures: ErasureRow;
   consents: ConsentRow;
   search_parts: SearchPartRow;
+  account_keys: AccountKeyRow;
+  key_backups: KeyBackupRow;
   settings: SettingRow;
   audit: AuditRow;
   audit_ends: AuditEndsRow;

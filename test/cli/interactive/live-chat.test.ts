@@ -102,6 +102,17 @@ function world(first = line(), state: ChatState = startState('alice', 'chat://12
   const live = new LiveChat({
     context,
     state,
+    sealer: {
+      use: () => {},
+      seal: async (_connection, to, text) => (to === '@carol' ? { envelope: `sealed ${text}` } : { text }),
+    },
+    reader: {
+      async open({ envelope, ...rest }) {
+        if (envelope === undefined) return rest;
+        if (envelope === 'unreachable') throw new ChatError('unavailable', 'no way to ask for keys');
+        return { ...rest, text: `opened ${envelope}`, unsealed: { kind: 'encrypted' } };
+      },
+    },
     first: { connection: first.connection, username: 'alice' } as never,
     firstMessages: 50,
     signal: leaving.signal,
@@ -253,6 +264,19 @@ describe('a message that is sent', () => {
     expect(shown(state)).toEqual([1, 2, 3]);
   });
 
+  it('in private goes as an envelope, and stays readable here', async () => {
+    const first = line({ 'message.send': stored(1) });
+    const { live, state } = await running(first);
+    live.send('@carol', 'psst');
+    await settled();
+    expect(first.called('message.send')).toEqual([
+      { to: '@carol', key: expect.any(String), envelope: 'sealed psst' },
+    ]);
+    expect(conversationOf(state, '@carol').items).toMatchObject([
+      { message: { text: 'psst', unsealed: { kind: 'encrypted' } } },
+    ]);
+  });
+
   it('and refused is said where it was to go, and handed back', async () => {
     const { live, state, refused } = await running(
       line({ 'message.send': new ChatError('forbidden', 'no') }),
@@ -268,6 +292,31 @@ describe('a message that is sent', () => {
     lobby.anchor = { item: { kind: 'notice', text: '', isError: false }, hidden: 0 };
     live.send('#lobby', 'hello');
     expect(lobby.anchor).toBeUndefined();
+  });
+});
+
+describe('an encrypted message', () => {
+  const sealed = (seq: number, envelope: string): WireMessage => {
+    const { text: _text, ...rest } = message(seq, { to: '@bob', sender: 'bob' });
+    return { ...rest, envelope };
+  };
+
+  it('is shown opened, live and from before; one that cannot be opened now says why', async () => {
+    const { live, state, receive, older } = await running();
+    await receive(sealed(9, 'live'), sealed(10, 'unreachable'));
+    older.messages = [sealed(8, 'older')];
+    await live.loadEarlier(conversationOf(state, '@bob'));
+    expect(conversationOf(state, '@bob').items).toMatchObject([
+      { message: { seq: 8, text: 'opened older', unsealed: { kind: 'encrypted' } } },
+      { message: { seq: 9, text: 'opened live' } },
+      {
+        message: {
+          seq: 10,
+          envelope: 'unreachable',
+          unsealed: { kind: 'locked', why: 'no way to ask for keys' },
+        },
+      },
+    ]);
   });
 });
 

@@ -61,7 +61,7 @@ describe('a pane', () => {
     );
     const { text: _, ...sealed } = (item(1, '') as Extract<Item, { kind: 'message' }>).message;
     const rows = rowsOf([{ kind: 'message', message: { ...sealed, envelope: 'x' } }], undefined, 70);
-    expect(rows[1]).toBe('09:30 bob: [encrypted: this version of chat cannot read it]');
+    expect(rows[1]).toBe('09:30 bob: [encrypted: it is no private message]');
   });
 
   it('shows the last rows that fit, a part of a message too', () => {

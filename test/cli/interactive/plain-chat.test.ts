@@ -98,7 +98,7 @@ describe('what is written', () => {
     const { plain, lines } = await opened();
     plain.message(message(1));
     plain.message(message(2, { to: '@sam' }));
-    expect(lines()).toEqual([`${time} sam: message 1`, `${time} @sam sam: message 2`]);
+    expect(lines()).toEqual([`${time} sam: message 1`, `${time} @sam sam: [clear] message 2`]);
   });
 
   it('has nothing in it that a terminal obeys', async () => {
@@ -112,7 +112,7 @@ describe('what is written', () => {
     const { plain, lines } = await opened();
     const { text: _, ...sealed } = message(1);
     plain.message(sealed as never);
-    expect(lines()).toEqual([`${time} sam: [encrypted: this version of chat cannot read it]`]);
+    expect(lines()).toEqual([`${time} sam: [encrypted: it is no private message]`]);
   });
 
   it('tells when the connection goes and comes, once each, and where one is when that has changed', async () => {

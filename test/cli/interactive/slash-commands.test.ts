@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { conversationOf, startState } from '../../../src/cli/interactive/chat-state.ts';
 import { NameList } from '../../../src/cli/interactive/name-list.ts';
 import { type SlashContext, slashCommands, submit } from '../../../src/cli/interactive/slash-commands.ts';
+import type { WireMessage } from '../../../src/client/connection.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 
 type Answer = object | ChatError;
@@ -12,6 +13,7 @@ function world(answers: Record<string, Answer | Answer[]> = {}) {
   const sent: [string, string][] = [];
   const called: [string, object][] = [];
   const said: string[] = [];
+  const hidden: WireMessage[] = [];
   let hasQuit = false;
   const call = async (name: string, params: object) => {
     called.push([name, params]);
@@ -22,13 +24,25 @@ function world(answers: Record<string, Answer | Answer[]> = {}) {
   };
   const context = {
     state,
-    live: { send: (to: string, text: string) => void sent.push([to, text]), connection: { call } },
+    live: {
+      send: (to: string, text: string) => void sent.push([to, text]),
+      connection: { call },
+      searchPrivate: async () => hidden,
+    },
     say: (text: string) => void said.push(text),
     quit: () => {
       hasQuit = true;
     },
   } as unknown as SlashContext;
-  return { state, sent, called, said, type: (line: string) => submit(line, context), left: () => hasQuit };
+  return {
+    state,
+    sent,
+    called,
+    said,
+    hidden,
+    type: (line: string) => submit(line, context),
+    left: () => hasQuit,
+  };
 }
 
 describe('a line', () => {
@@ -215,8 +229,31 @@ describe('/search', () => {
       [
         '… the newest of more:',
         '2026-11-21 09:30:00 #ops alice: Green build',
-        '2026-11-21 09:30:00 bob: @alice green\\x1b[2J',
+        '2026-11-21 09:30:00 bob: @alice [clear] green\\x1b[2J',
         'not everything is indexed yet: there may be more',
+      ].join('\n'),
+    ]);
+  });
+
+  it('shows what was encrypted among it, in its place', async () => {
+    const messages = [match(1, '#ops', 'alice', 'Green build')];
+    const { type, said, hidden } = world({ 'message.search': { messages, next: null, complete: true } });
+    for (const [seq, at] of [
+      [2, '09:29:59'],
+      [3, '09:30:01'],
+    ] as const) {
+      hidden.push({
+        ...match(seq, '@bob', 'bob', `green ${seq}`),
+        sent_at: `2026-11-21T${at}.000Z`,
+        unsealed: { kind: 'encrypted' },
+      });
+    }
+    await type('/search green');
+    expect(said).toEqual([
+      [
+        '2026-11-21 09:29:59 bob: @alice [encrypted] green 2',
+        '2026-11-21 09:30:00 #ops alice: Green build',
+        '2026-11-21 09:30:01 bob: @alice [encrypted] green 3',
       ].join('\n'),
     ]);
   });

@@ -136,7 +136,7 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
     async loginByCertificate(connection, { username }) {
       await connection.call('login.certificate', { username });
       server.alive.set('cs1_first', username);
-      return { session: openedSession(username) };
+      return { session: openedSession(username), realm: testPin.realm };
     },
     async registerByCertificate(connection, { username, request, label }) {
       const certificate_request = request;
@@ -179,6 +179,9 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
     },
     async resetPassword(connection, { username, password, code }) {
       await connection.call('account.reset-password', { username, code, password });
+    },
+    async setUpKeys() {
+      throw new ChatError('unsupported', 'this server knows no keys');
     },
     async sendReliably({ open }) {
       await open();

@@ -297,7 +297,7 @@ export function examinePrivacy(on: Examined): void {
       expect(await on.store.messagePosition({ userId: bob.id, id })).toMatchObject({ seq: 1 });
     });
 
-    test('takes devices, codes, invites, consents and the second factor', async () => {
+    test('takes devices, codes, invites, consents, keys and the second factor', async () => {
       const alice = person('alice', { email: 'a@example.org' });
       const consent = { digest: 'd', at: 1, door: 'line' } as const;
       await on.store.createAccount({ account: alice, verifier, consent });
@@ -323,6 +323,10 @@ export function examinePrivacy(on: Examined): void {
           uses: 3,
         });
         await on.store.addConsent({ ...consent, digest: 'e', userId: account.id });
+        for (const seq of [1, 2])
+          await on.store.publishKeyRecord({ userId: account.id, seq, record: 'r', now: 1 });
+        const backup = { contents: 'c', recovery_wrap: 'w', password_wrap: 'p' };
+        await on.store.putKeyBackup({ userId: account.id, version: 0, backup });
         await on.store.beginSecondFactor({ userId: account.id, secret: digest(n + 2), now: 1 });
         await on.store.confirmSecondFactor({
           userId: account.id,
@@ -343,6 +347,8 @@ export function examinePrivacy(on: Examined): void {
         code: (await store.recoveryCode({ userId, number: 0 })) !== undefined,
         reset: (await store.accountOfResetCode({ hash: digest(n), now: 2 }))?.username,
         admits: await store.isAdmitted({ codeHash: digest(n + 1), takesInvites: true, now: 2 }),
+        records: (await store.keyRecords({ userId, after: 0, limit: 9 })).length,
+        backup: (await store.keyBackup({ userId }))?.version,
       });
       expect(await left(alice, 1)).toEqual({
         devices: 0,
@@ -351,7 +357,10 @@ export function examinePrivacy(on: Examined): void {
         code: false,
         reset: undefined,
         admits: false,
+        records: 0,
+        backup: undefined,
       });
+      expect(await store.keyRecord({ username: alice.username })).toBeUndefined();
       expect(await left(bob, 20)).toEqual({
         devices: 1,
         consents: ['e'],
@@ -359,6 +368,8 @@ export function examinePrivacy(on: Examined): void {
         code: true,
         reset: 'bob',
         admits: true,
+        records: 2,
+        backup: 1,
       });
       expect(await store.invites({ ...page, now: 2 })).toMatchObject([{ by: 'bob' }]);
     });
@@ -432,6 +443,9 @@ export function examinePrivacy(on: Examined): void {
           uses: 1,
         });
         await store.addConsent({ userId, digest: 'late', at: 6, door: 'line' });
+        const backup = { contents: 'c', recovery_wrap: 'w' };
+        expect(await store.publishKeyRecord({ userId, seq: 1, record: 'r', now: 6 })).toBe('other-record');
+        expect(await store.putKeyBackup({ userId, version: 0, backup })).toBeUndefined();
         expect(
           await store.putCode({
             hash: digest(9),

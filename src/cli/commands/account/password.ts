@@ -3,8 +3,9 @@ import { type CommandContext, command, noOperands } from '../../command.ts';
 import { endedSessionsText } from '../../ended-sessions.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
+import { keyStoreOf } from '../../key-store.ts';
 import { openKnownServers, pinOf } from '../../known-servers.ts';
-import { showStretching, warnOf } from '../../log-in.ts';
+import { warnOf } from '../../log-in.ts';
 import { otpOption } from '../../one-time-code.ts';
 import { refuseBoth, usageError } from '../../options.ts';
 import {
@@ -15,6 +16,7 @@ import {
   readProofPassword,
 } from '../../secret.ts';
 import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
+import { showStretching } from '../../stretching.ts';
 
 type Privacy = 'private' | 'open';
 
@@ -25,6 +27,35 @@ async function keepCost({ host, settings }: CommandContext, username: string, co
     if (!pin || pin.cost >= cost) return known;
     return { ...known, logins: { ...known.logins, [username]: { ...pin, cost } } };
   });
+}
+
+/** The backup of the account's keys opens by the new password from the moment that there is one; not for an open account. */
+async function wrapKeys(
+  context: CommandContext,
+  { connection, username }: LoggedIn,
+  { next, privacy }: { readonly next: string; readonly privacy: Privacy },
+) {
+  const store = privacy === 'private' ? await keyStoreOf(context, username) : undefined;
+  if (!store || (await store.load()) === undefined) return undefined;
+  const [{ wrapForChange }, { stretchForBackup }] = await Promise.all([
+    import('../../../client/keys/change-keys.ts'),
+    import('../../../client/keys/stretch-password.ts'),
+  ]);
+  return await wrapForChange(connection, { store, password: next, stretch: stretchForBackup });
+}
+
+/** Remembers the backup as it is after the change; answers whether there are keys here. */
+async function noteBackup(context: CommandContext, { connection, username }: LoggedIn): Promise<boolean> {
+  const store = await keyStoreOf(context, username);
+  const own = await store?.load();
+  if (!store || !own) return false;
+  const [{ noteVersion }, { ownKeys }] = await Promise.all([
+    import('../../../client/keys/change-keys.ts'),
+    import('../../../client/keys/set-up.ts'),
+  ]);
+  const { backupVersion } = await ownKeys(connection, own.record);
+  if (backupVersion !== undefined) await noteVersion(store, backupVersion);
+  return true;
 }
 
 async function change(
@@ -45,12 +76,14 @@ async function change(
       newPassword: given.next,
       privacy: given.privacy,
       prove: () => freshProof(context, session, given.old, given.otp),
+      wrapKeys: () => wrapKeys(context, session, given),
       pin: await pinOf(host, settings.server, username),
       onProgress: showStretching(context),
       onWarning: warnOf(context),
     });
     await keepCost(context, username, changed.cost);
-    return changed;
+    const hasKeys = await noteBackup(context, session);
+    return { ...changed, hasKeys };
   } finally {
     output.progress(undefined);
   }
@@ -91,9 +124,15 @@ export const password = command({
       if (!options.open && old !== undefined && parsePassword(next) === parsePassword(old)) {
         throw usageError('the new password is the old one; nothing was done');
       }
-      const { ended_sessions } = await change(context, session, { old, next, privacy, otp: options.otp });
+      const given = { old, next, privacy, otp: options.otp };
+      const { ended_sessions, hasKeys } = await change(context, session, given);
       const switched = privacy === me.privacy ? '' : `; the account is ${privacy} now`;
       await context.output.note(`the password is changed${switched}; ${endedSessionsText(ended_sessions)}`);
+      if (hasKeys && privacy === 'open' && me.privacy === 'private') {
+        await context.output.note(
+          'on other machines the recovery key alone brings the keys of private messages from now on: chat keys backup makes one',
+        );
+      }
       if (context.output.format === 'json') {
         await context.output.result({ username: session.username, privacy, ended_sessions }, []);
       }

@@ -6,7 +6,7 @@ import { nextVerifier } from '../../login/next-verifier.ts';
 import { changedMeanwhile } from '../../login/open-session.ts';
 import { checkNewPassword } from '../../new-password.ts';
 import { operation } from '../../operation.ts';
-import { freshProof, hashedPassword, password, verifier } from '../shapes.ts';
+import { freshProof, hashedPassword, password, sealedKeys, verifier } from '../shapes.ts';
 
 const input = z
   .strictObject({
@@ -15,6 +15,7 @@ const input = z
     hashed_password: hashedPassword.optional(),
     password: password.optional(),
     privacy: z.enum(['private', 'open']).optional(),
+    keys: z.strictObject({ version: z.number().int().min(1), password_wrap: sealedKeys }).optional(),
   })
   .superRefine((given, context) => {
     const refuse = (path: string, message: string) =>
@@ -26,13 +27,17 @@ const input = z
     if (given.password !== undefined && given.privacy === 'private') {
       refuse('privacy', 'a password that is shown here makes an open account: give a verifier');
     }
+    const isOpen = given.privacy === 'open' || (given.privacy === undefined && given.password !== undefined);
+    if (given.keys && isOpen)
+      refuse('keys', 'nothing is sealed with the password of an open account: the server may see it');
   });
 
 /**
  * Changes the password of the caller's account: a fresh proof of the old one (ASVS 6.2.3), and the new one in any form that a
  * registration takes. With a password the account is open; with the other forms it is private unless `privacy` says otherwise
  * (security 1.10). All other sessions end (ASVS 7.4.3), and so does what was begun with the old password. Of two changes at once one
- * is a `conflict`.
+ * is a `conflict`. In the same step `keys` has the backup of the account's keys wrapped by the new password; without it the recovery key
+ * alone opens the backup.
  */
 export const changePassword = operation({
   name: 'account.change-password',
@@ -46,7 +51,7 @@ export const changePassword = operation({
     ended_sessions: z.number(),
     warning: z.string().optional(),
   }),
-  async handle({ proof, privacy: wished, ...given }, context) {
+  async handle({ proof, privacy: wished, keys, ...given }, context) {
     const { services, session, now, note } = context;
     const { username, userId } = session;
     const warning =
@@ -63,6 +68,7 @@ export const changePassword = operation({
       replaces: current.storedKey,
       verifier: next,
       privacy,
+      keys: keys && { version: keys.version, passwordWrap: keys.password_wrap },
       except: session.id,
     });
     if (!ended) throw changedMeanwhile();

@@ -7,6 +7,7 @@ import { audit } from './0006-audit.ts';
 import { privacy } from './0007-privacy.ts';
 import { search } from './0008-search.ts';
 import { certificates } from './0009-certificates.ts';
+import { keys } from './0010-keys.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step there has been, in order; a released one is never changed. */
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   privacy,
   search,
   certificates,
+  keys,
 ];

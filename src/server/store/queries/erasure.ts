@@ -68,7 +68,8 @@ interface Part {
 
 /** What an account has besides its messages, each as a bounded deletion; a new table that knows an account adds its own. */
 const parts = [
-  // One row and at most ten.
+  // One row of each, and at most ten.
+  statement((db, p: Part) => db.deleteFrom('key_backups').where('user_id', '=', p.userId)),
   statement((db, p: Part) => db.deleteFrom('totp').where('user_id', '=', p.userId)),
   statement((db, p: Part) => db.deleteFrom('recovery_codes').where('user_id', '=', p.userId)),
   statement((db, p: Part) =>
@@ -105,6 +106,14 @@ const parts = [
       .where('user_id', '=', p.userId)
       .where('conversation_id', 'in', (of) =>
         of.selectFrom('members').select('conversation_id').where('user_id', '=', p.userId).limit(p.limit),
+      ),
+  ),
+  statement((db, p: Part) =>
+    db
+      .deleteFrom('account_keys')
+      .where('user_id', '=', p.userId)
+      .where('seq', 'in', (of) =>
+        of.selectFrom('account_keys').select('seq').where('user_id', '=', p.userId).limit(p.limit),
       ),
   ),
   statement((db, p: Part) =>

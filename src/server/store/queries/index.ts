@@ -35,6 +35,7 @@ import { counts } from './counts.ts';
 import { cancelErasure, eraseNext, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
 import { createInvite, invites, isAdmitted, revokeInvite } from './invites.ts';
+import { keyBackup, keyRecord, keyRecords, publishKeyRecord, putKeyBackup } from './keys.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
 import { devices, sentMessages } from './own-data.ts';
@@ -161,6 +162,11 @@ export const queries: Queries = {
   consents,
   devices,
   sentMessages,
+  publishKeyRecord,
+  keyRecord,
+  keyRecords,
+  putKeyBackup,
+  keyBackup,
 };
 
 /** Calls that never write: they are answered also when the disk is full. (`openConversation` may make one.) */
@@ -195,4 +201,7 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'searchable',
   'searchMessages',
   'messagePosition',
+  'keyRecord',
+  'keyRecords',
+  'keyBackup',
 ]);

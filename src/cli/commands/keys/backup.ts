@@ -1,0 +1,46 @@
+import { command, noOperands } from '../../command.ts';
+import { exitOk } from '../../exit-codes.ts';
+import { freshProof } from '../../fresh-proof.ts';
+import { keysHere } from '../../keys-here.ts';
+import { otpOption } from '../../one-time-code.ts';
+import { checkProofSource, passwordOptions, readProofPassword } from '../../secret.ts';
+import { callTimeoutMs, withSession } from '../../session.ts';
+
+/** Makes a new recovery key. */
+export const backup = command({
+  usage: ['keys backup [flags]'],
+  description:
+    'Makes a new recovery key for the sealed backup of the keys on the server, and prints it this once; the one before opens nothing any ' +
+    'more. For a private account the password opens the backup too, from now on the one it has now. Keep the recovery key where you ' +
+    'would look without this machine: if the password is lost, nobody can read old private messages without it.',
+  options: { ...otpOption, ...passwordOptions },
+  operands: noOperands,
+  examples: [['chat keys backup > recovery-key', 'asks for the password']],
+  async run({ options }, context) {
+    await checkProofSource(context, options);
+    return await withSession(context, async (session) => {
+      const { connection, username } = session;
+      const { store } = await keysHere(context, username);
+      const password = await readProofPassword(context, options);
+      const [{ wrapAnew }, { stretchForBackup }] = await Promise.all([
+        import('../../../client/keys/change-keys.ts'),
+        import('../../../client/keys/stretch-password.ts'),
+      ]);
+      const { privacy } = await connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
+      const key = await wrapAnew(connection, {
+        store,
+        prove: () => freshProof(context, session, password, options.otp),
+        password: privacy === 'private' ? password : undefined,
+        // Who proves himself with a certificate has not said what the password is.
+        keepsPassword: privacy === 'private' && password === undefined,
+        stretch: stretchForBackup,
+        recovery: true,
+      });
+      await context.output.result({ recovery_key: key }, key ?? []);
+      await context.output.note(
+        'this recovery key is shown this once; the one before opens nothing any more',
+      );
+      return exitOk;
+    });
+  },
+});

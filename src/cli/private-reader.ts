@@ -1,0 +1,123 @@
+import { passes, pause } from '../client/backoff.ts';
+import type { Connection } from '../client/connection.ts';
+import type { Unsealed, WireMessage } from '../client/frames.ts';
+import type { PrivateMessages } from '../client/keys/private-messages.ts';
+import type { CommandContext } from './command.ts';
+import { openPrivateMessages } from './sealer.ts';
+import { callTimeoutMs, openSession } from './session.ts';
+
+/** Opens the private messages of an account, for whatever shows them. */
+export interface PrivateReader {
+  /**
+   * A message as it is to be shown: an encrypted one with its text, or without it and with the reason; any other as it is. Throws what a
+   * connection throws that keys could not be asked for on.
+   */
+  open(message: WireMessage): Promise<WireMessage>;
+  /** How many did not hold. */
+  readonly failed: number;
+  close(): Promise<void>;
+}
+
+/** Whoever has no keys here is told what to do. */
+const noKeysHere: Unsealed = {
+  kind: 'locked',
+  why: 'this machine has no keys of this account; chat login or chat keys restore brings them',
+};
+const newerKeys: Unsealed = {
+  kind: 'locked',
+  why: 'it is for newer keys of this account; chat login brings them here',
+};
+const lostKeys: Unsealed = {
+  kind: 'locked',
+  why: 'it is for keys of this account from before its new identity, which are lost',
+};
+/** So often is a lookup tried that fails on its way, unless told, and so long is waited between, in milliseconds. */
+const usualTries = 3;
+const pauseMs = 1_000;
+
+/**
+ * Opens messages with the keys of `username` on this machine. Keys of others are asked for on a connection of its own: one that messages
+ * come on may be left unread while the one before is opened. Nothing is loaded before there is an envelope.
+ */
+export function openPrivateReader(
+  context: CommandContext,
+  username: () => string,
+  tries = usualTries,
+): PrivateReader {
+  let connection: Connection | undefined;
+  let opening: { readonly of: string; readonly messages: Promise<PrivateMessages | undefined> } | undefined;
+  let failed = 0;
+
+  /** Made when it is called for. */
+  const lookups = {
+    call: async (...parameters: Parameters<Connection['call']>) => {
+      connection ??= (await openSession(context)).connection;
+      const [name, params] = parameters;
+      return await connection.call(name, params, { timeoutMs: callTimeoutMs });
+    },
+    close: async () => {
+      const ended = connection;
+      connection = undefined;
+      await ended?.close();
+    },
+    server: context.settings.server,
+  } as unknown as Connection;
+
+  async function messagesOf(of: string): Promise<PrivateMessages | undefined> {
+    if (opening?.of !== of) opening = { of, messages: openPrivateMessages(context, lookups, of) };
+    const messages = await opening.messages;
+    // Somebody may bring them while this goes on.
+    if (!messages) opening = undefined;
+    return messages;
+  }
+
+  async function unseal(message: WireMessage & { readonly envelope: string }): Promise<WireMessage> {
+    const messages = await messagesOf(username());
+    if (!messages) return { ...message, unsealed: noKeysHere };
+    const opened = await messages.open(message);
+    if (opened.kind === 'text') {
+      const { envelope: _envelope, ...rest } = message;
+      return {
+        ...rest,
+        text: opened.text,
+        unsealed: { kind: opened.isVerified ? 'verified' : 'encrypted' },
+      };
+    }
+    if (opened.kind === 'locked') {
+      // The next message is opened with what is here then.
+      opening = undefined;
+      return { ...message, unsealed: opened.isForNewer ? newerKeys : lostKeys };
+    }
+    failed += 1;
+    return { ...message, unsealed: opened };
+  }
+
+  const { signal } = context;
+  const cut = () => void lookups.close();
+  signal.addEventListener('abort', cut);
+
+  return {
+    get failed() {
+      return failed;
+    },
+    async open(message) {
+      const { envelope } = message;
+      // In a room nothing is encrypted: what looks so there is shown as it is.
+      if (envelope === undefined || !message.to.startsWith('@')) return message;
+      for (let left = tries; ; left -= 1) {
+        try {
+          return await unseal({ ...message, envelope });
+        } catch (error) {
+          await lookups.close();
+          if (left === 1 || !passes(error) || signal.aborted) throw error;
+          await context.output.detail(`trying again: ${error.message}`);
+          await pause(pauseMs, signal);
+        }
+      }
+    },
+    async close() {
+      signal.removeEventListener('abort', cut);
+      await lookups.close();
+    },
+  };
+}

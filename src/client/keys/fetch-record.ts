@@ -1,0 +1,28 @@
+import { readKeyRecord, type SignedKeyRecord } from '../../core/e2ee/key-record.ts';
+import type { Username } from '../../core/model/username.ts';
+import { believed } from '../answers.ts';
+import type { Connection } from '../connection.ts';
+import { BadFrame, objectIn, textIn } from '../frames.ts';
+
+/** What a server shows of an account's keys: whether that is to be believed is for the caller to judge. */
+export interface ShownKeys {
+  /** Undefined when the account has published none. */
+  readonly record: SignedKeyRecord | undefined;
+  /** Of the caller's own account: which version of the backup is kept, 0 for none. */
+  readonly backupVersion: number | undefined;
+}
+
+/** Asks for an account's newest key record, or the one of a number; throws `unavailable` for what nobody has signed. */
+export async function fetchRecord(connection: Connection, user: Username, seq?: number): Promise<ShownKeys> {
+  const answer = await connection.call('keys.get', seq === undefined ? { user } : { user, seq });
+  return believed(connection, answer, (value) => {
+    const fields = objectIn(value, 'an answer');
+    const { backup_version: version } = fields;
+    if (version !== undefined && !Number.isSafeInteger(version)) throw new BadFrame('a wrong backup_version');
+    const backupVersion = version as number | undefined;
+    if (fields.record === null) return { record: undefined, backupVersion };
+    const record = readKeyRecord(textIn(fields, 'record', /^[\w-]{1,1024}$/));
+    if (!record) throw new BadFrame('a key record that nobody has signed');
+    return { record, backupVersion };
+  });
+}

@@ -1,0 +1,215 @@
+import { equalDigests } from '../../core/crypto/bytes.ts';
+import { publicKeysOf } from '../../core/e2ee/account-keys.ts';
+import {
+  type BackupOwner,
+  currentKeys,
+  type KeyBackup,
+  type KeyRing,
+  openKeyRing,
+  type PasswordStretch,
+  unwrapByPassword,
+  unwrapByRecoveryKey,
+} from '../../core/e2ee/key-backup.ts';
+import type { SignedKeyRecord } from '../../core/e2ee/key-record.ts';
+import { ChatError } from '../../core/errors.ts';
+import type { OneTimeCode } from '../../core/one-time-code.ts';
+import { believed } from '../answers.ts';
+import type { Connection } from '../connection.ts';
+import { BadFrame, objectIn, textIn } from '../frames.ts';
+import type { FreshProof } from '../prove-again.ts';
+import { fetchRecord, type ShownKeys } from './fetch-record.ts';
+import type { KeyFile, KeyStore } from './key-file.ts';
+import { makeKeys } from './make-keys.ts';
+
+/** Whose keys are set up, and what can open their backup. */
+export interface SetUpOptions {
+  readonly owner: BackupOwner;
+  readonly store: KeyStore;
+  /** What the account has just logged in with; undefined for a login with a token. */
+  readonly password: string | undefined;
+  readonly stretch: PasswordStretch;
+  /** Keeps the recovery key of new keys before anybody else knows of them; what it throws ends the making. */
+  readonly keepRecoveryKey?: ((key: OneTimeCode) => Promise<void>) | undefined;
+  /** Asked for when the password does not open the backup; undefined when nobody can be asked. */
+  readonly askRecoveryKey: (() => Promise<OneTimeCode | undefined>) | undefined;
+  /** Makes a fresh proof, for a login that is too old to be given the backup without one. */
+  readonly prove?: (() => Promise<FreshProof>) | undefined;
+}
+
+/** How the keys came to be here. `made` shows the recovery key this once; `recovered` says that the password does not open the backup. */
+export type SetUpKeys =
+  | { readonly kind: 'kept' | 'restored' | 'recovered'; readonly file: KeyFile }
+  | { readonly kind: 'made'; readonly file: KeyFile; readonly recoveryKey: OneTimeCode }
+  /** There is a backup that nothing at hand opens: old private messages cannot be read here. */
+  | { readonly kind: 'locked' };
+
+/**
+ * Sees to it that a device has its account's keys after a login (security 5): those that are here, those of the backup, or new
+ * ones. Keys are published together with their backup, so that no message can be sealed for keys that only this device has.
+ * Throws `invalid` for a recovery key that is not the account's, `untrusted` for a server that shows other keys than the account's own.
+ */
+export async function setUpKeys(connection: Connection, options: SetUpOptions): Promise<SetUpKeys> {
+  try {
+    return await setUpOnce(connection, options);
+  } catch (error) {
+    // Another device has made them at the same time: those are the account's.
+    if (error instanceof ChatError && error.code === 'conflict') return await setUpOnce(connection, options);
+    throw error;
+  }
+}
+
+async function setUpOnce(connection: Connection, options: SetUpOptions): Promise<SetUpKeys> {
+  const { owner, store } = options;
+  const shown = await ownKeys(connection, owner);
+  const here = await store.load();
+  const isOwn = here && here.record.user === owner.user && here.record.realm === owner.realm;
+  if (isOwn) return await catchUp(connection, options, here, shown);
+  const kept = shown.backupVersion === 0 ? undefined : await backupOf(connection, options.prove);
+  if (!kept) return await make(connection, options, shown.record);
+  const opened = await unlock(kept.backup, options);
+  if (!opened) return { kind: 'locked' };
+  return { kind: opened.kind, file: await take(options, kept, opened.key, shown.record) };
+}
+
+/** The keys here are the account's, or have changed on another device. */
+async function catchUp(
+  connection: Connection,
+  options: SetUpOptions,
+  here: KeyFile,
+  { record: published, backupVersion }: ShownKeys,
+): Promise<SetUpKeys> {
+  const isSame = published?.text === here.record.text;
+  if (isSame && backupVersion === here.backupVersion) return { kind: 'kept', file: here };
+  if (!published || (published.seq <= here.record.seq && !isSame)) {
+    throw untrusted('the server shows older or other keys of this account than this device has');
+  }
+  const kept = await backupOf(connection, options.prove);
+  if (!kept) return { kind: 'locked' };
+  const isSameKey = (await openKeyRing(kept.backup.contents, here.backupKey, options.owner)) !== undefined;
+  const opened = isSameKey
+    ? { key: here.backupKey, kind: isSame ? ('kept' as const) : ('restored' as const) }
+    : await unlock(kept.backup, options);
+  if (!opened) return { kind: 'locked' };
+  return { kind: opened.kind, file: await take(options, kept, opened.key, published) };
+}
+
+/** A backup as the server keeps it, nothing of it opened. */
+export interface KeptBackup {
+  readonly backup: KeyBackup;
+  readonly version: number;
+}
+
+async function take(
+  { owner, store }: SetUpOptions,
+  { backup, version }: KeptBackup,
+  backupKey: Uint8Array,
+  record: SignedKeyRecord | undefined,
+): Promise<KeyFile> {
+  const ring = await openKeyRing(backup.contents, backupKey, owner);
+  if (!ring) throw untrusted('the server shows a backup of keys that this account has not made');
+  if (!record || !fits(record, ring))
+    throw untrusted('the server shows keys of this account that are not those of its backup');
+  return await store.update((file) => ({
+    record,
+    ring,
+    backupKey,
+    backupVersion: version,
+    pins: file?.record.user === owner.user && file.record.realm === owner.realm ? file.pins : new Map(),
+  }));
+}
+
+async function make(
+  connection: Connection,
+  { owner, store, password, stretch, keepRecoveryKey }: SetUpOptions,
+  published: SignedKeyRecord | undefined,
+): Promise<SetUpKeys> {
+  // Keys without a backup are nobody's any more; a new identity would have to be trusted by everybody.
+  if (published) return { kind: 'locked' };
+  // The server has seen the password of an open account.
+  const isPrivate = password !== undefined && (await connection.call('account.me', {})).privacy === 'private';
+  const wrap = { password: isPrivate ? password : undefined, stretch };
+  const { file, backup, recoveryKey } = await makeKeys(owner, undefined, wrap);
+  await keepRecoveryKey?.(recoveryKey);
+  await connection.call('keys.publish', { record: file.record.text, backup: { ...backup, version: 0 } });
+  await store.update(() => file);
+  return { kind: 'made', file, recoveryKey };
+}
+
+/** What is sealed, in base64url. */
+const sealedShape = /^[\w.-]{1,32768}$/;
+
+/** The key of a backup, and how it came to be opened; undefined when nothing at hand opens it. */
+async function unlock(
+  backup: KeyBackup,
+  options: SetUpOptions,
+): Promise<{ readonly key: Uint8Array; readonly kind: 'restored' | 'recovered' } | undefined> {
+  const { owner, password, stretch, askRecoveryKey } = options;
+  if (password !== undefined && backup.password_wrap !== undefined) {
+    const key = await unwrapByPassword(backup.password_wrap, password, owner, stretch);
+    if (key) return { key, kind: 'restored' };
+  }
+  if (!askRecoveryKey) return undefined;
+  const recoveryKey = await askRecoveryKey();
+  if (recoveryKey === undefined) return undefined;
+  const key = await unwrapByRecoveryKey(backup.recovery_wrap, recoveryKey, owner);
+  if (!key)
+    throw new ChatError('invalid', 'this is not the recovery key of this account: nothing was restored');
+  return { key, kind: 'recovered' };
+}
+
+/** True when a record is of the keys that a ring holds as its newest. */
+function fits(record: SignedKeyRecord, ring: KeyRing): boolean {
+  const keys = publicKeysOf(currentKeys(ring));
+  return (
+    equalDigests(record.keys.identity, keys.identity) && equalDigests(record.keys.encryption, keys.encryption)
+  );
+}
+
+/** What the server shows of the account's own keys. */
+export async function ownKeys(connection: Connection, { realm, user }: BackupOwner): Promise<ShownKeys> {
+  const shown = await fetchRecord(connection, user);
+  const { record } = shown;
+  if (record && (record.user !== user || record.realm !== realm))
+    throw untrusted('the server shows keys of another account');
+  return shown;
+}
+
+/** The sealed backup that the server keeps; undefined without one. */
+export async function backupOf(
+  connection: Connection,
+  prove?: () => Promise<FreshProof>,
+): Promise<KeptBackup | undefined> {
+  const proof = await prove?.();
+  const answer = await orUndefined(connection.call('keys.restore', proof === undefined ? {} : { proof }));
+  if (answer === undefined) return undefined;
+  return believed(connection, answer, (value) => {
+    const { backup, version } = objectIn(value, 'an answer');
+    const fields = objectIn(backup, 'a backup');
+    const { password_wrap: byPassword } = fields;
+    if (!Number.isSafeInteger(version)) throw new BadFrame('a wrong version');
+    if (byPassword !== undefined && typeof byPassword !== 'string')
+      throw new BadFrame('a wrong password_wrap');
+    return {
+      version: Number(version),
+      backup: {
+        contents: textIn(fields, 'contents', sealedShape),
+        recovery_wrap: textIn(fields, 'recovery_wrap', sealedShape),
+        ...(byPassword !== undefined && { password_wrap: byPassword }),
+      },
+    };
+  });
+}
+
+/** What there is not is undefined. */
+async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ChatError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+function untrusted(why: string): ChatError {
+  return new ChatError('untrusted', why);
+}

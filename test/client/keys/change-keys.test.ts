@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type ChangeKeysOptions,
+  renewIdentity,
+  rotateKeys,
+  wrapAnew,
+  wrapForChange,
+} from '../../../src/client/keys/change-keys.ts';
+import { parseUsername } from '../../../src/core/model/username.ts';
+import { openChat, password, refusal, register } from '../../core/support/chat.ts';
+import { cheapStretch, type Device, device, realm } from './support/keyed-client.ts';
+
+async function open() {
+  const t = await openChat();
+  await register(t, 'alice', 'bob');
+  return { t, alice: await device(t, 'alice'), bob: await device(t, 'bob') };
+}
+
+const options = ({ store, prove }: Device): ChangeKeysOptions => ({ store, prove });
+const byPassword = { password, stretch: cheapStretch };
+
+async function fileOf({ store }: Device) {
+  const file = await store.load();
+  if (!file) throw new Error('no keys');
+  return file;
+}
+
+describe('rotated keys', () => {
+  it('are another epoch of the same identity, on the server, in the backup and here', async () => {
+    const { t, alice } = await open();
+    const before = await fileOf(alice);
+    const after = await rotateKeys(alice.connection, options(alice));
+    expect(after.record).toMatchObject({ seq: 2, epoch: 2 });
+    expect(after.record.keys.identity).toEqual(before.record.keys.identity);
+    expect(after.record.keys.encryption).not.toEqual(before.record.keys.encryption);
+    expect(after.ring.encryption.map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(await fileOf(alice)).toEqual(after);
+    expect(await fileOf(await device(t, 'alice'))).toEqual(after);
+    expect((await device(t, 'alice', { store: alice.store })).keys).toEqual({ kind: 'kept', file: after });
+  });
+
+  it('are refused on a device that does not have the newest, or has none, and nothing changes', async () => {
+    const { t, alice } = await open();
+    const second = await device(t, 'alice');
+    await rotateKeys(alice.connection, options(alice));
+    const message =
+      "this account's keys have changed on another device: log in again (chat login), then try once more";
+    expect(await refusal(rotateKeys(second.connection, options(second)))).toEqual({
+      code: 'conflict',
+      message,
+    });
+    const again = await device(t, 'alice', { store: second.store });
+    expect((await rotateKeys(again.connection, options(again))).record.seq).toBe(3);
+    const none = { load: async () => undefined, update: async () => Promise.reject(new Error('never')) };
+    expect(await refusal(rotateKeys(alice.connection, { store: none, prove: alice.prove }))).toMatchObject({
+      code: 'not-found',
+    });
+  });
+
+  it('take a proof of the password, and without one stay what they were', async () => {
+    const { t, alice } = await open();
+    const before = await fileOf(alice);
+    const prove = async () => {
+      const { exchange, message } = await alice.prove();
+      return { exchange, message: message.replace(/(?<=p=)./, (first) => (first === 'A' ? 'B' : 'A')) };
+    };
+    const wrong = rotateKeys(alice.connection, { store: alice.store, prove });
+    expect(await refusal(wrong)).toMatchObject({ code: 'unauthenticated' });
+    expect(await fileOf(alice)).toEqual(before);
+    expect((await device(t, 'alice', { store: alice.store })).keys.kind).toBe('kept');
+  });
+});
+
+describe('a backup that is wrapped anew', () => {
+  it('opens with the new recovery key, and with the one before no more', async () => {
+    const { t, alice } = await open();
+    if (alice.keys.kind !== 'made') throw new Error('not made');
+    const old = alice.keys.recoveryKey;
+    const recoveryKey = await wrapAnew(alice.connection, {
+      ...options(alice),
+      ...byPassword,
+      recovery: true,
+    });
+    const restored = async (key: typeof recoveryKey) =>
+      (await device(t, 'alice', { password: undefined, askRecoveryKey: async () => key })).keys.kind;
+    expect(await restored(recoveryKey)).toBe('recovered');
+    expect(await refusal(restored(old))).toMatchObject({ code: 'invalid' });
+    expect((await device(t, 'alice')).keys.kind).toBe('restored');
+    expect((await device(t, 'alice', { store: alice.store })).keys.kind).toBe('kept');
+  });
+
+  it('keeps its recovery key where only the password has changed', async () => {
+    const { t, alice } = await open();
+    if (alice.keys.kind !== 'made') throw new Error('not made');
+    const { recoveryKey } = alice.keys;
+    const wrapped = {
+      ...options(alice),
+      password: 'another password',
+      stretch: cheapStretch,
+      recovery: false,
+    };
+    expect(await wrapAnew(alice.connection, wrapped)).toBeUndefined();
+    const kind = async (parts: Parameters<typeof device>[2]) => (await device(t, 'alice', parts)).keys.kind;
+    expect(await kind({ password: 'another password' })).toBe('restored');
+    expect(await kind({ password })).toBe('locked');
+    expect(await kind({ password, askRecoveryKey: async () => recoveryKey })).toBe('recovered');
+    expect(await kind({ password, askRecoveryKey: async () => undefined })).toBe('locked');
+  });
+
+  it('is ready before the password changes, and there is none without keys', async () => {
+    const { t, alice } = await open();
+    const { store } = alice;
+    const wrap = await wrapForChange(alice.connection, {
+      store,
+      password: 'x'.repeat(8),
+      stretch: cheapStretch,
+    });
+    expect(wrap).toMatchObject({ version: 1 });
+    const fresh = { load: async () => undefined, update: async () => Promise.reject(new Error('never')) };
+    expect(
+      await wrapForChange(alice.connection, { store: fresh, password, stretch: cheapStretch }),
+    ).toBeUndefined();
+    expect((await device(t, 'alice')).keys.kind).toBe('restored');
+  });
+});
+
+describe('another identity', () => {
+  it('is begun by who has lost the keys, over what is published, and has to be trusted anew', async () => {
+    const { t, alice, bob } = await open();
+    const ofOld = await bob.send('alice', 'under the first identity');
+    await alice.send('bob', 'known now');
+    const lost = await device(t, 'bob', { password: undefined });
+    expect(lost.keys.kind).toBe('locked');
+    const owner = { realm, user: parseUsername('bob') };
+    const { file, recoveryKey } = await renewIdentity(lost.connection, owner, {
+      ...options(lost),
+      ...byPassword,
+    });
+    expect(file.record).toMatchObject({ seq: 2, epoch: 2 });
+    const toOld = { ...(await alice.last('bob')), to: '@alice' };
+    const reader = await lost.messages();
+    expect(await reader.open(toOld)).toEqual({ kind: 'locked', isForNewer: false });
+    expect(await reader.open({ ...ofOld, to: '@alice' })).toEqual({ kind: 'locked', isForNewer: false });
+    expect((await device(t, 'bob', { store: lost.store })).keys).toEqual({
+      kind: 'kept',
+      file: await fileOf(lost),
+    });
+    expect(await fileOf(await device(t, 'bob'))).toEqual(file);
+    const recovered = await device(t, 'bob', {
+      password: undefined,
+      askRecoveryKey: async () => recoveryKey,
+    });
+    expect(recovered.keys.kind).toBe('recovered');
+    expect(await refusal(alice.send('bob', 'to whom?'))).toMatchObject({ code: 'untrusted' });
+    // The other device of the account learns of it at its next login, when the password opens the backup.
+    expect(await fileOf(await device(t, 'bob', { store: bob.store }))).toMatchObject({ record: file.record });
+  });
+});
