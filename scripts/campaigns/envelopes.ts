@@ -1,5 +1,5 @@
 /**
- * `npx tsx scripts/campaigns/envelopes.ts [--count 100000]`: seals so many messages as a client does, and looks whether any two have a key
+ * `tsx scripts/campaigns/envelopes.ts [--count 100000]`: seals so many messages as a client does, and looks whether any two have a key
  * and a nonce in common (ASVS 11.3.4), or anything else that is drawn for each. Ends with 1 when they have.
  */
 import { parseArgs } from 'node:util';
@@ -9,8 +9,11 @@ import { noRecord, signKeyRecord } from '../../src/core/e2ee/key-record.ts';
 import { parseUsername } from '../../src/core/model/username.ts';
 import { uuidV7 } from '../../src/core/random.ts';
 
-const { values } = parseArgs({ options: { count: { type: 'string', default: '100000' } } });
-const count = Number(values.count);
+/** What is drawn for each envelope: a commitment stands for its content key, an encapsulated key for the key that a wrap is sealed with. */
+export type Drawn = 'commitment' | 'nonce' | 'encapsulated key';
+
+/** How many of what is drawn came a second time, by what it is; nothing where all were new. */
+export type Repeated = Readonly<Partial<Record<Drawn, number>>>;
 
 function account(name: string) {
   const secrets = newSecretKeys();
@@ -20,29 +23,38 @@ function account(name: string) {
   return { secrets, record };
 }
 
-const [alice, bob] = [account('alice'), account('bob')];
-/** By what it is: a commitment stands for its content key, and an encapsulated key for the key that a wrap is sealed with. */
-const seen = { commitment: new Set<string>(), nonce: new Set<string>(), encapsulated: new Set<string>() };
-let repeated = 0;
+/** Seals `count` times the same text from one account to another, and counts what was there before. */
+export async function envelopesCampaign(count: number): Promise<Repeated> {
+  const [alice, bob] = [account('alice'), account('bob')];
+  const seen = new Map<Drawn, Set<string>>();
+  const repeated: Partial<Record<Drawn, number>> = {};
 
-function note(kind: keyof typeof seen, bytes: Uint8Array): void {
-  const text = Buffer.from(bytes).toString('latin1');
-  if (seen[kind].has(text)) {
-    repeated += 1;
-    console.error(`a ${kind} came twice`);
+  function note(kind: Drawn, bytes: Uint8Array): void {
+    const before = seen.get(kind) ?? new Set();
+    const text = Buffer.from(bytes).toString('latin1');
+    if (before.has(text)) repeated[kind] = (repeated[kind] ?? 0) + 1;
+    seen.set(kind, before.add(text));
   }
-  seen[kind].add(text);
+
+  for (let sealed = 0; sealed < count; sealed++) {
+    const message = { id: uuidV7(), at: Date.now() };
+    const envelope = readEnvelope(await sealMessage('the same text', message, alice, bob.record));
+    if (!envelope) throw new Error('what was sealed is no envelope');
+    note('commitment', envelope.commitment);
+    note('nonce', envelope.nonce);
+    note('encapsulated key', envelope.toSender.enc);
+    note('encapsulated key', envelope.toRecipient.enc);
+  }
+  return repeated;
 }
 
-for (let sealed = 0; sealed < count; sealed++) {
-  const envelope = readEnvelope(
-    await sealMessage('the same text', { id: uuidV7(), at: Date.now() }, alice, bob.record),
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { count: { type: 'string', default: '100000' } } });
+  const count = Number(values.count);
+  const repeated = Object.entries(await envelopesCampaign(count));
+  for (const [kind, times] of repeated) console.log(`a ${kind} came again: ${times} times`);
+  console.log(
+    `envelopes: ${count} sealed, ${repeated.length === 0 ? 'no key and no nonce came twice' : 'keys or nonces came twice'}`,
   );
-  if (!envelope) throw new Error('no envelope');
-  note('commitment', envelope.commitment);
-  note('nonce', envelope.nonce);
-  note('encapsulated', envelope.toSender.enc);
-  note('encapsulated', envelope.toRecipient.enc);
+  process.exitCode = repeated.length === 0 ? 0 : 1;
 }
-console.log(`${count} envelopes: ${repeated === 0 ? 'nothing came twice' : `${repeated} came twice`}`);
-process.exitCode = repeated === 0 ? 0 : 1;
