@@ -126,7 +126,7 @@ export default {
       comment: 'A door cuts bytes and calls core; what is kept, and where, is not its business.',
       severity: 'error',
       from: { path: '^src/server/doors/' },
-      to: { path: '^src/(server/store/|core/ports/store\\.ts$)' },
+      to: { path: '^src/(server/store/|core/ports/store(/|\\.ts$))' },
     },
     {
       name: 'doors-not-to-operations',

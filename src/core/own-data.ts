@@ -8,7 +8,7 @@ import { wireBody } from './model/message.ts';
 import type { CallContext } from './operation.ts';
 import { listed } from './operations/certificate/listed.ts';
 import type { OwnSection } from './own-sections.ts';
-import type { SentPlace } from './ports/store.ts';
+import type { SentPlace } from './ports/store/own-data.ts';
 
 /** A page of a section; `next` is the `after` of the one that follows. It may have no rows and still a next one. */
 export interface OwnPage {

@@ -1,6 +1,7 @@
 import type { ConversationRef } from './model/conversation-name.ts';
 import type { ConversationId, UserId } from './model/ids.ts';
-import type { FoundMessage, MessagePosition, Searchable, Store } from './ports/store.ts';
+import type { FoundMessage, MessagePosition, Searchable } from './ports/store/search.ts';
+import type { Store } from './ports/store.ts';
 import type { SearchTerm } from './search-terms.ts';
 
 /** What is to be found, and where. */

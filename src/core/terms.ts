@@ -1,6 +1,6 @@
 import { ChatError } from './errors.ts';
 import type { CallContext } from './operation.ts';
-import type { Consent } from './ports/store.ts';
+import type { Consent } from './ports/store/own-data.ts';
 
 /** How a form says yes, besides the digest of what was read. */
 const yes: ReadonlySet<boolean | string> = new Set([true, 'true', 'on', 'yes', '1']);

@@ -6,7 +6,7 @@ import type { DeviceId, SessionId } from '../model/ids.ts';
 import type { Session } from '../model/session.ts';
 import type { CallContext } from '../operation.ts';
 import type { Peer } from '../peer.ts';
-import type { OpenedSession } from '../ports/store.ts';
+import type { OpenedSession } from '../ports/store/sessions.ts';
 import { uuidV7 } from '../random.ts';
 import type { Services } from '../services.ts';
 import type { Proven, SessionWishes } from './proven.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AuditEntry } from '../../../src/core/audit.ts';
 import { type AuditRow, auditChain, walkTrail } from '../../../src/core/audit-chain.ts';
-import type { AuditQuery } from '../../../src/core/ports/store.ts';
+import type { AuditQuery } from '../../../src/core/ports/store/audit.ts';
 import type { Examined } from '../support/examined.ts';
 
 const chain = auditChain({ realm: 'chat.example', serverSecret: new Uint8Array(32).fill(7) });

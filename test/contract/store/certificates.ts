@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { auditChain } from '../../../src/core/audit-chain.ts';
 import type { CertificateId } from '../../../src/core/model/certificate.ts';
 import { maxCertificatesPerAccount } from '../../../src/core/policy.ts';
-import type { NewCertificateOf } from '../../../src/core/ports/store.ts';
+import type { NewCertificateOf } from '../../../src/core/ports/store/certificates.ts';
 import { uuidV7 } from '../../../src/core/random.ts';
 import type { Examined } from '../support/examined.ts';
 import { digest, opening, people, person, verifier } from '../support/people.ts';

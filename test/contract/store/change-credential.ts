@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Account, Verifier } from '../../../src/core/model/account.ts';
 import type { SessionId } from '../../../src/core/model/ids.ts';
-import type { NewSession } from '../../../src/core/ports/store.ts';
+import type { NewSession } from '../../../src/core/ports/store/sessions.ts';
 import type { Examined } from '../support/examined.ts';
 import { digest, opening, people, person, verifier } from '../support/people.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Account } from '../../../src/core/model/account.ts';
 import type { ConversationRef } from '../../../src/core/model/conversation-name.ts';
 import type { ConversationId, MessageId } from '../../../src/core/model/ids.ts';
-import type { StartingPoint } from '../../../src/core/ports/store.ts';
+import type { StartingPoint } from '../../../src/core/ports/store/conversations.ts';
 import { uuidV7 } from '../../../src/core/random.ts';
 import type { Examined } from '../support/examined.ts';
 import { inRoom, message, people, room, withUser } from '../support/people.ts';

@@ -3,7 +3,7 @@ import type { Account } from '../../../src/core/model/account.ts';
 import type { ConversationRef } from '../../../src/core/model/conversation-name.ts';
 import type { ConversationId, MessageId } from '../../../src/core/model/ids.ts';
 import type { StoredMessage } from '../../../src/core/model/message.ts';
-import type { AppendOutcome, NewMessage } from '../../../src/core/ports/store.ts';
+import type { AppendOutcome, NewMessage } from '../../../src/core/ports/store/messages.ts';
 import { uuidV7 } from '../../../src/core/random.ts';
 import type { Examined } from '../support/examined.ts';
 import { inRoom, message, people, person, room, withUser } from '../support/people.ts';

@@ -5,7 +5,7 @@ import type { ConversationRef } from '../../../src/core/model/conversation-name.
 import type { ConversationId, DeviceId } from '../../../src/core/model/ids.ts';
 import type { InviteId } from '../../../src/core/model/invite.ts';
 import type { Username } from '../../../src/core/model/username.ts';
-import type { Device, SentPage, SentPlace } from '../../../src/core/ports/store.ts';
+import type { Device, SentPage, SentPlace } from '../../../src/core/ports/store/own-data.ts';
 import { uuidV7 } from '../../../src/core/random.ts';
 import { parseSearch } from '../../../src/core/search-terms.ts';
 import type { Examined } from '../support/examined.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { NewSession, RefreshRequest } from '../../../src/core/ports/store.ts';
+import type { NewSession, RefreshRequest } from '../../../src/core/ports/store/sessions.ts';
 import type { Examined } from '../support/examined.ts';
 import { digest, opening, people } from '../support/people.ts';
 

@@ -3,7 +3,9 @@ import type { ConversationRef, RoomName } from '../../../src/core/model/conversa
 import type { DeviceId, MessageId, SessionId, UserId } from '../../../src/core/model/ids.ts';
 import type { Session } from '../../../src/core/model/session.ts';
 import type { Username } from '../../../src/core/model/username.ts';
-import type { NewMessage, NewSession, Store } from '../../../src/core/ports/store.ts';
+import type { NewMessage } from '../../../src/core/ports/store/messages.ts';
+import type { NewSession } from '../../../src/core/ports/store/sessions.ts';
+import type { Store } from '../../../src/core/ports/store.ts';
 import { uuidV7 } from '../../../src/core/random.ts';
 
 export const room = (name: string): RoomName => name as RoomName;

@@ -20,7 +20,8 @@ import type { CertificateAuthority } from '../../../src/core/ports/certificate-a
 import type { Mailer } from '../../../src/core/ports/mailer.ts';
 import type { PasswordStretcher } from '../../../src/core/ports/password-stretcher.ts';
 import type { SessionCache } from '../../../src/core/ports/session-cache.ts';
-import type { ServerSettings, Store } from '../../../src/core/ports/store.ts';
+import type { ServerSettings } from '../../../src/core/ports/store/settings.ts';
+import type { Store } from '../../../src/core/ports/store.ts';
 import { createTurn, type Turn } from '../../../src/core/turn.ts';
 import { localBus } from '../../../src/server/bus/local.ts';
 import { localCounter } from '../../../src/server/counter/local.ts';

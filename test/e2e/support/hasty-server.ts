@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { NewMessage } from '../../../src/core/ports/store.ts';
+import type { NewMessage } from '../../../src/core/ports/store/messages.ts';
 import { serve } from '../../../src/server/serve.ts';
 import { sqliteStore } from '../../../src/server/store/sqlite/store.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Account, Verifier } from '../../../src/core/model/account.ts';
-import type { NewSession } from '../../../src/core/ports/store.ts';
+import type { NewSession } from '../../../src/core/ports/store/sessions.ts';
 import type { HostFileSystem } from '../../../src/server/store/sqlite/host-files.ts';
 import { digest, opening, person, verifier } from '../../contract/support/people.ts';
 import { type OpenedDatabase, opened, seqs, texts } from './support/database.ts';

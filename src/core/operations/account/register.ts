@@ -10,7 +10,7 @@ import type { Admission } from '../../model/invite.ts';
 import { type Username, usernamesFromEmail } from '../../model/username.ts';
 import { checkNewPassword } from '../../new-password.ts';
 import { type CallContext, operation } from '../../operation.ts';
-import type { CreatedAccount } from '../../ports/store.ts';
+import type { CreatedAccount } from '../../ports/store/accounts.ts';
 import { uuidV7 } from '../../random.ts';
 import { consentOf } from '../../terms.ts';
 import {

@@ -2,7 +2,8 @@ import { badToken, ChatError } from '../../errors.ts';
 import { keyTaken } from '../../login/issue-certificate.ts';
 import type { Certificate } from '../../model/certificate.ts';
 import { maxCertificatesPerAccount } from '../../policy.ts';
-import type { NewCertificateOf, Store } from '../../ports/store.ts';
+import type { NewCertificateOf } from '../../ports/store/certificates.ts';
+import type { Store } from '../../ports/store.ts';
 
 /** Keeps a certificate and answers it as it is kept; `conflict` for a key that is taken, and for an account that has too many. */
 export async function addCertificate(

@@ -4,7 +4,7 @@ import type { Start } from '../../followers.ts';
 import { conversationName } from '../../model/conversation-name.ts';
 import type { ConversationView } from '../../model/message.ts';
 import { type CallContext, operation } from '../../operation.ts';
-import type { StartingPoint } from '../../ports/store.ts';
+import type { StartingPoint } from '../../ports/store/conversations.ts';
 import { conversation, instant, messageId, seq } from '../shapes.ts';
 import { refused } from './refused.ts';
 

@@ -1,6 +1,6 @@
 import { ChatError } from '../../errors.ts';
 import { type ConversationRef, conversationName } from '../../model/conversation-name.ts';
-import type { ConversationRefusal } from '../../ports/store.ts';
+import type { ConversationRefusal } from '../../ports/store/conversations.ts';
 
 /** The error for a conversation that the caller cannot use; a room's existence is no secret, its messages are. */
 export function refused({ kind }: ConversationRefusal, ref: ConversationRef): ChatError {

@@ -5,7 +5,7 @@ import { instantText } from '../../model/instant.ts';
 import { wireBody } from '../../model/message.ts';
 import { operation } from '../../operation.ts';
 import { searchRows } from '../../policy.ts';
-import type { Searchable } from '../../ports/store.ts';
+import type { Searchable } from '../../ports/store/search.ts';
 import { searchNewest } from '../../search.ts';
 import { parseSearch } from '../../search-terms.ts';
 import { refused } from '../conversation/refused.ts';

@@ -1,7 +1,7 @@
 import type { Account } from '../../../core/model/account.ts';
 import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { DisabledAccount } from '../../../core/ports/store.ts';
+import type { DisabledAccount } from '../../../core/ports/store/administration.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import { account, accountColumns, accountOf } from './accounts.ts';
 import { hasAnotherAdministrator } from './another-administrator.ts';

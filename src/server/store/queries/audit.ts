@@ -8,7 +8,7 @@ import {
   sealEnds,
 } from '../../../core/audit-chain.ts';
 import { equalDigests } from '../../../core/crypto/bytes.ts';
-import type { AuditPage, AuditQuery } from '../../../core/ports/store.ts';
+import type { AuditPage, AuditQuery } from '../../../core/ports/store/audit.ts';
 import { platformDigests } from '../../digests.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 

@@ -1,4 +1,4 @@
-import type { NewCertificateOf } from '../../../core/ports/store.ts';
+import type { NewCertificateOf } from '../../../core/ports/store/certificates.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 
 const ofKey = statement((db, p: { keyHash: Uint8Array }) =>

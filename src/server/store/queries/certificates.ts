@@ -2,7 +2,7 @@ import type { Account } from '../../../core/model/account.ts';
 import type { Certificate, CertificateId, CertificateKind } from '../../../core/model/certificate.ts';
 import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import { maxCertificatesPerAccount } from '../../../core/policy.ts';
-import type { AddedCertificate, NewCertificateOf } from '../../../core/ports/store.ts';
+import type { AddedCertificate, NewCertificateOf } from '../../../core/ports/store/certificates.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { accountById } from './accounts.ts';
 import { bindKey } from './certificate-keys.ts';

@@ -1,5 +1,5 @@
 import type { SessionId } from '../../../core/model/ids.ts';
-import type { CredentialChange } from '../../../core/ports/store.ts';
+import type { CredentialChange } from '../../../core/ports/store/accounts.ts';
 import { type Query, rows } from '../statement.ts';
 import { replaceVerifier, setPrivacy } from './accounts.ts';
 import { dropResetCodes } from './codes.ts';

@@ -1,6 +1,6 @@
 import type { UserId } from '../../../core/model/ids.ts';
 import type { DoorName } from '../../../core/model/session.ts';
-import type { Consent } from '../../../core/ports/store.ts';
+import type { Consent } from '../../../core/ports/store/own-data.ts';
 import { type Query, rows, statement } from '../statement.ts';
 import { isLive } from './conversations.ts';
 

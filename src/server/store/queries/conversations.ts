@@ -2,7 +2,7 @@ import type { ConversationRef, RoomName } from '../../../core/model/conversation
 import type { ConversationId, UserId } from '../../../core/model/ids.ts';
 import type { Audience, ConversationView } from '../../../core/model/message.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { ConversationRefusal, StartingPoint } from '../../../core/ports/store.ts';
+import type { ConversationRefusal, StartingPoint } from '../../../core/ports/store/conversations.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import type { Head, Route } from './memory.ts';
 

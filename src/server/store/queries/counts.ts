@@ -1,4 +1,4 @@
-import type { StoreCounts } from '../../../core/ports/store.ts';
+import type { StoreCounts } from '../../../core/ports/store/administration.ts';
 import { first, type Query, statement } from '../statement.ts';
 
 const ofUsers = statement((db) =>

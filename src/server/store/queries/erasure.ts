@@ -2,7 +2,7 @@ import type { AuditEntry } from '../../../core/audit.ts';
 import type { AuditChain } from '../../../core/audit-chain.ts';
 import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { ErasureRequest, ErasureStep } from '../../../core/ports/store.ts';
+import type { ErasureRequest, ErasureStep } from '../../../core/ports/store/erasure.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { hasAnotherAdministrator } from './another-administrator.ts';
 import { appendAudit } from './audit.ts';

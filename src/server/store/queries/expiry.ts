@@ -1,5 +1,5 @@
 import type { ConversationId } from '../../../core/model/ids.ts';
-import type { ExpiryStep } from '../../../core/ports/store.ts';
+import type { ExpiryStep } from '../../../core/ports/store/erasure.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import { eraseText } from './erased-text.ts';
 

@@ -1,7 +1,7 @@
 import type { KeyBackup, KeyBackupChange } from '../../../core/e2ee/key-backup.ts';
 import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { PublishedKeyRecord } from '../../../core/ports/store.ts';
+import type { PublishedKeyRecord } from '../../../core/ports/store/keys.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import { accountById } from './accounts.ts';
 

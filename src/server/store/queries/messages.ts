@@ -2,7 +2,7 @@ import { conversationName } from '../../../core/model/conversation-name.ts';
 import type { ConversationId, MessageId } from '../../../core/model/ids.ts';
 import type { Audience, MessageBody, StoredMessage } from '../../../core/model/message.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { AppendOutcome, MessageQuery, NewMessage } from '../../../core/ports/store.ts';
+import type { AppendOutcome, MessageQuery, NewMessage } from '../../../core/ports/store/messages.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { usable } from './conversations.ts';
 import type { Memory } from './memory.ts';

@@ -1,7 +1,7 @@
 import type { ConversationRef, RoomName } from '../../../core/model/conversation-name.ts';
 import type { DeviceId, MessageId, UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { Device, SentPage, SentPlace } from '../../../core/ports/store.ts';
+import type { Device, SentPage, SentPlace } from '../../../core/ports/store/own-data.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import { bodyOf, fitting } from './messages.ts';
 import { firstPlace, type Place, stretchAfter } from './sent-places.ts';

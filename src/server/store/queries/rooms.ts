@@ -1,7 +1,7 @@
 import { lobby, type RoomName } from '../../../core/model/conversation-name.ts';
 import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { RoomSummary } from '../../../core/ports/store.ts';
+import type { RoomSummary } from '../../../core/ports/store/rooms.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import { isLive } from './conversations.ts';
 import type { Memory } from './memory.ts';

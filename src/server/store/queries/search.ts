@@ -7,7 +7,7 @@ import type {
   SearchPlace,
   SearchQuery,
   SearchStep,
-} from '../../../core/ports/store.ts';
+} from '../../../core/ports/store/search.ts';
 import { hasTerms } from '../../../core/search-terms.ts';
 import { matchExpression, matching } from '../sqlite/full-text.ts';
 import { first, type Query, rows, statement } from '../statement.ts';

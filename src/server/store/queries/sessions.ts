@@ -1,7 +1,12 @@
 import type { DeviceId, SessionId, UserId } from '../../../core/model/ids.ts';
 import type { DoorName, Session } from '../../../core/model/session.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { NewSession, OpenedSession, RefreshOutcome, RefreshRequest } from '../../../core/ports/store.ts';
+import type {
+  NewSession,
+  OpenedSession,
+  RefreshOutcome,
+  RefreshRequest,
+} from '../../../core/ports/store/sessions.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { useCertificate } from './certificate-keys.ts';
 

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../../core/errors.ts';
 import type { RoomName } from '../../../core/model/conversation-name.ts';
 import type { ConversationId, MessageId, UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { AppendOutcome, NewMessage } from '../../../core/ports/store.ts';
+import type { AppendOutcome, NewMessage } from '../../../core/ports/store/messages.ts';
 import type { StoreCall } from '../queries/index.ts';
 
 /**

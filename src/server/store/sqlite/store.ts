@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { ChatError } from '../../../core/errors.ts';
 import type { ConversationId } from '../../../core/model/ids.ts';
-import type { NewMessage, Store } from '../../../core/ports/store.ts';
+import type { NewMessage } from '../../../core/ports/store/messages.ts';
+import type { Store } from '../../../core/ports/store.ts';
 import { askedCredential, type NearestCredential } from '../queries/accounts.ts';
 import { queries, type StoreCall } from '../queries/index.ts';
 import { workerUrl } from './assets.ts';
