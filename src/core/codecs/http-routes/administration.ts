@@ -1,0 +1,82 @@
+import { type HttpRoute, httpRoute } from '../http-route.ts';
+
+/** What administrators see and do. */
+export const administrationRoutes: readonly HttpRoute[] = [
+  httpRoute({
+    method: 'GET',
+    path: '/api/admin/users',
+    summary: 'Every account as administrators see it, in order of name, a page at a time.',
+    operation: 'admin.users',
+    query: { after: 'text', limit: 'number' },
+    status: 200,
+  }),
+  httpRoute({
+    method: 'PUT',
+    path: '/api/admin/users/{username}/disabled',
+    summary: 'Lets nobody log in to an account, and ends its sessions.',
+    operation: 'admin.disable',
+    body: [],
+    status: 204,
+  }),
+  httpRoute({
+    method: 'DELETE',
+    path: '/api/admin/users/{username}/disabled',
+    summary: 'Lets the owner of a disabled account log in again.',
+    operation: 'admin.enable',
+    status: 204,
+  }),
+  httpRoute({
+    method: 'GET',
+    path: '/api/admin/invites',
+    summary: 'The invites that are still good, a page at a time; never their codes.',
+    operation: 'admin.invites',
+    query: { after: 'text', limit: 'number' },
+    status: 200,
+  }),
+  httpRoute({
+    method: 'POST',
+    path: '/api/admin/invites',
+    summary: 'Makes an invite; its code is shown this once.',
+    operation: 'admin.create-invite',
+    body: ['uses', 'expires_in_s'],
+    status: 201,
+  }),
+  httpRoute({
+    method: 'DELETE',
+    path: '/api/admin/invites/{id}',
+    summary: 'Takes an invite back.',
+    operation: 'admin.revoke-invite',
+    status: 204,
+  }),
+  httpRoute({
+    method: 'GET',
+    path: '/api/admin/audit',
+    summary: 'The audit trail in order of `seq`, a page at a time, with what its chain is checked by.',
+    operation: 'admin.audit',
+    query: {
+      after: 'number',
+      before: 'number',
+      since: 'text',
+      user: 'text',
+      operation: 'text',
+      newest: 'flag',
+      limit: 'number',
+    },
+    status: 200,
+  }),
+  httpRoute({
+    method: 'GET',
+    path: '/api/admin/stats',
+    summary: 'How much the server holds, and how it is.',
+    operation: 'admin.stats',
+    status: 200,
+  }),
+  httpRoute({
+    method: 'POST',
+    path: '/api/admin/backups',
+    summary: "Copies the database to a new file in the server's directory for backups.",
+    operation: 'admin.backup',
+    body: [],
+    status: 201,
+  }),
+];
