@@ -253,4 +253,20 @@ export const keys: readonly Mutant[] = [
     replace: "return text === undefined ? 'locked' : 'encrypted';",
     test: 'test/cli/message-text.test.ts',
   },
+  {
+    rule: 'the server publishes no key that nothing can be sealed to',
+    file: 'src/core/operations/keys/publish.ts',
+    find: "if (!isEncryptionKey(record.keys.encryption)) throw refuse('nothing can be sealed to its encryption key');",
+    replace: '',
+    test: 'test/core/keys.test.ts',
+    titled: 'of small order',
+  },
+  {
+    rule: 'a client takes no key that nothing can be sealed to',
+    file: 'src/client/keys/fetch-record.ts',
+    find: "if (!isEncryptionKey(record.keys.encryption)) throw new BadFrame('a key that nothing can be sealed to');",
+    replace: '',
+    test: 'test/client/keys/private-messages.test.ts',
+    titled: 'nothing can be sealed to',
+  },
 ];

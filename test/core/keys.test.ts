@@ -8,6 +8,7 @@ import {
 } from '../../src/core/e2ee/key-record.ts';
 import { parseUsername } from '../../src/core/model/username.ts';
 import { keysAfterLoginMs } from '../../src/core/policy.ts';
+import { smallOrderKeys, withEncryptionKey } from './e2ee/support/accounts.ts';
 import {
   challenged,
   type FakePeer,
@@ -146,6 +147,19 @@ describe('keys.publish', () => {
     );
     expect(await refused('AAAA')).toBe('record: not a key record that its own identity key has signed');
     expect(await refused('not base64url!')).toBe('record: a key record is base64url');
+  });
+
+  it('is refused with an encryption key of small order: whoever sealed to it would fail', async () => {
+    const { t, alice } = await open();
+    const secrets = newSecretKeys();
+    for (const key of smallOrderKeys) {
+      const record = withEncryptionKey(first('alice', secrets), secrets, key);
+      expect((await refusal(t.call(alice, 'keys.publish', { record }))).message).toBe(
+        'record: nothing can be sealed to its encryption key',
+      );
+    }
+    const other = withEncryptionKey(first('alice', secrets), secrets, newSecretKeys().encryption);
+    expect(await t.call(alice, 'keys.publish', { record: other })).toEqual({ seq: 1 });
   });
 
   it('adds one of many that are published at once', async () => {

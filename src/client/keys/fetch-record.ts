@@ -1,3 +1,4 @@
+import { isEncryptionKey } from '../../core/e2ee/account-keys.ts';
 import { readKeyRecord, type SignedKeyRecord } from '../../core/e2ee/key-record.ts';
 import type { Username } from '../../core/model/username.ts';
 import { believed } from '../answers.ts';
@@ -23,6 +24,7 @@ export async function fetchRecord(connection: Connection, user: Username, seq?: 
     if (fields.record === null) return { record: undefined, backupVersion };
     const record = readKeyRecord(textIn(fields, 'record', /^[\w-]{1,1024}$/));
     if (!record) throw new BadFrame('a key record that nobody has signed');
+    if (!isEncryptionKey(record.keys.encryption)) throw new BadFrame('a key that nothing can be sealed to');
     return { record, backupVersion };
   });
 }

@@ -15,6 +15,9 @@ export interface PublicKeys {
   readonly encryption: Uint8Array;
 }
 
+/** Keys of small order are so for every secret key. */
+const anySecret = new Uint8Array(32).fill(1);
+
 /** Keys for a new account. */
 export function newSecretKeys(): SecretKeys {
   return { identity: randomBytes(32), encryption: randomBytes(32) };
@@ -28,4 +31,17 @@ export function nextSecretKeys({ identity }: SecretKeys): SecretKeys {
 /** The public halves (RFC 8032, RFC 7748). */
 export function publicKeysOf({ identity, encryption }: SecretKeys): PublicKeys {
   return { identity: ed25519.getPublicKey(identity), encryption: x25519.getPublicKey(encryption) };
+}
+
+/**
+ * Whether a public encryption key agrees on a secret at all: with one of small order everybody agrees on zeros (RFC 7748, 6.1), and
+ * nothing can be sealed to it.
+ */
+export function isEncryptionKey(publicKey: Uint8Array): boolean {
+  try {
+    x25519.getSharedSecret(anySecret, publicKey);
+    return true;
+  } catch {
+    return false;
+  }
 }

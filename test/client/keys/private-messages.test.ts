@@ -6,6 +6,7 @@ import { sealMessage } from '../../../src/core/e2ee/envelope.ts';
 import { currentKeys } from '../../../src/core/e2ee/key-backup.ts';
 import { type SignedKeyRecord, signKeyRecord } from '../../../src/core/e2ee/key-record.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
+import { smallOrderKeys, withEncryptionKey } from '../../core/e2ee/support/accounts.ts';
 import { openChat, refusal, register, type TestChat } from '../../core/support/chat.ts';
 import { type Bend, type Device, device, realm } from './support/keyed-client.ts';
 
@@ -251,7 +252,7 @@ describe('a malicious server', () => {
     );
   });
 
-  it('cannot have keys of another account, number or server believed', async () => {
+  it('cannot have keys of another account, number or server believed, nor such that nothing can be sealed to', async () => {
     const { t, alice, bob } = await people();
     const { record } = await fileOf(bob);
     const mallory = await fileOf(await device(t, 'mallory'));
@@ -266,13 +267,17 @@ describe('a malicious server', () => {
         code: 'untrusted',
       });
     }
-    const bend: Bend = (name, answer, params) =>
-      name === 'keys.get' && (params as { user: string }).user === 'bob'
-        ? { record: '!', newest_seq: 1 }
-        : answer;
-    const { messages } = await device(t, 'alice', { store: alice.store, bend });
-    expect(await refusal((await messages()).seal(parseUsername('bob'), 'x'))).toMatchObject({
-      code: 'unavailable',
-    });
+    const { ring } = await fileOf(bob);
+    const weak = smallOrderKeys.map((key) => withEncryptionKey(record, currentKeys(ring), key));
+    for (const text of ['!', ...weak]) {
+      const bend: Bend = (name, answer, params) =>
+        name === 'keys.get' && (params as { user: string }).user === 'bob'
+          ? { record: text, newest_seq: 1 }
+          : answer;
+      const { messages } = await device(t, 'alice', { store: alice.store, bend });
+      expect(await refusal((await messages()).seal(parseUsername('bob'), 'x'))).toMatchObject({
+        code: 'unavailable',
+      });
+    }
   });
 });

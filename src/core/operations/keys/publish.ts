@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { equalDigests } from '../../crypto/bytes.ts';
+import { isEncryptionKey } from '../../e2ee/account-keys.ts';
 import { followsRecord, readKeyRecord, type SignedKeyRecord } from '../../e2ee/key-record.ts';
 import { ChatError } from '../../errors.ts';
 import { proveAgain } from '../../login/fresh-proof.ts';
@@ -65,6 +66,7 @@ function readOwn({ services, session }: CallContext<'session'>, text: string): S
   if (!record) throw refuse('not a key record that its own identity key has signed');
   if (record.user !== session.username) throw refuse('it is of another account');
   if (record.realm !== services.settings.realm) throw refuse('it is for another server');
+  if (!isEncryptionKey(record.keys.encryption)) throw refuse('nothing can be sealed to its encryption key');
   return record;
 }
 
