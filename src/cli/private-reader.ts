@@ -1,5 +1,5 @@
 import { passes, pause } from '../client/backoff.ts';
-import type { Connection } from '../client/connection.ts';
+import type { Caller, Connection } from '../client/connection.ts';
 import type { Unsealed, WireMessage } from '../client/frames.ts';
 import type { PrivateMessages } from '../client/keys/private-messages.ts';
 import type { CommandContext } from './command.ts';
@@ -49,19 +49,18 @@ export function openPrivateReader(
   let failed = 0;
 
   /** Made when it is called for. */
-  const lookups = {
-    call: async (...parameters: Parameters<Connection['call']>) => {
+  const lookups: Caller = {
+    server: context.settings.server,
+    async call(name, params) {
       connection ??= (await openSession(context)).connection;
-      const [name, params] = parameters;
       return await connection.call(name, params, { timeoutMs: callTimeoutMs });
     },
-    close: async () => {
+    async close() {
       const ended = connection;
       connection = undefined;
       await ended?.close();
     },
-    server: context.settings.server,
-  } as unknown as Connection;
+  };
 
   async function messagesOf(of: string): Promise<PrivateMessages | undefined> {
     if (opening?.of !== of) opening = { of, messages: openPrivateMessages(context, lookups, of) };

@@ -1,4 +1,4 @@
-import type { Connection } from '../client/connection.ts';
+import type { Caller, Connection } from '../client/connection.ts';
 import type { PrivateMessages } from '../client/keys/private-messages.ts';
 import type { Body, Seal } from '../client/outbox.ts';
 import { ChatError } from '../core/errors.ts';
@@ -65,7 +65,7 @@ export function createSealer(context: CommandContext, allowsClear: boolean): Sea
 /** Private messages with the keys of `username` on this machine; undefined where there are none. */
 export async function openPrivateMessages(
   context: CommandContext,
-  connection: Connection,
+  connection: Caller,
   username: string | undefined,
 ): Promise<PrivateMessages | undefined> {
   const store = username === undefined ? undefined : await keyStoreOf(context, username);

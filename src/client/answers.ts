@@ -1,10 +1,10 @@
 import { ChatError } from '../core/errors.ts';
 import { formatServerAddress } from './address.ts';
-import type { Connection } from './connection.ts';
+import type { Caller } from './connection.ts';
 import { BadFrame } from './frames.ts';
 
 /** Believes an answer only after `read` has checked it; otherwise the connection is closed and `unavailable` thrown. */
-export function believed<T>(connection: Connection, answer: unknown, read: (answer: unknown) => T): T {
+export function believed<T>(connection: Caller, answer: unknown, read: (answer: unknown) => T): T {
   try {
     return read(answer);
   } catch (error) {

@@ -55,6 +55,9 @@ export interface Connection {
   resume(): void;
 }
 
+/** What it takes of a connection to ask something. */
+export type Caller = Pick<Connection, 'server' | 'call' | 'close'>;
+
 /** How long a call waits for its answer unless told, in milliseconds: longer than any operation takes. */
 const callTimeoutMs = 30_000;
 /** The longest line from a server besides answers: an event around the largest envelope. */

@@ -12,9 +12,9 @@ import { ChatError } from '../../core/errors.ts';
 import { newOneTimeCode, type OneTimeCode } from '../../core/one-time-code.ts';
 import type { Connection } from '../connection.ts';
 import type { FreshProof } from '../prove-again.ts';
+import { fetchOwnRecord } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { makeKeys, type PasswordWrap } from './make-keys.ts';
-import { ownKeys } from './set-up.ts';
 
 /** Whose keys are changed. */
 export interface ChangeKeysOptions {
@@ -70,7 +70,7 @@ export async function renewIdentity(
   owner: BackupOwner,
   options: ChangeKeysOptions & PasswordWrap,
 ): Promise<{ readonly file: KeyFile; readonly recoveryKey: OneTimeCode }> {
-  const { record, backupVersion = 0 } = await ownKeys(connection, owner);
+  const { record, backupVersion = 0 } = await fetchOwnRecord(connection, owner);
   const { file, backup, recoveryKey } = await makeKeys(owner, record && { record, backupVersion }, options);
   await connection.call('keys.publish', {
     record: file.record.text,
@@ -138,7 +138,7 @@ export async function noteVersion(store: KeyStore, backupVersion: number): Promi
 async function current(connection: Connection, store: KeyStore): Promise<KeyFile> {
   const here = await store.load();
   if (!here) throw noKeys();
-  const { record, backupVersion } = await ownKeys(connection, here.record);
+  const { record, backupVersion } = await fetchOwnRecord(connection, here.record);
   if (record?.text === here.record.text && backupVersion === here.backupVersion) return here;
   throw new ChatError(
     'conflict',

@@ -1,7 +1,7 @@
 import type { SignedKeyRecord } from '../../core/e2ee/key-record.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { Username } from '../../core/model/username.ts';
-import type { Connection } from '../connection.ts';
+import type { Caller } from '../connection.ts';
 import { fetchRecord } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { isIdentity, type Judgement, judgeRecord, pinOfRecord } from './pin.ts';
@@ -28,7 +28,7 @@ const refusals: Readonly<Record<Exclude<Judgement['kind'], 'known'>, (user: stri
 };
 
 /** Asks a server for keys, and believes of its answers what fits to what is remembered in `store`. */
-export function createKnownKeys(connection: Connection, own: KeyFile, store: KeyStore): KnownKeys {
+export function createKnownKeys(connection: Caller, own: KeyFile, store: KeyStore): KnownKeys {
   const pins = new Map(own.pins).set(own.record.user, pinOfRecord(own.record));
   /** Each record is asked for once: it never changes. */
   const fetched = new Map<string, Promise<SignedKeyRecord | undefined>>();

@@ -13,11 +13,10 @@ import {
 import type { SignedKeyRecord } from '../../core/e2ee/key-record.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { OneTimeCode } from '../../core/one-time-code.ts';
-import { believed } from '../answers.ts';
 import type { Connection } from '../connection.ts';
-import { BadFrame, objectIn, textIn } from '../frames.ts';
 import type { FreshProof } from '../prove-again.ts';
-import { fetchRecord, type ShownKeys } from './fetch-record.ts';
+import { fetchBackup, type KeptBackup } from './fetch-backup.ts';
+import { fetchOwnRecord, type ShownKeys } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { makeKeys } from './make-keys.ts';
 
@@ -60,11 +59,11 @@ export async function setUpKeys(connection: Connection, options: SetUpOptions): 
 
 async function setUpOnce(connection: Connection, options: SetUpOptions): Promise<SetUpKeys> {
   const { owner, store } = options;
-  const shown = await ownKeys(connection, owner);
+  const shown = await fetchOwnRecord(connection, owner);
   const here = await store.load();
   const isOwn = here && here.record.user === owner.user && here.record.realm === owner.realm;
   if (isOwn) return await catchUp(connection, options, here, shown);
-  const kept = shown.backupVersion === 0 ? undefined : await backupOf(connection, options.prove);
+  const kept = shown.backupVersion === 0 ? undefined : await fetchBackup(connection, options.prove);
   if (!kept) return await make(connection, options, shown.record);
   const opened = await unlock(kept.backup, options);
   if (!opened) return { kind: 'locked' };
@@ -83,7 +82,7 @@ async function catchUp(
   if (!published || (published.seq <= here.record.seq && !isSame)) {
     throw untrusted('the server shows older or other keys of this account than this device has');
   }
-  const kept = await backupOf(connection, options.prove);
+  const kept = await fetchBackup(connection, options.prove);
   if (!kept) return { kind: 'locked' };
   const isSameKey = (await openKeyRing(kept.backup.contents, here.backupKey, options.owner)) !== undefined;
   const opened = isSameKey
@@ -91,12 +90,6 @@ async function catchUp(
     : await unlock(kept.backup, options);
   if (!opened) return { kind: 'locked' };
   return { kind: opened.kind, file: await take(options, kept, opened.key, published) };
-}
-
-/** A backup as the server keeps it, nothing of it opened. */
-export interface KeptBackup {
-  readonly backup: KeyBackup;
-  readonly version: number;
 }
 
 async function take(
@@ -135,9 +128,6 @@ async function make(
   return { kind: 'made', file, recoveryKey };
 }
 
-/** What is sealed, in base64url. */
-const sealedShape = /^[\w.-]{1,32768}$/;
-
 /** The key of a backup, and how it came to be opened; undefined when nothing at hand opens it. */
 async function unlock(
   backup: KeyBackup,
@@ -163,51 +153,6 @@ function fits(record: SignedKeyRecord, ring: KeyRing): boolean {
   return (
     equalDigests(record.keys.identity, keys.identity) && equalDigests(record.keys.encryption, keys.encryption)
   );
-}
-
-/** What the server shows of the account's own keys. */
-export async function ownKeys(connection: Connection, { realm, user }: BackupOwner): Promise<ShownKeys> {
-  const shown = await fetchRecord(connection, user);
-  const { record } = shown;
-  if (record && (record.user !== user || record.realm !== realm))
-    throw untrusted('the server shows keys of another account');
-  return shown;
-}
-
-/** The sealed backup that the server keeps; undefined without one. */
-export async function backupOf(
-  connection: Connection,
-  prove?: () => Promise<FreshProof>,
-): Promise<KeptBackup | undefined> {
-  const proof = await prove?.();
-  const answer = await orUndefined(connection.call('keys.restore', proof === undefined ? {} : { proof }));
-  if (answer === undefined) return undefined;
-  return believed(connection, answer, (value) => {
-    const { backup, version } = objectIn(value, 'an answer');
-    const fields = objectIn(backup, 'a backup');
-    const { password_wrap: byPassword } = fields;
-    if (!Number.isSafeInteger(version)) throw new BadFrame('a wrong version');
-    if (byPassword !== undefined && typeof byPassword !== 'string')
-      throw new BadFrame('a wrong password_wrap');
-    return {
-      version: Number(version),
-      backup: {
-        contents: textIn(fields, 'contents', sealedShape),
-        recovery_wrap: textIn(fields, 'recovery_wrap', sealedShape),
-        ...(byPassword !== undefined && { password_wrap: byPassword }),
-      },
-    };
-  });
-}
-
-/** What there is not is undefined. */
-async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ChatError && error.code === 'not-found') return undefined;
-    throw error;
-  }
 }
 
 function untrusted(why: string): ChatError {

@@ -49,11 +49,11 @@ async function noteBackup(context: CommandContext, { connection, username }: Log
   const store = await keyStoreOf(context, username);
   const own = await store?.load();
   if (!store || !own) return false;
-  const [{ noteVersion }, { ownKeys }] = await Promise.all([
+  const [{ noteVersion }, { fetchOwnRecord }] = await Promise.all([
     import('../../../client/keys/change-keys.ts'),
-    import('../../../client/keys/set-up.ts'),
+    import('../../../client/keys/fetch-record.ts'),
   ]);
-  const { backupVersion } = await ownKeys(connection, own.record);
+  const { backupVersion } = await fetchOwnRecord(connection, own.record);
   if (backupVersion !== undefined) await noteVersion(store, backupVersion);
   return true;
 }
