@@ -283,6 +283,14 @@ export const audit: readonly Mutant[] = [
     titled: 'has a row of each login, and of each change',
   },
   {
+    rule: 'a second factor that was taken away is audited',
+    file: 'src/core/operations/admin/take-second-factor.ts',
+    find: 'audited: true',
+    replace: 'audited: false',
+    test: 'test/core/audit.test.ts',
+    titled: 'has a row of each login, and of each change',
+  },
+  {
     rule: 'a new invite is audited',
     file: 'src/core/operations/admin/create-invite.ts',
     find: 'audited: true',

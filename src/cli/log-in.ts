@@ -40,7 +40,16 @@ export function warnOf({ output }: CommandContext): (text: string) => void {
 }
 
 /** Says what the owner of an account is to know of it. */
-async function tellStanding({ output }: CommandContext, { erasesAt, hasNewTerms }: Standing): Promise<void> {
+async function tellStanding(
+  { output }: CommandContext,
+  { erasesAt, hasNewTerms, factorTakenAt }: Standing,
+): Promise<void> {
+  // Told with --quiet too: whoever took it away may not have been asked to.
+  if (factorTakenAt !== undefined) {
+    await output.log(
+      `an administrator took away the second factor of this account at ${lineTime(factorTakenAt)}: chat totp on sets up another one`,
+    );
+  }
   if (erasesAt !== undefined) {
     await output.note(
       `this account is to be erased at ${lineTime(erasesAt)}: chat account erase --cancel keeps it`,

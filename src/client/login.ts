@@ -64,6 +64,8 @@ export interface Standing {
   readonly hasNewTerms: boolean;
   /** When the account is to be erased. */
   readonly erasesAt: string | undefined;
+  /** When an administrator took the account's second factor away, for a month after. */
+  readonly factorTakenAt: string | undefined;
 }
 
 /** A session with its tokens, which are shown this once. */
@@ -289,8 +291,17 @@ export async function confirm(connection: Connection, session: OpenedSession): P
     if (fields.username !== session.username) throw new BadFrame("another account's name");
     const hasNewTerms = fields.terms !== undefined && objectIn(fields.terms, 'terms').accepted_at === null;
     const erasesAt = fields.erases_at === undefined ? undefined : instantIn(fields, 'erases_at');
-    return hasNewTerms || erasesAt !== undefined ? { hasNewTerms, erasesAt } : undefined;
+    const factorTakenAt = takenAt(fields.second_factor);
+    const isAsUsual = !hasNewTerms && erasesAt === undefined && factorTakenAt === undefined;
+    return isAsUsual ? undefined : { hasNewTerms, erasesAt, factorTakenAt };
   });
+}
+
+/** A server from before may say nothing of it. */
+function takenAt(factor: unknown): string | undefined {
+  if (factor === undefined) return undefined;
+  const fields = objectIn(factor, 'a second factor');
+  return fields.taken_at === undefined ? undefined : instantIn(fields, 'taken_at');
 }
 
 /** Over TLS a server's login key is the key of its certificate: anything else is somebody in between (security 1.4). */

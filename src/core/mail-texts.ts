@@ -67,6 +67,17 @@ export function passwordChangedMail({ to, username, server }: MailFacts, now: nu
   ]);
 }
 
+/** Tells the owner of a confirmed address that an administrator took the second factor away. */
+export function factorTakenMail({ to, username, server }: MailFacts, now: number): Mail {
+  return mail('factor-taken', to, 'Your chat account has no second factor any more', [
+    `An administrator took away the second factor of the chat account\n${username}${at(server)}\non ${moment(now)}. All its sessions have ended, and the next login asks\nfor the password alone.`,
+    'If you asked for this, log in and set up another one:',
+    command('chat totp on', server),
+    'If you know nothing of this, ask the administrators of the server, and\nchange your password at once:',
+    command('chat account password', server),
+  ]);
+}
+
 function mail(kind: Mail['kind'], to: string, subject: string, paragraphs: readonly string[]): Mail {
   return { kind, to, subject, text: `${paragraphs.join('\n\n')}\n` };
 }

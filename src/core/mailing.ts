@@ -4,6 +4,7 @@ import { ChatError } from './errors.ts';
 import type { Limits } from './limits.ts';
 import {
   emailChangedMail,
+  factorTakenMail,
   type MailFacts,
   passwordChangedMail,
   passwordResetMail,
@@ -30,6 +31,8 @@ export interface Mailing {
   passwordReset(account: Account, now: number): void;
   /** The same of a change by who proved the old password. */
   passwordChanged(account: Account, now: number): void;
+  /** The same of a second factor that an administrator took away. */
+  factorTaken(account: Account, now: number): void;
 }
 
 /** An account by its name or by its address. */
@@ -96,6 +99,7 @@ export function createMailing(parts: MailingParts): Mailing {
     },
     passwordReset: (account, now) => notify(account, passwordResetMail, now),
     passwordChanged: (account, now) => notify(account, passwordChangedMail, now),
+    factorTaken: (account, now) => notify(account, factorTakenMail, now),
   };
 }
 

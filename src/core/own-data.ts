@@ -41,6 +41,7 @@ const sections: Readonly<Record<OwnSection, (asked: Asked) => Promise<OwnPage>>>
         privacy: account.privacy,
         admin: account.isAdmin,
         second_factor: account.hasSecondFactor,
+        second_factor_taken_at: timeOrNull(account.factorTakenAt ?? null),
         created_at: instantText(account.createdAt),
         erases_at: timeOrNull(account.erasesAt ?? null),
       },

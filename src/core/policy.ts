@@ -104,6 +104,8 @@ export const wrongCodesPerLogin = 5;
 export const freeWrongCodes = 5;
 /** A second factor that was begun may be confirmed for so long: somebody installs an authenticator meanwhile. */
 export const factorSetupMs = 15 * 60_000;
+/** So long the owner of a second factor that an administrator took away is told of it at each login: whoever logs in first may be somebody else. */
+export const factorTakenToldMs = 30 * 24 * 3_600_000;
 /** bcrypt's cost for recovery codes: they have 60 random bits, so that the least there is makes each guess dear enough. */
 export const recoveryCodeCost = 10;
 /** So long after a login its verifier may be raised to the server's cost (security 1.8): the password is stretched once more. */

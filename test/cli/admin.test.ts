@@ -129,6 +129,34 @@ describe('chat admin', () => {
     expect(outcome.stderr).toContain('a password is needed');
   });
 
+  it('totp off takes a second factor away, for a fresh proof of the own password', async () => {
+    const me = { second_factor: { on: false, recovery_codes_left: 0 } };
+    const taken = (ended_sessions: number) => ({ username: 'bob', ended_sessions });
+    const answers = { 'account.me': me, 'admin.take-second-factor': taken(1) };
+    const world = await loggedIn(answers, { env: { CHAT_PASSWORD: 'secret' } });
+    const said = (ended: string) => ({
+      code: 0,
+      stdout: '',
+      stderr: `bob has no second factor any more; ended ${ended}\n`,
+    });
+    expect(await world.run('admin', 'totp', 'off', '@Bob')).toEqual(said('1 session'));
+    const proof = { exchange: 'exchange of alice', message: 'proof of secret' };
+    expect(world.server.calls.slice(1)).toEqual([
+      { name: 'admin.take-second-factor', params: { username: 'bob', proof } },
+    ]);
+    world.server.answers['admin.take-second-factor'] = taken(2);
+    expect(await world.run('admin', 'totp', 'off', 'bob')).toEqual(said('2 sessions'));
+    const { stdout } = await world.run('admin', 'totp', 'off', 'bob', '-q', '-o', 'json');
+    expect(JSON.parse(stdout)).toEqual(taken(2));
+    world.server.calls.length = 0;
+    for (const argv of [[], ['off'], ['off', 'a', 'b'], ['off', 'no name'], ['bob']])
+      expect([(await world.run('admin', 'totp', ...argv)).code, world.server.calls]).toEqual([2, []]);
+    const script = await loggedIn(answers);
+    const outcome = await script.run('admin', 'totp', 'off', 'bob');
+    expect([outcome.code, script.server.calls]).toEqual([2, []]);
+    expect(outcome.stderr).toContain('a password is needed');
+  });
+
   const made = {
     id: '01a1fd8f-8de3-750f-b5a3-c220b878d450',
     code: 'K7QM-2F0V',

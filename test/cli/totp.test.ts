@@ -30,6 +30,10 @@ describe('chat totp', () => {
     const { run } = await loggedIn({ 'account.me': answer });
     expect(await run('totp')).toEqual({ code: 0, stdout, stderr: '' });
     expect(JSON.parse((await run('totp', '-o', 'json')).stdout)).toEqual(answer.second_factor);
+    const second_factor = { ...answer.second_factor, on: false, taken_at: '2026-11-20T06:00:00.000Z' };
+    const taken = await loggedIn({ 'account.me': { second_factor } });
+    const text = 'off; an administrator took it away at 2026-11-20 06:00:00\n';
+    expect((await taken.run('totp')).stdout).toBe(text);
   });
 });
 

@@ -474,7 +474,7 @@ describe('the audit trail', () => {
       ...['account.totp-begin', 'account.totp-confirm', 'account.totp-off', 'account.recovery-codes'],
       ...['account.erase', 'account.cancel-erase', 'account.accept-terms', 'account.request-reset'],
       ...['admin.claim', 'admin.set-administrator', 'admin.disable', 'admin.enable', 'admin.reset'],
-      ...['admin.create-invite', 'admin.revoke-invite', 'session.end'],
+      ...['admin.take-second-factor', 'admin.create-invite', 'admin.revoke-invite', 'session.end'],
     ];
     const alice = await loggedIn(t, 'alice');
     t.audit.length = 0;

@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, watch } from 'node:
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { turnOn } from './support/second-factor.ts';
 import { type Person, type ServerProcess, World } from './support/server.ts';
 
 let world: World;
@@ -127,6 +128,27 @@ describe('a server with administrators', () => {
     });
     await alice.succeed(['admin', 'enable', 'bob']);
     await bob.succeed(['login', 'bob']);
+  });
+
+  it('takes the second factor of who has lost it away, and tells its owner at the next login', async () => {
+    const bob = world.person('bob', server);
+    await turnOn(bob);
+    expect(await alice.run(['admin', 'totp', 'off', 'bob'])).toMatchObject({
+      code: 0,
+      out: '',
+      err: 'bob has no second factor any more; ended 1 session\n',
+    });
+    expect(await bob.run(['whoami'])).toMatchObject({ code: 4 });
+    const told =
+      /^an administrator took away the second factor of this account at .*: chat totp on sets up another one\n$/;
+    expect(await bob.run(['login', 'bob', '--quiet'])).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(told),
+    });
+    expect(await alice.run(['admin', 'totp', 'off', 'bob'])).toMatchObject({
+      code: 7,
+      err: 'chat: this account has no second factor\n',
+    });
   });
 
   it('is administered over the HTTP API by who may, and by nobody else', async () => {

@@ -160,7 +160,7 @@ describe('a client command', () => {
     }
     // The server is none; what a group of commands is called is no command; there is one first
     // administrator; and a second factor needs another code each time.
-    const others = ['serve', 'room', 'admin', 'admin claim', 'totp off', 'totp codes'];
+    const others = ['serve', 'room', 'admin', 'admin claim', 'totp off', 'totp codes', 'admin totp'];
     // An account is erased once, and this server has no terms.
     others.push('account erase', 'account terms');
     expect(paths.filter((path) => !others.includes(path) && !(path in commandLines))).toEqual([]);

@@ -11,6 +11,7 @@ export const admin = command({
     'admin invite [--uses N] [--expires DURATION]',
     'admin invites [revoke ID]',
     'admin reset USER [flags]',
+    'admin totp off USER [flags]',
     'admin certificates USER',
     'admin stats',
     'admin backup',
@@ -63,6 +64,11 @@ export const admin = command({
       name: 'reset',
       summary: 'print a code that sets a new password',
       load: async () => (await import('./admin/reset.ts')).reset,
+    },
+    {
+      name: 'totp',
+      summary: 'take the second factor of an account away',
+      load: async () => (await import('./admin/totp.ts')).totp,
     },
     {
       name: 'certificates',

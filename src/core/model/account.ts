@@ -22,6 +22,8 @@ export interface Account {
   readonly disabledAt: number | null;
   /** True when a login needs a code besides its secret (security 4). */
   readonly hasSecondFactor: boolean;
+  /** When an administrator took its second factor away, UTC milliseconds; it has had none since. */
+  readonly factorTakenAt?: number | undefined;
   readonly createdAt: number;
   /** When it is to be erased, UTC milliseconds; its owner can still change that. */
   readonly erasesAt?: number | undefined;

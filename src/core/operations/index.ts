@@ -33,6 +33,7 @@ import { revokeCertificate as revokeAccountCertificate } from './admin/revoke-ce
 import { revokeInvite } from './admin/revoke-invite.ts';
 import { setAdministrator } from './admin/set-administrator.ts';
 import { stats } from './admin/stats.ts';
+import { takeSecondFactor } from './admin/take-second-factor.ts';
 import { users as listAccounts } from './admin/users.ts';
 import { add as addCertificate } from './certificate/add.ts';
 import { issue as issueCertificate } from './certificate/issue.ts';
@@ -127,6 +128,7 @@ export const operations = [
   accountCertificates,
   revokeAccountCertificate,
   stats,
+  takeSecondFactor,
   backup,
   check,
   publish,

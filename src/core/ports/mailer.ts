@@ -1,7 +1,13 @@
 /** One mail to one address; plain text. */
 export interface Mail {
   /** What it is for, for the log. */
-  readonly kind: 'verify-email' | 'reset' | 'email-changed' | 'password-reset' | 'password-changed';
+  readonly kind:
+    | 'verify-email'
+    | 'reset'
+    | 'email-changed'
+    | 'password-reset'
+    | 'password-changed'
+    | 'factor-taken';
   readonly to: string;
   readonly subject: string;
   /** Lines parted by `\n`, the last one ended too. */

@@ -17,6 +17,8 @@ interface UserRow {
   is_admin: Flag;
   /** Null for an account that may be used. */
   disabled_at: number | null;
+  /** When an administrator took the second factor away; null when nobody has, or when there is one again. */
+  factor_taken_at: number | null;
   created_at: number;
   /** When the account is to be erased; null when nobody wants that. */
   erases_at: number | null;

@@ -105,6 +105,33 @@ export function examineSecondFactor(on: Examined): void {
       expect(await on.store.removeSecondFactor({ userId, except: first.session.id })).toBeUndefined();
     });
 
+    test('says since when somebody else took it away, until it is on again or turned off', async () => {
+      const alice = await withFactor('alice');
+      const userId = alice.id;
+      const takenAt = async () => (await on.store.account(alice.username))?.factorTakenAt;
+      expect(await takenAt()).toBeUndefined();
+      const [one, two] = [{ ...alice, hasSecondFactor: true }, alice].map((account) => opening(account));
+      if (!one || !two) throw new Error('there are two');
+      await on.store.openSession(one);
+      expect(await on.store.removeSecondFactor({ userId, takenAt: 70 })).toEqual([one.session.id]);
+      expect(await takenAt()).toBe(70);
+      expect(await on.store.removeSecondFactor({ userId, takenAt: 80 })).toBeUndefined();
+      expect(await (await on.reopen()).account(alice.username)).toMatchObject({
+        factorTakenAt: 70,
+        hasSecondFactor: false,
+      });
+      await on.store.beginSecondFactor({ userId, secret, now: 90 });
+      expect(await takenAt()).toBe(70);
+      const confirmed = { userId, secret, step: 5, now: 90, codes: [], except: nobody };
+      await on.store.confirmSecondFactor(confirmed);
+      expect(await takenAt()).toBeUndefined();
+      await on.store.removeSecondFactor({ userId, takenAt: 100 });
+      await on.store.beginSecondFactor({ userId, secret, now: 110 });
+      await on.store.confirmSecondFactor(confirmed);
+      await on.store.removeSecondFactor({ userId, except: nobody });
+      expect(await takenAt()).toBeUndefined();
+    });
+
     test('that is being set up is not turned off', async () => {
       const [alice] = await people(on.store, 'alice');
       await on.store.beginSecondFactor({ userId: alice.id, secret, now: 10 });

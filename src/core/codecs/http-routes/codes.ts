@@ -52,4 +52,13 @@ export const codeRoutes: readonly HttpRoute[] = [
     body: ['proof'],
     status: 200,
   }),
+  httpRoute({
+    method: 'POST',
+    path: '/api/admin/users/{username}/totp/off',
+    summary:
+      'Takes the second factor of another account away and ends its sessions, with a fresh proof of the administrator.',
+    operation: 'admin.take-second-factor',
+    body: ['proof'],
+    status: 200,
+  }),
 ];

@@ -27,6 +27,13 @@ export interface SecondFactorStore {
   useRecoveryCode(use: { userId: UserId; number: number; hash: Uint8Array }): Promise<boolean>;
   /** Puts a new set in the place of all recovery codes; false, and nothing done, when no factor is on. */
   replaceRecoveryCodes(change: { userId: UserId; codes: readonly HashedRecoveryCode[] }): Promise<boolean>;
-  /** Turns the factor off, with its recovery codes, and ends the account's sessions but `except`; undefined when none is on. */
-  removeSecondFactor(off: { userId: UserId; except: SessionId }): Promise<SessionId[] | undefined>;
+  /**
+   * Turns the factor off, with its recovery codes, and ends the account's sessions but `except`; undefined when none is on. `takenAt`
+   * says that somebody else did, which the account has as its `factorTakenAt` until a factor is on again.
+   */
+  removeSecondFactor(off: {
+    userId: UserId;
+    except?: SessionId;
+    takenAt?: number;
+  }): Promise<SessionId[] | undefined>;
 }

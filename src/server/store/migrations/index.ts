@@ -8,6 +8,7 @@ import { privacy } from './0007-privacy.ts';
 import { search } from './0008-search.ts';
 import { certificates } from './0009-certificates.ts';
 import { keys } from './0010-keys.ts';
+import { factorTaken } from './0011-factor-taken.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step there has been, in order; a released one is never changed. */
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   search,
   certificates,
   keys,
+  factorTaken,
 ];

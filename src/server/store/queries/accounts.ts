@@ -24,6 +24,7 @@ export const accountColumns = [
   'privacy',
   'is_admin',
   'disabled_at',
+  'factor_taken_at',
   'created_at',
   'erased_at',
   'erases_at',
@@ -296,6 +297,7 @@ export function accountOf(row: {
   privacy: Account['privacy'];
   is_admin: 0 | 1;
   disabled_at: number | null;
+  factor_taken_at: number | null;
   created_at: number;
   erases_at: number | null;
   confirmed_at: number | null;
@@ -310,6 +312,7 @@ export function accountOf(row: {
     disabledAt: row.disabled_at,
     hasSecondFactor: row.confirmed_at !== null,
     createdAt: row.created_at,
+    ...(row.factor_taken_at === null ? {} : { factorTakenAt: row.factor_taken_at }),
     ...(row.erases_at === null ? {} : { erasesAt: row.erases_at }),
   };
 }

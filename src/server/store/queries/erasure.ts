@@ -51,6 +51,7 @@ const buryUser = statement((db, p: { userId: string; now: number }) =>
       email_key: null,
       email_verified_at: null,
       disabled_at: null,
+      factor_taken_at: null,
       is_admin: 0,
       privacy: 'private',
       created_at: 0,

@@ -68,6 +68,9 @@ const useCode = statement((db, p: { userId: string; number: number; hash: Uint8A
 const removeCodes = statement((db, p: { userId: string }) =>
   db.deleteFrom('recovery_codes').where('user_id', '=', p.userId),
 );
+const setTaken = statement((db, p: { userId: string; at: number | null }) =>
+  db.updateTable('users').set({ factor_taken_at: p.at }).where('id', '=', p.userId),
+);
 
 /** Store.secondFactor */
 export function* secondFactor(userId: UserId): Query<SecondFactor | undefined> {
@@ -108,6 +111,7 @@ export function* confirmSecondFactor(on: {
   const { userId, secret, step, now } = on;
   if ((yield* changes(confirm, { userId, secret, step, now })) === 0) return undefined;
   yield* keepCodes(userId, on.codes);
+  yield* rows(setTaken, { userId, at: null });
   return yield* endSessions({ userId, except: on.except });
 }
 
@@ -143,10 +147,12 @@ export function* replaceRecoveryCodes(change: {
 /** Store.removeSecondFactor */
 export function* removeSecondFactor(off: {
   userId: UserId;
-  except: SessionId;
+  except?: SessionId;
+  takenAt?: number;
 }): Query<SessionId[] | undefined> {
   if ((yield* changes(removeConfirmed, { userId: off.userId })) === 0) return undefined;
   yield* rows(removeCodes, { userId: off.userId });
+  yield* rows(setTaken, { userId: off.userId, at: off.takenAt ?? null });
   return yield* endSessions(off);
 }
 

@@ -1,0 +1,41 @@
+import { command, noOperands } from '../../command.ts';
+import { exitOk } from '../../exit-codes.ts';
+import { usageError } from '../../options.ts';
+import { callTimeoutMs } from '../../session.ts';
+import { ownProofOptions, withOwnProof } from './with-own-proof.ts';
+
+const off = command({
+  usage: ['admin totp off USER [flags]'],
+  description:
+    'Takes the second factor of an account away, with its recovery codes, for an owner who has lost both: be sure that it is the owner who ' +
+    'asks. All sessions of the account end; the next login asks for the password alone, and says what was done. Asks for your own password.',
+  options: ownProofOptions,
+  operands: { min: 1, max: 1, names: 'USER', complete: ['user'] },
+  examples: [
+    ['chat admin totp off alice', 'asks for your password, and alice logs in without a code'],
+    ['chat admin totp off alice --password-file pw', 'in a script'],
+  ],
+  run: (args, context) =>
+    withOwnProof(args, context, async (connection, input) => {
+      const answer = await connection.call('admin.take-second-factor', input, { timeoutMs: callTimeoutMs });
+      const { username, ended_sessions: ended } = answer;
+      await context.output.note(
+        `${username} has no second factor any more; ended ${ended === 1 ? '1 session' : `${ended} sessions`}`,
+      );
+      if (context.output.format === 'json') await context.output.result(answer, []);
+      return exitOk;
+    }),
+});
+
+/** Takes second factors away. */
+export const totp = command({
+  usage: ['admin totp off USER [flags]'],
+  description: 'Takes the second factor of an account away, for an owner who cannot give its codes any more.',
+  options: {},
+  operands: noOperands,
+  examples: [['chat admin totp off alice', 'asks for your password, and alice logs in without a code']],
+  subcommands: [{ name: 'off', summary: 'take it away', load: async () => off }],
+  async run() {
+    throw usageError('chat admin totp takes a subcommand: see chat admin totp --help');
+  },
+});
