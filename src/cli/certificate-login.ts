@@ -3,7 +3,7 @@ import type { Connection } from '../client/connection.ts';
 import { ChatError } from '../core/errors.ts';
 import { type CertificateFiles, makeKey } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
-import { openKnownServers } from './known-servers.ts';
+import { keepRealm } from './known-servers.ts';
 import { keepLogin, type LoginRequest, logIn, setUpKeysOf } from './log-in.ts';
 import { codePrompt } from './one-time-code.ts';
 import { type OptionTable, usageError } from './options.ts';
@@ -48,7 +48,7 @@ export async function logInByKept(context: CommandContext, request: CertificateL
         throw withAdvice(error, files);
       });
     const login = byCertificate(savedLogin(session, host.now()));
-    await keepRealm(context, realm);
+    await keepRealm(host, context.settings.server, { username, realm });
     await keepLogin(context, login, { before, standing });
     await request.onLoggedIn?.(login);
     if (kept.isDue) await renewCertificate(context, connection, username);
@@ -56,14 +56,6 @@ export async function logInByKept(context: CommandContext, request: CertificateL
     return login;
   };
   return await withConnection(context, work, kept);
-}
-
-/** Remembers which realm a server is; throws `untrusted` for one that was another before (security 1.6). */
-async function keepRealm({ host, settings }: CommandContext, realm: string): Promise<void> {
-  await openKnownServers(host).update(settings.server, (known) => {
-    if (known.realm === undefined || known.realm === realm) return { ...known, realm };
-    throw new ChatError('untrusted', `the server says that it is ${realm}, and was ${known.realm} before`);
-  });
 }
 
 /** What to do about a certificate that the server refuses, which says no more than that. */

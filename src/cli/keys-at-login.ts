@@ -63,9 +63,11 @@ async function setUp(context: CommandContext, connection: Connection, request: K
   if (keys.kind === 'restored')
     await output.note('the keys of your private messages are on this machine now');
   if (keys.kind === 'locked') {
-    await output.note(
-      'old private messages cannot be read here, and none can be sent encrypted: bring their keys with chat keys restore',
-    );
+    const how =
+      password === undefined
+        ? 'a certificate opens no backup of their keys; chat keys restore brings them by their recovery key'
+        : 'bring their keys with chat keys restore';
+    await output.note(`old private messages cannot be read here, and none can be sent encrypted: ${how}`);
   }
   if (keys.kind === 'recovered') {
     await output.note('the keys of your private messages are on this machine now');

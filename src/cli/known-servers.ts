@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { formatServerAddress, type ServerAddress } from '../client/address.ts';
 import type { LoginPin } from '../core/crypto/scram-client.ts';
+import { ChatError } from '../core/errors.ts';
 import { stateDirectory } from './directories.ts';
 import { withFileLock } from './file-lock.ts';
 import type { Host } from './host.ts';
@@ -106,6 +107,34 @@ export async function pinOf(
 ): Promise<LoginPin | undefined> {
   const { logins } = await openKnownServers(host).load(server);
   return Object.hasOwn(logins, username) ? logins[username] : undefined;
+}
+
+/** Remembers which realm an account's server is; throws `untrusted` (exit 9) for one that was another before (security 1.6). */
+export async function keepRealm(
+  host: Host,
+  server: ServerAddress,
+  { username, realm }: { readonly username: string; readonly realm: string },
+): Promise<void> {
+  const servers = openKnownServers(host);
+  const known = await servers.load(server);
+  checkRealm(known, { username, realm });
+  if (known.realm === realm) return;
+  await servers.update(server, (current) => {
+    checkRealm(current, { username, realm });
+    return { ...current, realm };
+  });
+}
+
+/** Throws `untrusted` when a server was another realm, at this account's last login with a password or at any with a certificate. */
+export function checkRealm(
+  { realm: before, logins }: KnownServer,
+  { username, realm }: { readonly username: string; readonly realm: string },
+): void {
+  const ofPassword = Object.hasOwn(logins, username) ? logins[username]?.realm : undefined;
+  for (const known of [before, ofPassword]) {
+    if (known === undefined || known === realm) continue;
+    throw new ChatError('untrusted', `the server says that it is ${realm}, and was ${known} before`);
+  }
 }
 
 /** The realm that this account's server is; undefined before it has logged in here. */

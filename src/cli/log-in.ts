@@ -5,7 +5,7 @@ import { ChatError } from '../core/errors.ts';
 import type { Username } from '../core/model/username.ts';
 import type { CommandContext } from './command.ts';
 import type { KeysRequest } from './keys-at-login.ts';
-import { openKnownServers, pinOf } from './known-servers.ts';
+import { checkRealm, openKnownServers, pinOf } from './known-servers.ts';
 import { lineTime } from './message-text.ts';
 import { codePrompt } from './one-time-code.ts';
 import type { SavedLogin } from './profile.ts';
@@ -108,10 +108,10 @@ export async function logIn(
     context.output.progress(undefined),
   );
   const login = savedLogin(session, context.host.now());
-  await openKnownServers(context.host).update(context.settings.server, (known) => ({
-    ...known,
-    logins: { ...known.logins, [login.username]: pin },
-  }));
+  await openKnownServers(context.host).update(context.settings.server, (known) => {
+    checkRealm(known, { username: login.username, realm: pin.realm });
+    return { ...known, logins: { ...known.logins, [login.username]: pin } };
+  });
   await keepLogin(context, login, { before, standing });
   await request.onLoggedIn?.(login);
   const { username, password, recoveryFile } = request;

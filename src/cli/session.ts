@@ -4,6 +4,7 @@ import type { OpenedSession } from '../client/login.ts';
 import { ChatError } from '../core/errors.ts';
 import type { KeptCertificate } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
+import { keepRealm } from './known-servers.ts';
 import { usageError } from './options.ts';
 import { openProfile, type Profile, type SavedLogin } from './profile.ts';
 import { checkIdentity } from './trust.ts';
@@ -143,13 +144,12 @@ async function logInAgain(
       return current && (await tryResume(context, connection, current.session_token, certificate));
     try {
       const device = { id: over.device_id, default_label: host.hostName };
-      const { session } = await host.client.loginByCertificate(connection, {
-        username: over.username,
-        device,
-      });
+      const { username } = over;
+      const { session, realm } = await host.client.loginByCertificate(connection, { username, device });
+      await keepRealm(host, context.settings.server, { username, realm });
       const login: SavedLogin = { ...savedLogin(session, host.now()), by: 'certificate' };
       await profile.save(login);
-      const { username, user_id: userId, session_token: sessionToken, expires_at: expiresAt } = login;
+      const { user_id: userId, session_token: sessionToken, expires_at: expiresAt } = login;
       return { connection, username, userId, sessionToken, expiresAt, showsCertificate: true };
     } catch (error) {
       const isRefused =

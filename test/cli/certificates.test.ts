@@ -1,71 +1,21 @@
 import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { makeKey, openCertificateFiles } from '../../src/cli/certificate-files.ts';
 import { openProfile } from '../../src/cli/profile.ts';
-import type { ConnectOptions } from '../../src/client/connection.ts';
 import { ChatError } from '../../src/core/errors.ts';
-import { parseUsername } from '../../src/core/model/username.ts';
-import type { CertificateAuthority } from '../../src/core/ports/certificate-authority.ts';
 import { TestKey, testAuthority } from '../core/support/certificates.ts';
-import { type FakeServer, fakeClient, fakeServer, openedSession } from './support/fake-client.ts';
-import { type FakeHost, fakeHost, runOn, testNow } from './support/fake-host.ts';
-
-const dayMs = 86_400_000;
-const address = { scheme: 'chat', host: '127.0.0.1', port: 8080 } as const;
-
-let authority: CertificateAuthority;
-beforeAll(async () => {
-  authority = await testAuthority();
-});
-
-/** Signs whatever it is asked to for alice, as a server would at `now`, for 90 days. */
-async function sign(pem: string, now = testNow, username = 'alice') {
-  const request = await authority.readRequest(pem);
-  const issued = await authority.issue({
-    request,
-    username: parseUsername(username),
-    now,
-    validMs: 90 * dayMs,
-  });
-  const { certificate, expiresAt } = issued;
-  return { id: 'certificate-1', certificate, authority: '', expires_at: new Date(expiresAt).toISOString() };
-}
-
-/** A scripted server that signs, and the certificates with which it was connected to. */
-async function world(answers: Parameters<typeof fakeServer>[0] = {}, env: Record<string, string> = {}) {
-  const server: FakeServer = fakeServer({
-    'account.register': async ({ certificate_request }) => await sign(String(certificate_request)),
-    'certificate.issue': async ({ request }) => await sign(String(request)),
-    'login.certificate': {},
-    'account.me': { username: 'alice', second_factor: { on: false } },
-    'session.list': { sessions: [] },
-    'certificate.list': { certificates: [] },
-    'session.end': {},
-    ...answers,
-  });
-  const shown: Array<string | undefined> = [];
-  const client = {
-    ...fakeClient(server),
-    connect: async (options: ConnectOptions) => {
-      shown.push(options.certificate?.certificate);
-      return await server.connect(options);
-    },
-  };
-  const host = await fakeHost({ client, env });
-  return { server, host, shown, files: openCertificateFiles(host, address, 'alice') };
-}
-
-const called = (server: FakeServer, name: string) => server.calls.filter((call) => call.name === name);
-const refused = () => new ChatError('unauthenticated', 'this connection has shown no certificate that …');
-
-/** Keeps a certificate that was signed so many days ago. */
-async function keepFrom(host: FakeHost, days: number): Promise<string> {
-  const files = openCertificateFiles(host, address, 'alice');
-  const key = new TestKey();
-  const { certificate } = await sign(await key.request(), testNow - days * dayMs);
-  await files.save(certificate, key.pem);
-  return certificate;
-}
+import {
+  address,
+  called,
+  dayMs,
+  keepFrom,
+  loggedInByCertificate,
+  refused,
+  sign,
+  world,
+} from './support/certificate-world.ts';
+import { openedSession } from './support/fake-client.ts';
+import { runOn, testNow } from './support/fake-host.ts';
 
 describe('the files of a certificate', () => {
   it('are their owner’s alone, and read only by the two together', async () => {
@@ -142,7 +92,9 @@ describe('chat register --certificate', () => {
     const keys = await Promise.all(
       called(server, 'account.register').map(async ({ params }) => {
         const { certificate_request } = params as { certificate_request: string };
-        return Buffer.from((await authority.readRequest(certificate_request)).keyHash).toString('hex');
+        return Buffer.from((await (await testAuthority()).readRequest(certificate_request)).keyHash).toString(
+          'hex',
+        );
       }),
     );
     expect(new Set(keys).size).toBe(1);
@@ -190,7 +142,7 @@ describe('chat register --certificate', () => {
 
 describe('chat login --certificate', () => {
   it('takes the password once and has a certificate signed, then none', async () => {
-    const { host, server, shown } = await world({}, { CHAT_PASSWORD: 'secret' });
+    const { host, server, shown } = await world({}, { env: { CHAT_PASSWORD: 'secret' } });
     const first = await runOn(host, 'login', 'alice', '--certificate');
     expect(first).toMatchObject({
       code: 0,
@@ -237,26 +189,15 @@ describe('chat login --certificate', () => {
 });
 
 describe('a login by certificate', () => {
-  /** Alice, logged in with a certificate that was signed so many days ago. */
-  async function loggedIn(days: number, answers: Parameters<typeof fakeServer>[0] = {}) {
-    const at = await world(answers);
-    await keepFrom(at.host, days);
-    const { code, stderr } = await runOn(at.host, 'login', 'alice', '--certificate');
-    if (code !== 0) throw new Error(stderr);
-    at.server.calls.length = 0;
-    at.shown.length = 0;
-    return at;
-  }
-
   it('shows the certificate with every command, and has nothing signed while it is young', async () => {
-    const { host, server, shown } = await loggedIn(0);
+    const { host, server, shown } = await loggedInByCertificate(0);
     expect((await runOn(host, 'whoami')).code).toBe(0);
     expect(shown).toEqual([expect.stringContaining('BEGIN CERTIFICATE')]);
     expect(called(server, 'certificate.issue')).toEqual([]);
   });
 
   it('has it signed anew over the same key when a third is left, once', async () => {
-    const at = await loggedIn(0);
+    const at = await loggedInByCertificate(0);
     const { host, server, files } = at;
     await keepFrom(host, 61);
     const key = await files.key();
@@ -270,7 +211,7 @@ describe('a login by certificate', () => {
   });
 
   it('goes on with the old one when it cannot be renewed, and says so', async () => {
-    const { host } = await loggedIn(0, {
+    const { host } = await loggedInByCertificate(0, {
       'certificate.issue': new ChatError('unavailable', 'not now'),
     });
     const certificate = await keepFrom(host, 61);
@@ -283,7 +224,7 @@ describe('a login by certificate', () => {
   });
 
   it('logs in again by itself when the session is over, and not when the certificate is refused', async () => {
-    const { host, server } = await loggedIn(0, {
+    const { host, server } = await loggedInByCertificate(0, {
       'session.refresh': new ChatError('unauthenticated', 'over'),
     });
     server.alive.clear();
@@ -295,7 +236,7 @@ describe('a login by certificate', () => {
   });
 
   it('goes by what another process has got meanwhile, and logs in no second time', async () => {
-    const { host, server } = await loggedIn(0);
+    const { host, server } = await loggedInByCertificate(0);
     const profile = openProfile(host, address, 'default');
     server.answers['session.refresh'] = new ChatError('unauthenticated', 'over');
     server.alive.clear();
@@ -311,7 +252,7 @@ describe('a login by certificate', () => {
   });
 
   it('cannot prove its owner when its files have gone, and says so', async () => {
-    const { host, files } = await loggedIn(0, { 'account.totp-off': { ended_sessions: 0 } });
+    const { host, files } = await loggedInByCertificate(0, { 'account.totp-off': { ended_sessions: 0 } });
     await rm(files.keyPath);
     expect(await runOn(host, 'totp', 'off')).toMatchObject({
       code: 4,
@@ -320,7 +261,7 @@ describe('a login by certificate', () => {
   });
 
   it('stays one after a refresh', async () => {
-    const { host, server, shown } = await loggedIn(0, {
+    const { host, server, shown } = await loggedInByCertificate(0, {
       'session.refresh': openedSession('alice', 'second'),
     });
     server.alive.clear();
@@ -331,7 +272,7 @@ describe('a login by certificate', () => {
   });
 
   it('proves its owner where a password is asked for, unless one is given', async () => {
-    const { host, server } = await loggedIn(0, {
+    const { host, server } = await loggedInByCertificate(0, {
       'account.totp-off': { ended_sessions: 0 },
     });
     expect((await runOn(host, 'totp', 'off')).code).toBe(0);
@@ -341,7 +282,7 @@ describe('a login by certificate', () => {
 
   it('sessions: lists certificates below, and revokes one by its id', async () => {
     const id = '01a1fe44-0502-7489-985f-8bff7605f649';
-    const { host, server } = await loggedIn(0, {
+    const { host, server } = await loggedInByCertificate(0, {
       'session.revoke': new ChatError('not-found', 'there is no such session', { field: 'id' }),
       'certificate.revoke': { ended_sessions: ['session-1', 'session-2'] },
       'certificate.list': {

@@ -1,8 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newOneTimeCode } from '../../src/core/one-time-code.ts';
+import { secretOf, wrongCodeAt } from '../core/support/second-factor.ts';
+import { codeOf } from './support/second-factor.ts';
 import { type Person, type ServerProcess, World } from './support/server.ts';
 
 let server: ServerProcess;
@@ -177,6 +180,98 @@ describe('certificates, with the built program', { timeout: longMs }, () => {
       err: expect.stringContaining('revoked a certificate of carol'),
     });
     expect((await carol.run(['whoami'], '', noPassword)).code).toBe(4);
+  });
+
+  it('private messages go by keys: made at its registration, and brought to another machine by the recovery key', async () => {
+    const noPassword = { CHAT_PASSWORD: undefined };
+    const dora = world.person('dora', server);
+    Object.assign(dora.env, noPassword);
+    const recovery = world.path('dora-recovery');
+    const registered = await dora.run(['register', 'dora', '--certificate', '--recovery-file', recovery]);
+    expect(registered).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('without it a lost machine loses them'),
+    });
+    const evan = await world.person('evan', server).register();
+    await dora.succeed(['send', '@evan', 'from dora']);
+    await evan.does(['send', '@dora', 'from evan']);
+    const shown = async (person: Person, to: string) =>
+      (await person.does(['tail', to, '--once'])).split('\n').map((line) => line.slice(20));
+    const both = (other: string) => [
+      `dora: @evan [${other}] from dora`,
+      `evan: @dora [${other}] from evan`,
+      '',
+    ];
+    expect(await shown(evan, '@dora')).toEqual(both('encrypted'));
+    expect(await shown(dora, '@evan')).toEqual(both('encrypted'));
+
+    // Another machine has a copy of the two files, and nothing else.
+    const laptop = world.person('dora-laptop', server);
+    Object.assign(laptop.env, noPassword);
+    const here = filesOf(dora);
+    const directory = join(laptop.home, 'state', 'chat', 'certificates', `chat_127.0.0.1_${server.port}`);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const path of Object.values(here)) cpSync(path, join(directory, basename(path)));
+    const locked = await laptop.run(['login', 'dora', '--certificate']);
+    expect(locked).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('chat keys restore brings them by their recovery key'),
+    });
+    expect((await shown(laptop, '@evan'))[1]).toMatch(/^evan: @dora \[encrypted: this machine has no keys/);
+    writeFileSync(world.path('dora-wrong'), newOneTimeCode());
+    const restore = (file: string) => laptop.run(['keys', 'restore', '--recovery-file', file]);
+    expect(await restore(world.path('dora-wrong'))).toEqual({
+      code: 2,
+      out: '',
+      err: 'chat: this is not the recovery key of this account: nothing was restored\n',
+    });
+    expect(await restore(recovery)).toMatchObject({ code: 0 });
+    expect(await shown(laptop, '@evan')).toEqual(both('encrypted'));
+
+    // A new recovery key and a new epoch take no more than the certificate.
+    const key = await laptop.succeed(['keys', 'backup']);
+    expect(key.trim()).toMatch(/^([0-9A-Z]{4}-){6}[0-9A-Z]{4}$/);
+    expect(await laptop.run(['keys', 'rotate'])).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('epoch 2 has begun'),
+    });
+    await evan.does(['send', '@dora', 'for the new epoch']);
+    expect((await shown(laptop, '@evan')).at(-2)).toBe('evan: @dora [encrypted] for the new epoch');
+
+    // With a password from now on, a machine needs the name and that alone.
+    const password = 'some words of dora';
+    writeFileSync(world.path('dora-password'), password);
+    await laptop.succeed(['account', 'password', '--new-password-file', world.path('dora-password')]);
+    const third = world.person('dora-third', server);
+    third.env.CHAT_PASSWORD = password;
+    expect(await third.run(['login', 'dora'])).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('the keys of your private messages are on this machine now'),
+    });
+    expect((await shown(third, '@evan')).at(-2)).toBe('evan: @dora [encrypted] for the new epoch');
+    // To make a recovery key by the certificate leaves what the password opens.
+    await laptop.does(['keys', 'backup']);
+    const fourth = world.person('dora-fourth', server);
+    fourth.env.CHAT_PASSWORD = password;
+    await fourth.does(['login', 'dora']);
+    expect((await shown(fourth, '@evan')).at(-2)).toBe('evan: @dora [encrypted] for the new epoch');
+  });
+
+  it('a second factor is asked for besides the certificate', async () => {
+    const finn = world.person('finn', server);
+    finn.env.CHAT_PASSWORD = undefined;
+    await finn.does(['register', 'finn', '--certificate']);
+    const [begun] = await finn.doesJson<{ secret: string }>(['totp', 'on']);
+    const secret = begun?.secret ?? '';
+    await finn.does(['totp', 'on', '--otp', codeOf(secret)]);
+    await finn.does(['logout']);
+    const login = ['login', 'finn', '--certificate'];
+    expect(await finn.run(login)).toMatchObject({ code: 11 });
+    expect(await finn.run([...login, '--otp', wrongCodeAt(secretOf(secret), Date.now())])).toMatchObject({
+      code: 4,
+      err: expect.not.stringContaining('expired'),
+    });
+    expect(await finn.run([...login, '--otp', codeOf(secret, 1)])).toMatchObject({ code: 0 });
   });
 
   it('one from elsewhere registers and logs in at the slash door, by openssl alone', async () => {

@@ -41,16 +41,17 @@ export const restore = command({
         },
       });
       if (restored.kind === 'locked') {
+        const what = password === undefined ? 'a certificate' : 'the password';
         throw new ChatError(
           'forbidden',
-          'the password does not open the backup of the keys, and no recovery key was given (--recovery-file)',
+          `${what} does not open the backup of the keys, and no recovery key was given (--recovery-file)`,
         );
       }
       const isNew = restored.kind !== 'kept';
       await context.output.note(
         isNew ? 'the keys of your private messages are on this machine now' : 'the keys are here already',
       );
-      if (restored.kind === 'recovered')
+      if (restored.kind === 'recovered' && password !== undefined)
         await context.output.note('chat keys backup lets the password open them on other machines again');
       if (context.output.format === 'json') {
         const { epoch, seq } = restored.kind === 'made' ? { epoch: 1, seq: 1 } : restored.file.record;

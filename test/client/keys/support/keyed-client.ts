@@ -14,7 +14,7 @@ import type { ExchangeProof } from '../../../../src/client/prove-again.ts';
 import type { PasswordStretch } from '../../../../src/core/e2ee/key-backup.ts';
 import { parseUsername } from '../../../../src/core/model/username.ts';
 import type { InputOf, OperationName, OutputOf } from '../../../../src/core/operations/index.ts';
-import { challenged, loggedIn, password, type TestChat } from '../../../core/support/chat.ts';
+import { challenged, type FakePeer, loggedIn, password, type TestChat } from '../../../core/support/chat.ts';
 
 export const realm = 'chat.example';
 /** As the real one, at a cost that a test can pay. */
@@ -27,7 +27,7 @@ export type Bend = <N extends OperationName>(name: N, answer: OutputOf<N>, param
 /** A client's connection to the real core, whose answers a test may bend. */
 export function connectionTo(
   t: TestChat,
-  peer: Awaited<ReturnType<typeof loggedIn>>,
+  peer: FakePeer,
   bend: Bend = (_name, answer) => answer,
 ): Connection {
   return {
@@ -82,10 +82,14 @@ export interface Device {
 export async function device(
   t: TestChat,
   name: string,
-  parts: Partial<SetUpOptions> & { store?: ReturnType<typeof memoryStore>; bend?: Bend } = {},
+  parts: Partial<SetUpOptions> & {
+    store?: ReturnType<typeof memoryStore>;
+    bend?: Bend;
+    /** A connection on which the account has logged in by another way than its password. */
+    peer?: FakePeer;
+  } = {},
 ): Promise<Device> {
-  const { bend, store = memoryStore(), ...options } = parts;
-  const peer = await loggedIn(t, name);
+  const { bend, store = memoryStore(), peer = await loggedIn(t, name), ...options } = parts;
   const connection = connectionTo(t, peer, bend);
   const prove = async () => {
     const { exchange, proof: message } = await challenged(t, peer, name);
