@@ -43,7 +43,7 @@ export async function loadContexts(place: Place): Promise<Contexts> {
 }
 
 /** Reads what {@link formatContexts} wrote. */
-export function parseContexts(path: string, text: string): Pick<Contexts, 'selected' | 'saved'> {
+function parseContexts(path: string, text: string): Pick<Contexts, 'selected' | 'saved'> {
   const damaged = (why: string, cause?: unknown): ChatError =>
     stateError(path, `is damaged (${why}); mend it, or move it away and save the contexts again`, cause);
   let value: unknown;
@@ -73,7 +73,7 @@ export function parseContexts(path: string, text: string): Pick<Contexts, 'selec
 }
 
 /** The file's text, names in order. */
-export function formatContexts({ selected, saved }: Pick<Contexts, 'selected' | 'saved'>): string {
+function formatContexts({ selected, saved }: Pick<Contexts, 'selected' | 'saved'>): string {
   const names = [...saved.keys()].sort();
   const contexts = Object.fromEntries(names.map((name) => [name, saved.get(name)]));
   return `${JSON.stringify({ ...(selected === undefined ? {} : { selected }), contexts }, undefined, 2)}\n`;

@@ -9,7 +9,7 @@ import { isMissing, systemError } from './state-directory.ts';
 /** A holder is never slower than this: what is done under a lock is one call with a shorter timeout. */
 export const staleLockMs = 30_000;
 /** How long a process waits for another one before it gives up. */
-export const lockWaitMs = 40_000;
+const lockWaitMs = 40_000;
 const pollMs = 25;
 
 /** Who holds a lock; `nonce` tells two holds of one process apart. */

@@ -18,7 +18,7 @@ export interface Finding {
 const checkWidth = 12;
 
 /** The finding as a line: aligned on a terminal, separated by tabs in a script, and escaped. */
-export function findingLine({ status, check, message }: Finding, host: Host): string {
+function findingLine({ status, check, message }: Finding, host: Host): string {
   const text = escapeForTerminal(message);
   return host.stdout.isTerminal
     ? `${status.padEnd(4)}  ${check.padEnd(checkWidth)}  ${text}`

@@ -16,7 +16,7 @@ export interface KeyOwner {
 }
 
 /** Where the keys of accounts are; the name is document 5's. */
-export function keysDirectory(host: Host): string {
+function keysDirectory(host: Host): string {
   return join(stateDirectory(host), 'clientkeys');
 }
 

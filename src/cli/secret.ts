@@ -108,6 +108,12 @@ async function ask(context: CommandContext, question: string, twice: boolean): P
   return password;
 }
 
+/** Refuses the flags that give a password beside `flag`, which there is none with. */
+export function refusePassword(values: PasswordValues, flag: string, why: string): void {
+  refuseBoth({ ...values, [flag]: true }, flag, 'password-stdin', why);
+  refuseBoth({ ...values, [flag]: true }, flag, 'password-file', why);
+}
+
 /** Refuses contradicting or missing password sources before anything else is done. */
 export function checkPasswordSource(values: PasswordValues, host: Host): void {
   sourceOf(values, host);
@@ -126,7 +132,7 @@ export async function readPassword(
 }
 
 /** True when whoever is logged in here shows a certificate, and nobody has named a password to prove himself with instead. */
-export async function provesByCertificate(context: CommandContext, values: PasswordValues): Promise<boolean> {
+async function provesByCertificate(context: CommandContext, values: PasswordValues): Promise<boolean> {
   const { env } = context.host;
   const isNamed = values['password-stdin'] || values['password-file'] !== undefined;
   if (isNamed || env.CHAT_PASSWORD !== undefined || env.CHAT_TOKEN !== undefined) return false;

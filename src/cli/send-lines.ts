@@ -99,7 +99,7 @@ export async function sendLines(context: CommandContext, plan: LinesPlan): Promi
 }
 
 /** Says how many empty lines were left out. */
-export async function tellSkipped({ output }: CommandContext, { skipped }: LineFeed): Promise<void> {
+async function tellSkipped({ output }: CommandContext, { skipped }: LineFeed): Promise<void> {
   if (skipped > 0)
     await output.note(skipped === 1 ? 'skipped 1 empty line' : `skipped ${skipped} empty lines`);
 }

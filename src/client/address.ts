@@ -10,7 +10,7 @@ export interface ServerAddress {
 }
 
 /** The port when none is written. */
-export const defaultPort = 8_080;
+const defaultPort = 8_080;
 
 const schemes = ['chat', 'plain'] as const;
 /** `[IPv6]:PORT` or `HOST:PORT`; the port may be absent. */

@@ -119,7 +119,7 @@ export async function resetByCertificate(
 }
 
 /** Reads what a server says that it has signed. */
-export function readSigned(value: unknown): SignedCertificate {
+function readSigned(value: unknown): SignedCertificate {
   const fields = objectIn(value, 'a certificate');
   const certificate = fields.certificate;
   if (typeof certificate !== 'string' || !pemShape.test(certificate))

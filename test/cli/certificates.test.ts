@@ -17,6 +17,8 @@ import {
 import { openedSession } from './support/fake-client.ts';
 import { runOn, testNow } from './support/fake-host.ts';
 
+const noPassword = 'cannot be given together: the key takes the place of a password';
+
 describe('the files of a certificate', () => {
   it('are their owner’s alone, and read only by the two together', async () => {
     const { host, files } = await world();
@@ -129,8 +131,8 @@ describe('chat register --certificate', () => {
   });
 
   it.each([
-    [['--certificate', '--password-stdin'], '--password-stdin'],
-    [['--certificate', '--password-file', 'pw'], '--password-file'],
+    [['--certificate', '--password-stdin'], `--certificate and --password-stdin ${noPassword}`],
+    [['--certificate', '--password-file', 'pw'], `--certificate and --password-file ${noPassword}`],
     [['--certificate', '--server', 'plain://127.0.0.1:8080'], '--certificate needs TLS'],
   ])('refuses %s', async (flags, text) => {
     const { host, server } = await world();
@@ -344,5 +346,15 @@ describe('chat reset --certificate', () => {
       code: 2,
       stderr: expect.stringContaining('a new key needs a code'),
     });
+  });
+
+  it.each(['--password-stdin', '--password-file=pw'])('takes no %s', async (flag) => {
+    const { host, server } = await world();
+    const [name] = flag.split('=');
+    expect(await runOn(host, 'reset', 'alice', '--certificate', '--code-file', 'code', flag)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`--certificate and ${name} ${noPassword}`),
+    });
+    expect(server.calls).toEqual([]);
   });
 });

@@ -1,19 +1,47 @@
 import { ChatError } from '../../core/errors.ts';
+import type { Terms } from '../../core/model/terms.ts';
 import { parseUsername } from '../../core/model/username.ts';
 import { certificateOption, checkCertificateServer, logInByKept } from '../certificate-login.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { inviteFrom } from '../invite.ts';
 import { checkStateBeforeLogin, logIn, warnOf } from '../log-in.ts';
-import { usageError } from '../options.ts';
+import type { OptionTable, OptionValues } from '../options.ts';
 import type { SavedLogin } from '../profile.ts';
 import { recoveryOption } from '../recovery-file.ts';
 import { registerKey } from '../register-key.ts';
 import { certificateFilesOf } from '../renew-certificate.ts';
-import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
+import { checkPasswordSource, passwordOptions, readName, readPassword, refusePassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
 import { showStretching } from '../stretching.ts';
 import { acceptTerms } from '../terms.ts';
+
+const options = {
+  email: { type: 'text', value: 'ADDRESS', describe: 'an e-mail address to keep with the account' },
+  device: {
+    type: 'text',
+    value: 'LABEL',
+    describe: "this device's name in the list of sessions; default: the machine's",
+  },
+  invite: {
+    type: 'text',
+    value: 'CODE',
+    describe: 'the code from an administrator, where one is needed; asked for at a terminal',
+  },
+  'accept-terms': {
+    type: 'flag',
+    describe: 'accept the terms of the server, where it has any, without being asked',
+  },
+  ...certificateOption,
+  'ignore-exists': {
+    type: 'flag',
+    describe: 'when the name is taken, log in instead: for scripts that run twice',
+  },
+  ...recoveryOption,
+  ...passwordOptions,
+} as const satisfies OptionTable;
+
+type Values = OptionValues<typeof options>;
 
 /** Creates an account and logs in. */
 export const register = command({
@@ -23,30 +51,7 @@ export const register = command({
     'NAME is asked at a terminal when it is missing; the password is asked twice. The keys of private messages are made here too, and their ' +
     'recovery key is shown once: when the password is lost, nobody can read old private messages without it. With --certificate there is ' +
     'no password: a key is made here, and the server signs a certificate over it. Who loses the key needs a code from an administrator.',
-  options: {
-    email: { type: 'text', value: 'ADDRESS', describe: 'an e-mail address to keep with the account' },
-    device: {
-      type: 'text',
-      value: 'LABEL',
-      describe: "this device's name in the list of sessions; default: the machine's",
-    },
-    invite: {
-      type: 'text',
-      value: 'CODE',
-      describe: 'the code from an administrator, where one is needed; asked for at a terminal',
-    },
-    'accept-terms': {
-      type: 'flag',
-      describe: 'accept the terms of the server, where it has any, without being asked',
-    },
-    ...certificateOption,
-    'ignore-exists': {
-      type: 'flag',
-      describe: 'when the name is taken, log in instead: for scripts that run twice',
-    },
-    ...recoveryOption,
-    ...passwordOptions,
-  },
+  options,
   operands: { min: 0, max: 1, names: 'NAME' },
   examples: [
     ['chat register alice', 'asks for the password'],
@@ -55,105 +60,112 @@ export const register = command({
     ['chat register bot --certificate', 'an account without a password, for this machine'],
   ],
   async run({ options, operands }, context) {
-    const { client } = context.host;
-    if (options.certificate) return await withCertificate(context, options, operands[0]);
-    checkPasswordSource(options, context.host);
-    const username = parseUsername(await readName(context, operands[0]), 'NAME');
-    await checkStateBeforeLogin(context);
-    const password = await readPassword(context, options, true);
-    return await withConnection(context, async (connection) => {
-      const refusal = await createUnlessTaken(options['ignore-exists'], async () => {
-        await client.register(connection, {
-          username,
-          password,
-          onProgress: showStretching(context),
-          onWarning: warnOf(context),
-          invite: options.invite,
-          askInvite: inviteFrom(context.host),
-          acceptTerms: (terms) => acceptTerms(context, terms, options['accept-terms']),
-          ...(options.email === undefined ? {} : { email: options.email }),
-        });
-      });
-      context.output.progress(undefined);
-      const login = await logIn(context, connection, {
-        username,
-        password,
-        device: options.device,
-        otp: undefined,
-        recoveryFile: options['recovery-file'],
-        onLoggedIn: telling(context, refusal === undefined),
-      }).catch((error: unknown) => {
-        // Who cannot log in either has no account: then this is why there is none.
-        throw refusal?.code === 'forbidden' ? refusal : error;
-      });
-      return await show(context, login, refusal === undefined);
-    });
+    const [name] = operands;
+    return await (options.certificate ? withCertificate : withPassword)(context, options, name);
   },
 });
 
-/** Says what has become of it as soon as somebody is logged in. */
-const telling =
-  ({ output }: CommandContext, created: boolean) =>
-  ({ username }: SavedLogin) =>
-    output.note(created ? `registered and logged in as ${username}` : `${username} exists; logged in`);
-
-async function show({ output }: CommandContext, login: SavedLogin, created: boolean): Promise<number> {
-  const { user_id, username, session_id, expires_at, device_id } = login;
-  if (output.format === 'json')
-    await output.result({ user_id, username, created, session_id, device_id, expires_at }, []);
-  return exitOk;
+async function withPassword(
+  context: CommandContext,
+  options: Values,
+  name: string | undefined,
+): Promise<number> {
+  checkPasswordSource(options, context.host);
+  const username = parseUsername(await readName(context, name), 'NAME');
+  await checkStateBeforeLogin(context);
+  const password = await readPassword(context, options, true);
+  return await withConnection(context, (connection) =>
+    createAndEnter(context, options['ignore-exists'], {
+      async create() {
+        try {
+          await context.host.client.register(connection, {
+            username,
+            password,
+            ...wishesOf(context, options),
+            onProgress: showStretching(context),
+            onWarning: warnOf(context),
+          });
+        } finally {
+          context.output.progress(undefined);
+        }
+      },
+      enter: (isNew) =>
+        logIn(context, connection, {
+          username,
+          password,
+          device: options.device,
+          otp: undefined,
+          recoveryFile: options['recovery-file'],
+          onLoggedIn: telling(context, isNew),
+        }),
+    }),
+  );
 }
 
 /** Document 5's way: the key is made here, and the login is a new connection that shows the certificate over it. */
 async function withCertificate(
   context: CommandContext,
-  options: {
-    readonly email: string | undefined;
-    readonly device: string | undefined;
-    readonly invite: string | undefined;
-    readonly 'accept-terms': boolean;
-    readonly 'ignore-exists': boolean;
-    readonly 'recovery-file': string | undefined;
-    readonly 'password-stdin': boolean;
-    readonly 'password-file': string | undefined;
-  },
+  options: Values,
   name: string | undefined,
 ): Promise<number> {
   checkCertificateServer(context);
-  for (const flag of ['password-stdin', 'password-file'] as const) {
-    if (options[flag]) throw usageError(`--certificate and --${flag} cannot be given together`, `--${flag}`);
-  }
+  refusePassword(options, 'certificate', 'the key takes the place of a password');
   const username = parseUsername(await readName(context, name), 'NAME');
   await checkStateBeforeLogin(context);
-  const refusal = await createUnlessTaken(options['ignore-exists'], () =>
-    registerKey(context, {
-      username,
-      email: options.email,
-      device: options.device,
-      invite: options.invite,
-      askInvite: inviteFrom(context.host),
-      acceptTerms: (terms) => acceptTerms(context, terms, options['accept-terms']),
-    }),
-  );
+  const { device } = options;
+  return await createAndEnter(context, options['ignore-exists'], {
+    create: () => registerKey(context, { username, device, ...wishesOf(context, options) }),
+    enter: (isNew) =>
+      logInByKept(context, {
+        username,
+        device,
+        otp: undefined,
+        recoveryFile: options['recovery-file'],
+        async onLoggedIn(opened) {
+          await telling(context, isNew)(opened);
+          if (!isNew) return;
+          const { keyPath } = certificateFilesOf(context, username);
+          await context.output.note(
+            `the key is ${keyPath}: keep a copy, for without it only an administrator can help`,
+          );
+        },
+      }),
+  });
+}
+
+/** What is told to the server besides who it is, or asked of a person. */
+const wishesOf = (context: CommandContext, options: Values) => ({
+  email: options.email,
+  invite: options.invite,
+  askInvite: inviteFrom(context.host),
+  acceptTerms: (terms: Terms) => acceptTerms(context, terms, options['accept-terms']),
+});
+
+/** Says what has become of it as soon as somebody is logged in. */
+const telling =
+  ({ output }: CommandContext, isNew: boolean) =>
+  ({ username }: SavedLogin) =>
+    output.note(isNew ? `registered and logged in as ${username}` : `${username} exists; logged in`);
+
+/** Makes an account, or finds that there may be one, and logs in to it; `isNew` says which. */
+async function createAndEnter(
+  { output }: CommandContext,
+  ignoreExists: boolean,
+  {
+    create,
+    enter,
+  }: { readonly create: () => Promise<void>; readonly enter: (isNew: boolean) => Promise<SavedLogin> },
+): Promise<number> {
+  const refusal = await createUnlessTaken(ignoreExists, create);
   const created = refusal === undefined;
-  const { keyPath } = certificateFilesOf(context, username);
-  const { device, 'recovery-file': recoveryFile } = options;
-  const login = await logInByKept(context, {
-    username,
-    device,
-    otp: undefined,
-    recoveryFile,
-    onLoggedIn: async (opened) => {
-      await telling(context, created)(opened);
-      if (!created) return;
-      await context.output.note(
-        `the key is ${keyPath}: keep a copy, for without it only an administrator can help`,
-      );
-    },
-  }).catch((error: unknown) => {
+  const login = await enter(created).catch((error: unknown) => {
+    // Who cannot log in either has no account: then this is why there is none.
     throw refusal?.code === 'forbidden' ? refusal : error;
   });
-  return await show(context, login, created);
+  const { user_id, username, session_id, expires_at, device_id } = login;
+  if (output.format === 'json')
+    await output.result({ user_id, username, created, session_id, device_id, expires_at }, []);
+  return exitOk;
 }
 
 /** Answers why no account was made, when that may be because there is one: the name is taken, or the invite has been used for it. */

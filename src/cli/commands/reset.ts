@@ -6,7 +6,14 @@ import { canPrompt, type Host } from '../host.ts';
 import { warnOf } from '../log-in.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../options.ts';
 import { resetKey } from '../reset-key.ts';
-import { checkPasswordSource, passwordOptions, readName, readNamedFile, readPassword } from '../secret.ts';
+import {
+  checkPasswordSource,
+  passwordOptions,
+  readName,
+  readNamedFile,
+  readPassword,
+  refusePassword,
+} from '../secret.ts';
 import { callTimeoutMs, withConnection } from '../session.ts';
 import { showStretching } from '../stretching.ts';
 import { decodeUtf8, readAll } from '../text-input.ts';
@@ -78,9 +85,7 @@ async function withCertificate(
   name: string | undefined,
 ): Promise<number> {
   checkCertificateServer(context);
-  for (const flag of ['password-stdin', 'password-file'] as const) {
-    if (options[flag]) throw usageError(`--certificate and --${flag} cannot be given together`, `--${flag}`);
-  }
+  refusePassword(options, 'certificate', 'the key takes the place of a password');
   const username = parseUsername(await readName(context, name), 'NAME');
   const code = await readCode(context, options);
   const { keyPath } = await resetKey(context, { username, code });

@@ -10,7 +10,7 @@ import { connectTo } from '../session.ts';
 import type { Candidate, NameSource, TypedFlags } from './candidates.ts';
 
 /** A person who pressed Tab waits so long for a server, in milliseconds. */
-export const namesWithinMs = 1_000;
+const namesWithinMs = 1_000;
 
 /** What a server calls a room or a user goes onto a command line only when it is a name. */
 function isName(word: string): boolean {

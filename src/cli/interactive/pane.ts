@@ -30,10 +30,10 @@ export interface GapItem {
 }
 
 /** Names take one of so many looks, always the same one. */
-export const nameStyles = 6;
+const nameStyles = 6;
 
 /** The look of a name, which depends on nothing but the name. */
-export function nameStyle(name: string): Style {
+function nameStyle(name: string): Style {
   let sum = 0;
   for (let at = 0; at < name.length; at += 1) sum = (sum * 31 + name.charCodeAt(at)) % 65_521;
   return `name-${sum % nameStyles}`;
@@ -48,7 +48,7 @@ export function clockTime(instant: string): string {
 }
 
 /** `2019-11-01`, in the time zone of this machine. */
-export function calendarDay(instant: string): string {
+function calendarDay(instant: string): string {
   const at = new Date(instant);
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
@@ -121,7 +121,7 @@ function cachedRows(item: Item, width: number): readonly Row[] {
 }
 
 /** The rows of `items[at]`; the first message of a day is headed by its date. */
-export function rowsAt(items: readonly Item[], at: number, width: number): readonly Row[] {
+function rowsAt(items: readonly Item[], at: number, width: number): readonly Row[] {
   const item = items[at];
   if (item === undefined) return [];
   const rows = cachedRows(item, width);

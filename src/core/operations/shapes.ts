@@ -143,7 +143,7 @@ export const deviceClaim = z.strictObject({
   default_label: label.optional(),
 });
 /** Exactly `length` bytes in canonical base64. */
-export const base64Bytes = (length: number) =>
+const base64Bytes = (length: number) =>
   z.string().transform((input, context): Uint8Array => {
     const bytes = fromBase64(input);
     if (bytes?.length === length) return bytes;

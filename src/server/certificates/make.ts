@@ -10,7 +10,7 @@ const backdateMs = 3_600_000;
 const dayMs = 86_400_000;
 
 /** How long certificates are valid, in milliseconds (the leaf: CA/Browser Forum's bound is 398 days). */
-export const validityMs = { authority: 3_652 * dayMs, leaf: 397 * dayMs } as const;
+const validityMs = { authority: 3_652 * dayMs, leaf: 397 * dayMs } as const;
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 

@@ -12,7 +12,7 @@ export type CookieName = keyof typeof names;
  * What a cookie of ours is called (spec K6): over TLS with the prefix that makes browsers take it only with Secure, for the whole
  * host, and from nobody else (RFC 6265bis section 4.1.3.2; ASVS 3.3.1).
  */
-export function cookieName(name: CookieName, isSecure: boolean): string {
+function cookieName(name: CookieName, isSecure: boolean): string {
   return isSecure ? `__Host-${names[name]}` : names[name];
 }
 

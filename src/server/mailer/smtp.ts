@@ -17,7 +17,7 @@ export interface SmtpMailerOptions {
 }
 
 /** In all well under the hour that a code lives. */
-export const retryWaitsMs: readonly number[] = [5_000, 30_000, 120_000, 600_000];
+const retryWaitsMs: readonly number[] = [5_000, 30_000, 120_000, 600_000];
 /** How long a mail server may be silent. */
 const silenceMs = 20_000;
 const atOnce = 4;

@@ -3,7 +3,7 @@ import { type CommandContext, command, noOperands } from '../../command.ts';
 import { endedSessionsText } from '../../ended-sessions.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
-import { keyStoreOf } from '../../key-store.ts';
+import { noteBackup, wrapForNewPassword } from '../../keys-at-password-change.ts';
 import { openKnownServers, pinOf } from '../../known-servers.ts';
 import { warnOf } from '../../log-in.ts';
 import { otpOption } from '../../one-time-code.ts';
@@ -29,35 +29,6 @@ async function keepCost({ host, settings }: CommandContext, username: string, co
   });
 }
 
-/** The backup of the account's keys opens by the new password from the moment that there is one; not for an open account. */
-async function wrapKeys(
-  context: CommandContext,
-  { connection, username }: LoggedIn,
-  { next, privacy }: { readonly next: string; readonly privacy: Privacy },
-) {
-  const store = privacy === 'private' ? await keyStoreOf(context, username) : undefined;
-  if (!store || (await store.load()) === undefined) return undefined;
-  const [{ wrapForChange }, { stretchForBackup }] = await Promise.all([
-    import('../../../client/keys/change-keys.ts'),
-    import('../../../client/keys/stretch-password.ts'),
-  ]);
-  return await wrapForChange(connection, { store, password: next, stretch: stretchForBackup });
-}
-
-/** Remembers the backup as it is after the change; answers whether there are keys here. */
-async function noteBackup(context: CommandContext, { connection, username }: LoggedIn): Promise<boolean> {
-  const store = await keyStoreOf(context, username);
-  const own = await store?.load();
-  if (!store || !own) return false;
-  const [{ noteVersion }, { fetchOwnRecord }] = await Promise.all([
-    import('../../../client/keys/change-keys.ts'),
-    import('../../../client/keys/fetch-record.ts'),
-  ]);
-  const { backupVersion } = await fetchOwnRecord(connection, own.record);
-  if (backupVersion !== undefined) await noteVersion(store, backupVersion);
-  return true;
-}
-
 async function change(
   context: CommandContext,
   session: LoggedIn,
@@ -76,7 +47,7 @@ async function change(
       newPassword: given.next,
       privacy: given.privacy,
       prove: () => freshProof(context, session, given.old, given.otp),
-      wrapKeys: () => wrapKeys(context, session, given),
+      wrapKeys: () => wrapForNewPassword(context, session, given),
       pin: await pinOf(host, settings.server, username),
       onProgress: showStretching(context),
       onWarning: warnOf(context),
