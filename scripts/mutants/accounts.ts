@@ -169,8 +169,8 @@ export const accounts: readonly Mutant[] = [
   {
     rule: '6.5.1 a code for an address works once',
     file: 'src/server/store/queries/codes.ts',
-    find: '  yield* rows(deleteCode, { hash });\n  return (yield*',
-    replace: '  return (yield*',
+    find: '  yield* rows(deleteCode, { hash });\n  if (',
+    replace: '  if (',
     test: 'test/contract/store-sqlite.test.ts',
     titled: 'marks the address as confirmed at that time, once',
   },
@@ -189,6 +189,40 @@ export const accounts: readonly Mutant[] = [
     replace: 'if (!code || ',
     test: 'test/contract/store-sqlite.test.ts',
     titled: 'is none that confirms an address',
+  },
+  {
+    rule: 'an address that is confirmed stays with its account',
+    file: 'src/server/store/queries/codes.ts',
+    find: "  if (isAnothers && holder.email_verified_at !== null) return { kind: 'taken' };\n",
+    replace: '',
+    test: 'test/contract/store-sqlite.test.ts',
+    titled: 'is confirmed for one account at a time',
+  },
+  {
+    rule: 'an address leads to whoever has confirmed it',
+    file: 'src/server/store/queries/codes.ts',
+    find: '  yield* rows(setEmailKey, { userId, emailKey });\n  yield* rows(verified',
+    replace: '  yield* rows(verified',
+    test: 'test/core/mail.test.ts',
+    titled: 'is its owner’s again',
+  },
+  {
+    rule: 'an address that is given leads away from nobody',
+    file: 'src/server/store/queries/accounts.ts',
+    find: 'return holder === undefined || holder.id === userId ? emailKey : null;',
+    replace:
+      "if (holder) yield* rows(statement((db, p: { id: string }) => db.updateTable('users').set({ email_key: null }).where('id', '=', p.id)), { id: holder.id });\n  void userId;\n  return emailKey;",
+    test: 'test/contract/store-sqlite.test.ts',
+    titled: 'goes on leading there',
+  },
+  {
+    rule: 'to give an address tells nobody whether others have it',
+    file: 'src/core/operations/account/set-email.ts',
+    find: '    if (!(await store.setEmail(',
+    replace:
+      "    if (await store.usernameByEmail(address)) throw new ChatError('conflict', 'taken');\n    if (!(await store.setEmail(",
+    test: 'test/core/mail.test.ts',
+    titled: 'of another account may be given',
   },
   {
     rule: 'a new address takes its proof and its codes anew',

@@ -58,14 +58,6 @@ export const codes: readonly Mutant[] = [
     titled: 'that is set kills the codes which were sent to the old one',
   },
   {
-    rule: 'an address is one account’s',
-    file: 'src/server/store/queries/codes.ts',
-    find: "if (owner && owner.id !== userId) return 'taken';",
-    replace: 'void owner;',
-    test: 'test/contract/store-sqlite.test.ts',
-    titled: 'of another account is taken, whatever its case',
-  },
-  {
     rule: '7.4.3 a reset ends all sessions',
     file: 'src/server/store/queries/codes.ts',
     find: 'ended: yield* endSessions({ userId }) };',

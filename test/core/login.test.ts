@@ -469,7 +469,7 @@ describe('the audit trail of logins', () => {
 });
 
 describe('account.register', () => {
-  it('refuses a name and an e-mail address that are taken, in any case of letters', async () => {
+  it('refuses a name that is taken, in any case of letters, and tells nothing of an e-mail address', async () => {
     const t = await openChat();
     const alice = await registration('alice');
     expect(await t.call(peer(), 'account.register', { ...alice, email: 'alice@example.org' })).toEqual({
@@ -483,10 +483,8 @@ describe('account.register', () => {
       field: 'username',
     });
     expect(
-      await refusal(
-        t.call(peer(), 'account.register', { ...alice, username: 'alice2', email: 'Alice@Example.ORG' }),
-      ),
-    ).toEqual({ code: 'conflict', message: 'this e-mail address is taken already', field: 'email' });
+      await t.call(peer(), 'account.register', { ...alice, username: 'alice2', email: 'Alice@Example.ORG' }),
+    ).toMatchObject({ username: 'alice2' });
   });
 
   it('15.4.2: makes one account of 100 parallel registrations of one name', async () => {

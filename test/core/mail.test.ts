@@ -240,15 +240,63 @@ describe('a new address', () => {
     expect(t.box.mails).toEqual([]);
   });
 
-  it('of another account is refused, whatever its case', async () => {
+  it('of another account may be given, which is told to nobody, and leads to whoever confirms it', async () => {
     const t = await open();
+    const [alice, bob] = [await loggedIn(t, 'alice'), await loggedIn(t, 'bob')];
+    const email = 'ALICE@example.org';
+    const given = await t.call(bob, 'account.set-email', { email, proof: await proof('bob') });
+    expect(given).toEqual({ email, email_verified: false, mail_sent: true });
+    expect(await addressOf(t, alice)).toEqual({ email: 'alice@example.org', email_verified: false });
+    // Who has given it first gets no password by it, and neither does the other one.
+    await t.call(bob, 'account.verify-email', { code: t.box.code() });
+    expect(await addressOf(t, bob)).toEqual({ email, email_verified: true });
+    expect(await addressOf(t, alice)).toEqual({ email: 'alice@example.org', email_verified: false });
+    await resetCode(t, { email: 'alice@example.org' });
+    expect(t.box.mails.at(-1)?.text).toContain('chat reset bob --code');
+    expect(t.audit.at(-1)).not.toMatchObject({ user: 'alice' });
+  });
+
+  it('that is confirmed for another account is given with the same answer, and refused to who reads its mail', async () => {
+    const t = await openConfirmed();
     const bob = await loggedIn(t, 'bob');
+    const email = 'alice@example.org';
+    const answer = (address: string) => ({ email: address, email_verified: false, mail_sent: true });
+    expect(await t.call(bob, 'account.set-email', { email, proof: await proof('bob') })).toEqual(
+      answer(email),
+    );
+    const code = t.box.code();
+    expect(await refusal(t.call(bob, 'account.verify-email', { code }))).toEqual({
+      code: 'conflict',
+      message: 'this e-mail address is confirmed for another account: give that one another address first',
+      field: 'email',
+    });
+    await resetCode(t, { email });
+    expect(t.box.mails.at(-1)?.text).toContain('chat reset alice --code');
+    const alice = await loggedIn(t, 'alice');
+    await t.call(alice, 'account.set-email', { email: 'a@example.net', proof: await proof('alice') });
+    expect(await t.call(bob, 'account.verify-email', { code })).toEqual({ email });
     expect(
-      await refusal(
-        t.call(bob, 'account.set-email', { email: 'ALICE@example.org', proof: await proof('bob') }),
-      ),
-    ).toEqual({ code: 'conflict', message: 'this e-mail address is taken already', field: 'email' });
-    expect(await addressOf(t, bob)).toEqual({ email: null, email_verified: false });
+      await t.call(bob, 'account.set-email', { email: 'nobodys@example.org', proof: await proof('bob') }),
+    ).toEqual(answer('nobodys@example.org'));
+  });
+
+  it('that somebody had given before is its owner’s again: by name, by address, and for a forgotten password', async () => {
+    const box = mailbox();
+    const t = await openChat({ mail: box.mail });
+    const email = 'carol@example.org';
+    const [squatter, carol] = [peer(), peer()];
+    await t.call(squatter, 'account.register', { username: 'eve', email, password: 'eves own words' });
+    await t.call(carol, 'account.register', { username: 'carol', email, password, open_session: true });
+    await t.call(carol, 'account.request-email-verification', {});
+    await t.call(carol, 'account.verify-email', { code: box.code() });
+    const again = peer();
+    await t.call(again, 'login.password', { email, password });
+    expect(again.session?.username).toBe('carol');
+    expect(
+      await refusal(t.call(peer(), 'login.password', { email, password: 'eves own words' })),
+    ).toMatchObject({ code: 'unauthenticated' });
+    await t.call(squatter, 'login.password', { username: 'eve', password: 'eves own words' });
+    expect(await addressOf(t, squatter)).toEqual({ email, email_verified: false });
   });
 
   it('kills a code for a new password that was sent to the old one', async () => {

@@ -9,7 +9,7 @@ interface UserRow {
   id: string;
   username: string;
   email: string | null;
-  /** The address in lower case, unique. */
+  /** The address in lower case where it leads to this account: who has confirmed it, or who gave it first; null for all others that have it. */
   email_key: string | null;
   /** Null while nobody has confirmed it. */
   email_verified_at: number | null;

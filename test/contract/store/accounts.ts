@@ -66,16 +66,28 @@ export function examineAccounts(on: Examined): void {
       expect(await on.store.createAccount({ account: third, verifier })).toEqual({ kind: 'created' });
     });
 
-    test('an email is taken once whatever its case, and is kept as it was written', async () => {
+    test('an email that leads to an account is taken, whatever its case, for who has no other name', async () => {
       const first = person('alice', { email: 'A@Example.org' });
-      await on.store.createAccount({ account: first, verifier });
+      await on.store.createAccount({ account: first, verifier, isNamedByEmail: true });
       const second = person('bob', { email: 'a@example.ORG' });
-      expect(await on.store.createAccount({ account: second, verifier })).toEqual({
+      expect(await on.store.createAccount({ account: second, verifier, isNamedByEmail: true })).toEqual({
         kind: 'taken',
         field: 'email',
       });
       expect(await on.store.account(name('bob'))).toBeUndefined();
       expect(await on.store.account(name('alice'))).toEqual(first);
+    });
+
+    test('an email may be given by many, is kept as each wrote it, and leads to the first', async () => {
+      const emails = { alice: 'A@Example.org', bob: 'a@example.ORG', carol: 'a@example.org' };
+      for (const [who, email] of Object.entries(emails))
+        expect(await on.store.createAccount({ account: person(who, { email }), verifier })).toEqual({
+          kind: 'created',
+        });
+      const store = await on.reopen();
+      for (const [who, email] of Object.entries(emails))
+        expect((await store.account(name(who)))?.email).toBe(email);
+      expect(await store.usernameByEmail('A@EXAMPLE.org')).toBe('alice');
     });
 
     test('an email says whose it is, whatever its case, and nobody else is found by it', async () => {

@@ -29,6 +29,8 @@ export function examineCodes(on: Examined): void {
   const verify = (account: Account, n: number, now = 100) =>
     on.store.verifyEmail({ hash: digest(n), userId: account.id, now });
 
+  const confirmed = { kind: 'confirmed', email: 'Alice@Example.org' };
+
   describe('a code that sets a password', () => {
     test.each(['reset-by-mail', 'reset-by-admin'] as const)(
       'puts a verifier in place, says who saw the password, and ends every session: %s',
@@ -108,7 +110,7 @@ export function examineCodes(on: Examined): void {
       expect(await on.store.accountOfResetCode({ hash: digest(1), now: 100 })).toBeUndefined();
       expect(await reset(1)).toBeUndefined();
       expect(await on.store.credential(account.username)).toEqual({ account, verifier });
-      expect(await verify(account, 1)).toBe('Alice@Example.org');
+      expect(await verify(account, 1)).toEqual(confirmed);
     });
 
     test('of a mail works only while the account has the address that it was sent to', async () => {
@@ -133,7 +135,7 @@ export function examineCodes(on: Examined): void {
       await on.store.putCode(code(account, 1, { kind, email: account.email }));
       await on.reopen();
       expect(await Promise.all([verify(account, 1, 4_999), verify(account, 1, 4_999)])).toEqual([
-        'Alice@Example.org',
+        confirmed,
         undefined,
       ]);
       expect(await (await on.reopen()).account(account.username)).toEqual({
@@ -152,7 +154,7 @@ export function examineCodes(on: Examined): void {
       expect(await verify(account, 2)).toBeUndefined();
       expect(await on.store.account(account.username)).toEqual(account);
       expect(await on.store.account(bob.username)).toEqual(bob);
-      expect(await verify(account, 1)).toBe('Alice@Example.org');
+      expect(await verify(account, 1)).toEqual(confirmed);
       expect(await reset(2)).toBeDefined();
     });
   });
@@ -163,12 +165,12 @@ export function examineCodes(on: Examined): void {
       const [bob] = await people(on.store, 'bob');
       await on.store.putCode(code(account, 1, { kind: 'verify-email', email: account.email }));
       await verify(account, 1);
-      expect(await on.store.setEmail({ userId: account.id, email: 'New@Example.org' })).toBe('set');
+      expect(await on.store.setEmail({ userId: account.id, email: 'New@Example.org' })).toBe(true);
       await on.reopen();
       expect(await on.store.account(account.username)).toEqual({ ...account, email: 'New@Example.org' });
       expect(await on.store.usernameByEmail('new@example.org')).toBe('alice');
       expect(await on.store.usernameByEmail('alice@example.org')).toBeUndefined();
-      expect(await on.store.setEmail({ userId: bob.id, email: 'alice@example.org' })).toBe('set');
+      expect(await on.store.setEmail({ userId: bob.id, email: 'alice@example.org' })).toBe(true);
     });
 
     test('that is set kills the codes which were sent to the old one, and no others', async () => {
@@ -188,21 +190,64 @@ export function examineCodes(on: Examined): void {
       expect(await reset(4)).toBeDefined();
     });
 
-    test('of another account is taken, whatever its case, and changes nothing', async () => {
+    test('of another account goes on leading there, whatever its case, until one of them has confirmed it', async () => {
+      const account = await alice();
+      const [bob, carol] = await people(on.store, 'bob', 'carol');
+      for (const { id } of [bob, carol])
+        expect(await on.store.setEmail({ userId: id, email: 'ALICE@example.org' })).toBe(true);
+      const leadsTo = async () => await (await on.reopen()).usernameByEmail('alice@Example.org');
+      expect(await leadsTo()).toBe('alice');
+      await on.store.putCode(code(bob, 1, { kind: 'verify-email', email: 'ALICE@example.org' }));
+      expect(await verify(bob, 1)).toEqual({ kind: 'confirmed', email: 'ALICE@example.org' });
+      expect(await leadsTo()).toBe('bob');
+      expect(await on.store.account(bob.username)).toMatchObject({
+        email: 'ALICE@example.org',
+        emailVerifiedAt: 100,
+      });
+      // The others learn nothing of it.
+      expect(await on.store.account(account.username)).toEqual(account);
+      expect(await on.store.account(carol.username)).toEqual({ ...carol, email: 'ALICE@example.org' });
+    });
+
+    test('is confirmed for one account at a time, and a code for another one waits until it is free', async () => {
       const account = await alice();
       const [bob] = await people(on.store, 'bob');
-      await on.store.putCode(code(bob, 1));
-      expect(await on.store.setEmail({ userId: bob.id, email: 'ALICE@example.org' })).toBe('taken');
-      expect(await on.store.account(bob.username)).toEqual(bob);
-      expect(await on.store.account(account.username)).toEqual(account);
-      expect(await reset(1)).toBeDefined();
+      await on.store.putCode(code(account, 1, { kind: 'verify-email', email: account.email }));
+      await verify(account, 1);
+      await on.store.setEmail({ userId: bob.id, email: 'alice@example.org' });
+      await on.store.putCode(code(bob, 2, { kind: 'verify-email', email: 'alice@example.org' }));
+      expect(await verify(bob, 2)).toEqual({ kind: 'taken' });
+      expect(await on.store.usernameByEmail('alice@example.org')).toBe('alice');
+      expect((await on.store.account(bob.username))?.emailVerifiedAt).toBeNull();
+      await on.store.setEmail({ userId: account.id, email: 'new@example.org' });
+      expect(await on.store.usernameByEmail('alice@example.org')).toBeUndefined();
+      expect(await verify(bob, 2)).toEqual({ kind: 'confirmed', email: 'alice@example.org' });
+      expect(await on.store.usernameByEmail('alice@example.org')).toBe('bob');
+    });
+
+    test('that is given once more leads to the account when it leads to nobody, and changes nothing else', async () => {
+      const account = await alice();
+      const email = 'alice@example.org';
+      const [bob] = await people(on.store, 'bob');
+      await on.store.setEmail({ userId: bob.id, email });
+      await on.store.putCode(code(bob, 1, { kind: 'verify-email', email }));
+      await on.store.setEmail({ userId: account.id, email: 'new@example.org' });
+      expect(await on.store.usernameByEmail(email)).toBeUndefined();
+      expect(await on.store.setEmail({ userId: bob.id, email })).toBe(true);
+      expect(await on.store.usernameByEmail(email)).toBe('bob');
+      expect(await verify(bob, 1)).toEqual({ kind: 'confirmed', email });
+      await on.store.setEmail({ userId: bob.id, email });
+      expect((await on.store.account(bob.username))?.emailVerifiedAt).toBe(100);
+    });
+
+    test('is given to nobody who is not there', async () => {
       const nobody = person('nobody').id;
-      expect(await on.store.setEmail({ userId: nobody, email: 'n@example.org' })).toBe('no-account');
+      expect(await on.store.setEmail({ userId: nobody, email: 'n@example.org' })).toBe(false);
     });
 
     test('of an account may be spelled in another case', async () => {
       const account = await alice();
-      expect(await on.store.setEmail({ userId: account.id, email: 'alice@example.org' })).toBe('set');
+      expect(await on.store.setEmail({ userId: account.id, email: 'alice@example.org' })).toBe(true);
       expect((await on.store.account(account.username))?.email).toBe('alice@example.org');
     });
   });

@@ -74,8 +74,8 @@ type Registration = z.output<typeof input>;
  * Creates an account; with `open_session` it logs in too, the secret having just been shown. From a verifier or a hashed password, which are made on the client, it is private: the
  * server never sees the password (security 1.3). From a password it is open: that works at every door (security 1.10). An
  * e-mail address alone makes the name of its local part. With a request for a certificate, or with the certificate that this connection
- * has shown, there is no password (security 2). Answers `conflict` when the name or the address is taken,
- * and a warning with a common password where those are not refused. Registered again with the same key, a name that has been
+ * has shown, there is no password (security 2). Answers `conflict` when the name is taken, or with an
+ * address alone when that leads to another account; anybody else may have the same address, until one of them confirms it. Answers a warning with a common password where those are not refused. Registered again with the same key, a name that has been
  * registered with it gets its certificate again.
  */
 export const register = operation({
@@ -149,12 +149,14 @@ async function create(
   const { services, now } = context;
   const { store, policy } = services;
   const consent = consentOf(context, given.accept_terms);
+  // Whoever gives no name would log in to the other account, and never get in.
+  const isNamedByEmail = given.username === undefined;
   const warning =
     given.password && (await checkNewPassword(policy, { username: name, password: given.password }));
   // Looked up before a password is stretched for nothing; who comes first is decided by the store.
   if (given.password !== undefined) {
     if (await store.isNameTaken(name)) return { kind: 'taken', field: 'username' };
-    if (given.email !== undefined && (await store.usernameByEmail(given.email))) {
+    if (isNamedByEmail && (await store.usernameByEmail(given.email ?? ''))) {
       return { kind: 'taken', field: 'email' };
     }
   }
@@ -170,7 +172,14 @@ async function create(
     hasSecondFactor: false,
     createdAt: now,
   };
-  const outcome = await store.createAccount({ account, verifier, certificate, admission, consent });
+  const outcome = await store.createAccount({
+    account,
+    verifier,
+    certificate,
+    admission,
+    consent,
+    isNamedByEmail,
+  });
   if (outcome.kind !== 'created') return (signed && (await repeated(services, name, signed))) ?? outcome;
   return { kind: 'created', account, warning, certificate: certificate?.id, signed };
 }

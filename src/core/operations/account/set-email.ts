@@ -7,7 +7,7 @@ import { email, freshProof } from '../shapes.ts';
 /**
  * Gives the caller's account another e-mail address, for a fresh proof. It is unconfirmed until its owner says so, with a code that a
  * server which sends mail sends there at once; the address that was confirmed before is told. The address that the account has
- * already changes nothing. `conflict` when it is another account's.
+ * already changes nothing. Whether others have the address is told to nobody: whoever confirms it has it.
  */
 export const setEmail = operation({
   name: 'account.set-email',
@@ -21,14 +21,11 @@ export const setEmail = operation({
     const { store, mailing, onFailure } = context.services;
     const { now } = context;
     const { account } = await proveAgain(context, proof);
+    // One that led to somebody else may be free by now.
+    if (!(await store.setEmail({ userId: account.id, email: address }))) throw badToken();
     if (account.email === address) {
       return { email: address, email_verified: account.emailVerifiedAt !== null, mail_sent: false };
     }
-    const outcome = await store.setEmail({ userId: account.id, email: address });
-    if (outcome === 'taken') {
-      throw new ChatError('conflict', 'this e-mail address is taken already', { field: 'email' });
-    }
-    if (outcome === 'no-account') throw badToken();
     if (!mailing) return { email: address, email_verified: false, mail_sent: false };
     if (account.email !== null && account.emailVerifiedAt !== null) {
       mailing.emailChanged(account, account.email, now);

@@ -12,7 +12,7 @@ export interface AccountStore {
   account(username: Username): Promise<Account | undefined>;
   /** True for a name that nobody can have any more: an account's, or that of one that was erased. */
   isNameTaken(username: Username): Promise<boolean>;
-  /** Whose e-mail address this is, whatever its case. */
+  /** Whom an e-mail address leads to, whatever its case: who has confirmed it, or while nobody has, whoever gave it first of those who have it. */
   usernameByEmail(email: string): Promise<Username | undefined>;
   credential(username: Username): Promise<{ account: Account; verifier: Verifier } | undefined>;
   /** Puts a verifier in the place of the one with StoredKey `replaces`; false, and nothing done, when that is not the account's any more. */
@@ -31,6 +31,8 @@ export interface NewAccount {
   readonly verifier: Verifier;
   /** With which its owner logs in; its key must be nobody's. */
   readonly certificate?: NewCertificate | undefined;
+  /** True where the owner knows no name besides the address: `taken` when that leads to another account. */
+  readonly isNamedByEmail?: boolean | undefined;
   /** What was accepted with it. */
   readonly consent?: Consent | undefined;
   /** Left out where everybody may register. */

@@ -21,10 +21,21 @@ export interface CodeStore {
     privacy: Account['privacy'];
     certificate?: NewCertificate | undefined;
   }): Promise<{ account: Account; ended: SessionId[] } | undefined>;
-  /** Gives an account an unconfirmed address in the place of the old one, whose codes are dead; `taken` when it is another account's. */
-  setEmail(change: { userId: UserId; email: string }): Promise<'set' | 'taken' | 'no-account'>;
-  /** Takes a code that confirms the address of `userId` and is alive at `now`; answers that address, or undefined with nothing done. */
-  verifyEmail(take: { hash: Uint8Array; userId: UserId; now: number }): Promise<string | undefined>;
+  /**
+   * Gives an account an unconfirmed address in the place of the old one, whose codes are dead; the same one again changes nothing. It leads
+   * to this account unless it leads to another one. False when there is no such account.
+   */
+  setEmail(change: { userId: UserId; email: string }): Promise<boolean>;
+  /**
+   * Takes a code that confirms the address of `userId` and is alive at `now`: the address leads to this account from then on, whoever gave it
+   * before. Undefined, and nothing done, for every other code; `taken`, and nothing done, while another account has it confirmed.
+   */
+  verifyEmail(take: { hash: Uint8Array; userId: UserId; now: number }): Promise<VerifiedEmail | undefined>;
   /** Deletes codes that are dead at `now`, at most 1,000 a call; answers how many. */
   sweepCodes(sweep: { now: number }): Promise<number>;
 }
+
+/** What became of a code that was good. */
+export type VerifiedEmail =
+  | { readonly kind: 'confirmed'; readonly email: string }
+  | { readonly kind: 'taken' };

@@ -174,13 +174,14 @@ export function* createAccount({
   certificate,
   admission,
   consent,
+  isNamedByEmail = false,
 }: NewAccount): Query<CreatedAccount> {
   const admitted = admission && (yield* admitting(admission));
   // Before anything else: who is not let in does not learn which names are taken.
   if (admission && !admitted) return { kind: 'not-admitted' };
-  const emailKey = account.email === null ? null : emailKeyOf(account.email);
   if (yield* first(byName, { username: account.username })) return { kind: 'taken', field: 'username' };
-  if (emailKey !== null && (yield* first(byEmail, { emailKey }))) return { kind: 'taken', field: 'email' };
+  const emailKey = account.email === null ? null : yield* freeEmailKey(account.email, account.id);
+  if (isNamedByEmail && emailKey === null) return { kind: 'taken', field: 'email' };
   if (certificate && (yield* isKeyTaken(certificate.keyHash))) return { kind: 'taken', field: 'certificate' };
   yield* rows(insertUser, {
     id: account.id,
@@ -286,6 +287,13 @@ export function* usernames(page: { after: string; limit: number }): Query<Userna
 /** By which an e-mail address is found, whatever its case. */
 export function emailKeyOf(email: string): string {
   return email.toLowerCase();
+}
+
+/** The key by which an address leads to an account from now on; null while it leads to another one. */
+export function* freeEmailKey(email: string, userId: UserId): Query<string | null> {
+  const emailKey = emailKeyOf(email);
+  const holder = yield* first(byEmail, { emailKey });
+  return holder === undefined || holder.id === userId ? emailKey : null;
 }
 
 /** An account from its row. */

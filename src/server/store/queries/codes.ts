@@ -2,8 +2,9 @@ import type { Account, Verifier } from '../../../core/model/account.ts';
 import type { NewCertificate } from '../../../core/model/certificate.ts';
 import type { Code, CodeKind } from '../../../core/model/code.ts';
 import type { SessionId, UserId } from '../../../core/model/ids.ts';
+import type { VerifiedEmail } from '../../../core/ports/store/codes.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
-import { accountById, emailKeyOf, putCredential } from './accounts.ts';
+import { accountById, emailKeyOf, freeEmailKey, putCredential } from './accounts.ts';
 import { bindKey, isKeyTaken } from './certificate-keys.ts';
 import { revokeCertificates } from './certificates.ts';
 import { rewrapKeyBackup } from './keys.ts';
@@ -37,17 +38,16 @@ const deleteOfKind = statement((db, p: { userId: string; kind: CodeKind }) =>
 const expired = statement((db, p: { now: number; limit: number }) =>
   db.selectFrom('codes').select('hash').where('expires_at', '<=', p.now).limit(p.limit),
 );
-const verified = statement((db, p: { userId: string; email: string; now: number }) =>
-  db
-    .updateTable('users')
-    .set({ email_verified_at: p.now })
-    .where('id', '=', p.userId)
-    .where('email', '=', p.email),
+const emailHolder = statement((db, p: { emailKey: string }) =>
+  db.selectFrom('users').select(['id', 'email_verified_at']).where('email_key', '=', p.emailKey),
 );
-const emailOwner = statement((db, p: { emailKey: string }) =>
-  db.selectFrom('users').select('id').where('email_key', '=', p.emailKey),
+const setEmailKey = statement((db, p: { userId: string; emailKey: string | null }) =>
+  db.updateTable('users').set({ email_key: p.emailKey }).where('id', '=', p.userId),
 );
-const replaceEmail = statement((db, p: { userId: string; email: string; emailKey: string }) =>
+const verified = statement((db, p: { userId: string; now: number }) =>
+  db.updateTable('users').set({ email_verified_at: p.now }).where('id', '=', p.userId),
+);
+const replaceEmail = statement((db, p: { userId: string; email: string; emailKey: string | null }) =>
   db
     .updateTable('users')
     .set({ email: p.email, email_key: p.emailKey, email_verified_at: null })
@@ -104,24 +104,37 @@ export function* verifyEmail(take: {
   hash: Uint8Array;
   userId: UserId;
   now: number;
-}): Query<string | undefined> {
+}): Query<VerifiedEmail | undefined> {
   const { hash, userId, now } = take;
   const code = yield* first(byHash, { hash });
   if (code?.kind !== 'verify-email' || code.user_id !== userId) return undefined;
   if (now >= code.expires_at || code.email === null) return undefined;
+  const { email } = code;
+  const emailKey = emailKeyOf(email);
+  const holder = yield* first(emailHolder, { emailKey });
+  const isAnothers = holder !== undefined && holder.id !== userId;
+  if (isAnothers && holder.email_verified_at !== null) return { kind: 'taken' };
   yield* rows(deleteCode, { hash });
-  return (yield* changes(verified, { userId, email: code.email, now })) === 1 ? code.email : undefined;
+  if ((yield* accountById(userId))?.email !== email) return undefined;
+  // Whoever gave it without having it keeps the words, and learns nothing: they lead nowhere any more.
+  if (isAnothers) yield* rows(setEmailKey, { userId: holder.id, emailKey: null });
+  yield* rows(setEmailKey, { userId, emailKey });
+  yield* rows(verified, { userId, now });
+  return { kind: 'confirmed', email };
 }
 
 /** Store.setEmail */
-export function* setEmail(change: { userId: UserId; email: string }): Query<'set' | 'taken' | 'no-account'> {
-  const { userId, email } = change;
-  const emailKey = emailKeyOf(email);
-  const owner = yield* first(emailOwner, { emailKey });
-  if (owner && owner.id !== userId) return 'taken';
+export function* setEmail({ userId, email }: { userId: UserId; email: string }): Query<boolean> {
+  const account = yield* accountById(userId);
+  if (!account) return false;
+  const emailKey = yield* freeEmailKey(email, userId);
+  if (account.email === email) {
+    yield* rows(setEmailKey, { userId, emailKey });
+    return true;
+  }
   // What was sent to the old address must not work any more.
   for (const kind of ['verify-email', 'reset-by-mail'] as const) yield* rows(deleteOfKind, { userId, kind });
-  return (yield* changes(replaceEmail, { userId, email, emailKey })) === 1 ? 'set' : 'no-account';
+  return (yield* changes(replaceEmail, { userId, email, emailKey })) === 1;
 }
 
 /** Store.sweepCodes */
