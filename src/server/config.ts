@@ -1,20 +1,13 @@
-import { isIP, isIPv6 } from 'node:net';
-import { dirname, posix, resolve, win32 } from 'node:path';
+import { dirname, posix, win32 } from 'node:path';
 import { ChatError } from '../core/errors.ts';
 import { isLoopback } from '../core/model/address.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { OperatorFiles } from './certificates/operator-certificate.ts';
+import { checkSetting, checkShown, invalid, isNumeric, parseAddress } from './check-setting.ts';
 import type { DoorLimits } from './doors/door.ts';
-import { parseOrigin } from './doors/origin.ts';
-import { parseNetwork } from './doors/trusted-proxies.ts';
-import { isPlainAddress } from './mailer/plain-address.ts';
 import { parseSmtpUrl, type SmtpServer } from './mailer/smtp-url.ts';
-import { zeroOf } from './serve-options.ts';
 import type { Setting } from './setting-kinds.ts';
 import { type SettingName, settings } from './settings.ts';
-
-/** The kinds of numbers, and what each is called. */
-const units = { integer: 'a whole number', seconds: 'whole seconds', days: 'whole days' } as const;
 
 /** Everything that one server goes by, settled at its start and frozen. */
 export interface ServerConfig {
@@ -261,7 +254,7 @@ function read(sources: ConfigSources, name: SettingName): SettledSetting {
   const variable = env[setting.variable];
   if (variable !== undefined) {
     const label = setting.variable;
-    const value = check(setting, label, variable);
+    const value = checkSetting(setting, label, variable);
     return { name, key, value, origin: { kind: 'environment', name: label }, label };
   }
   const found = file?.values.get(key);
@@ -291,105 +284,11 @@ export const configKeys: Readonly<Record<string, ConfigKey>> = Object.fromEntrie
 );
 
 function configKey(setting: Setting): ConfigKey {
-  const isNumber = setting.kind in units;
+  const isNumber = isNumeric(setting);
   return {
     type: setting.kind === 'switch' ? 'switch' : isNumber ? 'number' : 'text',
     check: (label, value) => void checkShown(setting, label, String(value)),
   };
-}
-
-/** Checks a value from where others can read it: on a command line or in a settings file no password may stand. */
-function checkShown(setting: Setting, label: string, given: string, from = '.'): string {
-  const value = check(setting, label, given, from);
-  if (setting.kind !== 'smtp' || parseSmtpUrl(value)?.login === undefined) return value;
-  throw invalid(`${label} is no place for a password: give the URL in ${setting.variable}`, label);
-}
-
-/** Answers the value in its one spelling; a relative path is taken from `from`, or from where the server is started. */
-function check(setting: Setting, label: string, given: string, from = '.'): string {
-  switch (setting.kind) {
-    case 'switch': {
-      if (given === '1' || given === 'true') return 'true';
-      if (given === '0' || given === 'false') return 'false';
-      throw refused(label, '1 or 0', given);
-    }
-    case 'integer':
-    case 'days':
-    case 'seconds': {
-      const number = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
-      if (number >= setting.min && number <= setting.max) return String(number);
-      const unit = units[setting.kind];
-      const zero = zeroOf(setting).map((text) => ` (${text})`);
-      throw refused(label, `${unit} from ${setting.min} to ${setting.max}${zero.join('')}`, given);
-    }
-    case 'choice': {
-      if (setting.choices.includes(given)) return given;
-      throw refused(label, setting.choices.join(' or '), given);
-    }
-    case 'file':
-    case 'path': {
-      if (given === '' || given.includes('\0')) {
-        throw refused(label, `the path of a ${setting.kind === 'file' ? 'file' : 'directory'}`, given);
-      }
-      // A shell has put the home directory in its place; nobody else does.
-      if (/^~(?:\/|$)/.test(given)) throw refused(label, 'a path without ~, which only a shell knows', given);
-      return resolve(from, given);
-    }
-    case 'origins': {
-      const origins = given.split(/[\s,]+/).filter((origin) => origin !== '');
-      const parsed = origins.map(parseOrigin);
-      if (origins.length === 0 || parsed.includes(undefined)) {
-        throw refused(label, 'SCHEME://HOST or SCHEME://HOST:PORT, like https://chat.example', given);
-      }
-      return [...new Set(parsed)].join(' ');
-    }
-    case 'public-address': {
-      if (given === '' || parseAddress(label, given).port > 0) return given;
-      throw refused(label, 'a port from 1 to 65535', given);
-    }
-    case 'smtp': {
-      // What was given may hold a password, whole or in pieces: it is not said again.
-      if (given === '') return given;
-      if (parseSmtpUrl(given)) return new URL(given).href;
-      throw invalid(
-        `${label} takes smtp://HOST:PORT or smtps://HOST:PORT, with USER:PASSWORD@ before HOST`,
-        label,
-      );
-    }
-    case 'mailbox': {
-      if (given === '' || isPlainAddress(given)) return given;
-      throw refused(label, 'an e-mail address, like chat@example.org', given);
-    }
-    case 'networks': {
-      const networks = given.split(/[\s,]+/).filter((network) => network !== '');
-      const parsed = networks.map(parseNetwork);
-      if (networks.length === 0 || parsed.includes(undefined)) {
-        throw refused(label, 'an address or a network that is not everybody, like 10.0.0.0/8 or ::1', given);
-      }
-      return [...new Set(parsed)].join(' ');
-    }
-    case 'address':
-      parseAddress(label, given);
-      return given;
-  }
-}
-
-/** A host name as resolvers take it (RFC 1123), so that a slip of the pen is no lookup. */
-const hostShape = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/i;
-
-function parseAddress(label: string, value: string): { host: string; port: number } {
-  const [, bracketed, named, portText = ''] = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(value) ?? [];
-  const host = bracketed ?? named ?? '';
-  const isHost = bracketed === undefined ? isNameOrIPv4(host) : isIPv6(bracketed);
-  if (!isHost || Number(portText) > 65_535) {
-    throw refused(label, 'HOST:PORT, like 127.0.0.1:8080 or [::1]:8080', value);
-  }
-  return { host, port: Number(portText) };
-}
-
-function isNameOrIPv4(host: string): boolean {
-  // What ends in a number is read as an address by resolvers, so it must be a whole one.
-  return isIP(host) === 4 || (hostShape.test(host) && !/(?:^|\.)\d+$/.test(host));
 }
 
 /** Where each platform keeps a program's data of one user (XDG Base Directory; Apple's and Microsoft's conventions). */
@@ -405,12 +304,4 @@ function defaultDataDirectory({ env, platform, homeDirectory }: ConfigSources): 
     return join(named(env.LOCALAPPDATA) ?? join(homeDirectory, 'AppData', 'Local'), 'chat', 'data');
   }
   return join(homeDirectory, '.local', 'share', 'chat');
-}
-
-function refused(label: string, takes: string, given: string): ChatError {
-  return invalid(`${label} takes ${takes}, not ${JSON.stringify(given)}`, label);
-}
-
-function invalid(message: string, field: string): ChatError {
-  return new ChatError('invalid', message, { field });
 }
