@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 const judgement = 'src/core/login/judge-certificate.ts';
 const test = 'test/core/certificates.test.ts';
 const one = 'refuses with the one text';
+const keysTest = 'test/cli/certificate-keys.test.ts';
 
 /** What a client certificate has to be, whose its key is, and how one is got and lost. */
 export const certificates: readonly Mutant[] = [
@@ -247,5 +248,54 @@ export const certificates: readonly Mutant[] = [
     replace: 'if (!known) return undefined;',
     test,
     titled: 'gets its certificate once more',
+  },
+  {
+    rule: 'certificate: a server that says it is another realm is not trusted',
+    file: 'src/cli/known-servers.ts',
+    find: 'if (known === undefined || known === realm) continue;',
+    replace: 'void username;\n    continue;',
+    test: keysTest,
+    titled: 'that has changed is not trusted',
+  },
+  {
+    rule: 'certificate: nor when a session comes back by itself',
+    file: 'src/cli/session.ts',
+    find: 'await keepRealm(host, context.settings.server, { username, realm });',
+    replace: 'void keepRealm;\n      void realm;',
+    test: keysTest,
+    titled: 'when a session that is over comes back by itself',
+  },
+  {
+    rule: 'certificate: nor when a password logs in where a certificate did',
+    file: 'src/cli/log-in.ts',
+    find: 'checkRealm(known, { username: login.username, realm: pin.realm });',
+    replace: 'void checkRealm;',
+    test: keysTest,
+    titled: 'is one for logins with a password and with a certificate',
+  },
+  {
+    rule: 'certificate: it is kept before keys are made, which may fail',
+    file: 'src/cli/certificate-login.ts',
+    find: 'return byCertificate(await logIn(context, connection, { ...request, onLoggedIn: issue }));',
+    replace:
+      'const login = await logIn(context, connection, request);\n  await issue(login);\n  return byCertificate(login);',
+    test: keysTest,
+    titled: 'cost no certificate when they cannot be made',
+  },
+  {
+    rule: 'certificate: who proves with it keeps the wrap by the password of the keys’ backup',
+    file: 'src/client/keys/change-keys.ts',
+    find: '...(!keepsPassword && { password_wrap: byPassword }),',
+    replace: '...(keepsPassword ? { password_wrap: byPassword } : { password_wrap: byPassword }),',
+    test: 'test/client/keys/certificate-accounts.test.ts',
+    titled: 'keep their wrap by the password',
+  },
+  {
+    rule: 'certificate: no wrap of the keys’ backup is kept but a private account’s',
+    file: 'src/cli/commands/keys/backup.ts',
+    find: "keepsPassword: privacy === 'private' && password === undefined,",
+    replace: 'keepsPassword: password === undefined,',
+    test: keysTest,
+    titled: 'leaves no wrap where there is none',
   },
 ];

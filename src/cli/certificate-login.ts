@@ -58,11 +58,15 @@ export async function logInByKept(context: CommandContext, request: CertificateL
   return await withConnection(context, work, kept);
 }
 
+/** True for a login that the server has refused for its certificate's sake: only who has shown a good one hears of a code. */
+export function isRefusedCertificate(error: unknown): error is ChatError {
+  const isRefused = error instanceof ChatError && error.code === 'unauthenticated';
+  return isRefused && !error.message.includes('one-time code');
+}
+
 /** What to do about a certificate that the server refuses, which says no more than that. */
 function withAdvice(error: unknown, { certificatePath }: CertificateFiles): unknown {
-  if (!(error instanceof ChatError) || error.code !== 'unauthenticated') return error;
-  // The certificate was good: only who has shown that hears of a code.
-  if (error.message.includes('one-time code')) return error;
+  if (!isRefusedCertificate(error)) return error;
   return new ChatError(
     'unauthenticated',
     `${error.message}: ${certificatePath} may have expired or been revoked. With a password, chat login --certificate --new has ` +

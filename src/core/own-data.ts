@@ -88,6 +88,7 @@ const sections: Readonly<Record<OwnSection, (asked: Asked) => Promise<OwnPage>>>
         last_used_at: instantText(one.lastUsedAt),
         expires_at: instantText(services.sessions.expiresAt(one)),
         current: one.id === session.id,
+        ...(one.certificate !== undefined && { certificate: one.certificate }),
       })),
     );
   },

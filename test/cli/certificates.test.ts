@@ -321,6 +321,58 @@ describe('a login by certificate', () => {
   });
 });
 
+describe('chat sessions revoke', () => {
+  const id = (last: string) => `01a1fe44-0502-7489-985f-8bff7605f64${last}`;
+  const session = (last: string, other: object = {}) => ({ id: id(last), device: `pc ${last}`, ...other });
+  const certificate = (last: string, other: object = {}) => ({
+    id: id(last),
+    revoked_at: null,
+    expires_at: new Date(testNow + 1).toISOString(),
+    ...other,
+  });
+  const says = (device: string, last: string) =>
+    `${device} was logged in with a certificate, which logs in again by itself: chat sessions revoke ${id(last)} ends that\n`;
+
+  it('tells how to end a certificate that has opened what was ended, and would open it again', async () => {
+    const { host } = await loggedInByCertificate(0, {
+      'session.list': {
+        sessions: [
+          session('0', { current: true, certificate: id('a') }),
+          session('1', { certificate: id('b') }),
+          session('2', { certificate: id('b'), device: '' }),
+          session('3', { certificate: id('c') }),
+          session('4'),
+        ],
+      },
+      'session.revoke': ({ id: one }) => ({ revoked: [one ?? ''] }),
+      'certificate.list': {
+        certificates: [certificate('a'), certificate('b'), certificate('c', { expires_at: null })],
+      },
+    });
+    const revoke = async (...which: string[]) => (await runOn(host, 'sessions', 'revoke', ...which)).stderr;
+    expect(await revoke(id('1'))).toBe(`ended 1 session\n${says('pc 1', 'b')}`);
+    expect(await revoke(id('2'))).toBe(`ended 1 session\n${says('it', 'b')}`);
+    expect(await revoke(id('4'))).toBe('ended 1 session\n');
+    expect(await revoke('--others')).toBe(`ended 1 session\n${says('it', 'b')}${says('pc 3', 'c')}`);
+    // Whoever ends the own session need not be told with what it was opened.
+    expect(await revoke(id('0'))).toBe('ended 1 session, this one: alice is logged out here\n');
+  });
+
+  it('says nothing of a certificate that logs nobody in any more', async () => {
+    const { host } = await loggedInByCertificate(0, {
+      'session.list': { sessions: ['a', 'b', 'c'].map((last) => session(last, { certificate: id(last) })) },
+      'session.revoke': { revoked: [id('a')] },
+      'certificate.list': {
+        certificates: [
+          certificate('a', { revoked_at: new Date(testNow).toISOString() }),
+          certificate('b', { expires_at: new Date(testNow).toISOString() }),
+        ],
+      },
+    });
+    expect((await runOn(host, 'sessions', 'revoke', '--others')).stderr).toBe('ended 1 session\n');
+  });
+});
+
 describe('chat reset --certificate', () => {
   it('puts a new key in the place of a lost one, by a code', async () => {
     const { host, server, files } = await world({

@@ -214,13 +214,16 @@ describe('chat sessions', () => {
   });
 
   it('revoke --all ends this one too, says so, and forgets the login here', async () => {
-    const world = await loggedIn({ 'session.revoke': { revoked: [id, id] } });
+    const world = await loggedIn({
+      'session.list': { sessions: [session] },
+      'session.revoke': { revoked: [id, id] },
+    });
     expect(await world.run('sessions', 'revoke', '--all')).toEqual({
       code: 0,
       stdout: '',
       stderr: 'ended 2 sessions, this one too: alice is logged out here\n',
     });
-    expect(world.server.calls.map(({ params }) => params)).toEqual([{ all: true }]);
+    expect(world.server.calls.map(({ params }) => params)).toEqual([{}, { all: true }]);
     expect((await world.run('sessions')).code).toBe(4);
   });
 
@@ -259,7 +262,7 @@ describe('chat sessions', () => {
       stdout: `{"revoked":["${id}","${id}"]}\n`,
       stderr: '',
     });
-    expect(world.server.calls.map(({ params }) => params)).toEqual([{}, { id }, { others: true }]);
+    expect(world.server.calls.map(({ params }) => params)).toEqual([{}, { id }, {}, { others: true }]);
   });
 
   it('revoke of this one says so, and forgets the login here', async () => {

@@ -74,6 +74,9 @@ describe('login.certificate', () => {
     expect(await t.call(peer, 'certificate.list', {})).toMatchObject({
       certificates: [{ id, kind: 'issued', current: true, last_used_at: new Date(start).toISOString() }],
     });
+    expect(await t.call(peer, 'session.list', {})).toMatchObject({
+      sessions: [{ id: opened.session_id, certificate: id }],
+    });
   });
 
   const faults: Array<[fault: string, make: (key: TestKey) => FakePeer]> = [

@@ -1,4 +1,5 @@
 import { ChatError } from '../../core/errors.ts';
+import type { OutputOf } from '../../core/operations/index.ts';
 import { certificateRow } from '../certificate-row.ts';
 import { type CommandContext, command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
@@ -28,10 +29,46 @@ function parseId(id: string): string {
   throw usageError(`${JSON.stringify(id)} is not a session's ID (see chat sessions)`, 'id');
 }
 
-/** Which of the account's sessions this one is. */
-async function ownId({ connection }: LoggedIn): Promise<string | undefined> {
+type ListedSession = OutputOf<'session.list'>['sessions'][number];
+
+/** The account's sessions. */
+async function listSessions({ connection }: Pick<LoggedIn, 'connection'>): Promise<ListedSession[]> {
   const { sessions: found } = await connection.call('session.list', {}, { timeoutMs: callTimeoutMs });
-  return found.find(({ current }) => current)?.id;
+  return found;
+}
+
+/** Which of them this one is. */
+const ownIdIn = (listed: readonly ListedSession[]): string | undefined =>
+  listed.find(({ current }) => current)?.id;
+
+/** Those that are about to end and were opened with a certificate that goes on being good: it logs in again. */
+async function returning(
+  { host }: CommandContext,
+  { connection }: LoggedIn,
+  which: ReturnType<typeof target>,
+  listed: readonly ListedSession[],
+): Promise<ListedSession[]> {
+  const opened = listed.filter(
+    ({ id, current, certificate }) =>
+      certificate !== undefined && !current && (!('id' in which) || which.id === id),
+  );
+  if (opened.length === 0) return [];
+  const { certificates } = await connection.call('certificate.list', {}, { timeoutMs: callTimeoutMs });
+  const isGood = ({ revoked_at, expires_at }: (typeof certificates)[number]): boolean =>
+    revoked_at === null && (expires_at === null || Date.parse(expires_at) > host.now());
+  const good = new Set(certificates.filter(isGood).map(({ id }) => id));
+  return opened.filter(({ certificate = '' }) => good.has(certificate));
+}
+
+/** Says of each certificate that has opened what has ended how that is ended too. */
+async function tellReturning({ output }: CommandContext, ended: readonly ListedSession[]): Promise<void> {
+  const byCertificate = new Map(ended.map(({ certificate = '', device }) => [certificate, device]));
+  for (const [certificate, device] of byCertificate) {
+    const whose = device === '' ? 'it' : device;
+    await output.note(
+      `${whose} was logged in with a certificate, which logs in again by itself: chat sessions revoke ${certificate} ends that`,
+    );
+  }
 }
 
 /** Ends sessions; undefined for an id that is no session's, and may be a certificate's. */
@@ -44,8 +81,11 @@ async function revokeSessions({ connection }: LoggedIn, which: ReturnType<typeof
   }
 }
 
-async function revokeCertificate(context: CommandContext, session: LoggedIn, id: string): Promise<number> {
-  const own = await ownId(session);
+async function revokeCertificate(
+  context: CommandContext,
+  session: LoggedIn,
+  { id, own }: { readonly id: string; readonly own: string | undefined },
+): Promise<number> {
   const answer = await session.connection
     .call('certificate.revoke', { id }, { timeoutMs: callTimeoutMs })
     .catch((error: unknown) => {
@@ -78,9 +118,14 @@ const revoke = command({
   async run({ options, operands }, context) {
     const which = target(operands[0], options);
     return await withSession(context, async (session) => {
-      const isOwn = 'id' in which && which.id === (await ownId(session));
+      const listed = await listSessions(session);
+      const own = ownIdIn(listed);
+      const isOwn = 'id' in which && which.id === own;
+      const coming = await returning(context, session, which, listed);
       const answer = await revokeSessions(session, which);
-      if (answer === undefined) return await revokeCertificate(context, session, parseId(operands[0] ?? ''));
+      if (answer === undefined) {
+        return await revokeCertificate(context, session, { id: parseId(operands[0] ?? ''), own });
+      }
       const count =
         answer.revoked.length === 1 ? 'ended 1 session' : `ended ${answer.revoked.length} sessions`;
       if ('all' in which || isOwn) {
@@ -88,6 +133,7 @@ const revoke = command({
         const whose = isOwn ? 'this one' : 'this one too';
         await context.output.note(`${count}, ${whose}: ${session.username} is logged out here`);
       } else await context.output.note(count);
+      await tellReturning(context, coming);
       if (context.output.format === 'json') await context.output.result(answer, []);
       return exitOk;
     });
@@ -136,7 +182,7 @@ export const sessions = command({
   ],
   async run(_args, context) {
     return await withSession(context, async ({ connection }) => {
-      const { sessions: found } = await connection.call('session.list', {}, { timeoutMs: callTimeoutMs });
+      const found = await listSessions({ connection });
       const rows = found.map(
         ({ id, device, door, address, created_at, last_used_at, expires_at, current }) => [
           id,

@@ -1,6 +1,6 @@
 import { formatServerAddress, parseServerAddress } from '../../client/address.ts';
 import { ChatError } from '../../core/errors.ts';
-import { parseUsername } from '../../core/model/username.ts';
+import { parseUsername, type Username } from '../../core/model/username.ts';
 import type { CommandContext } from '../command.ts';
 import type { Origin } from '../configuration.ts';
 import { type Contexts, defaultContext, updateContexts } from '../contexts.ts';
@@ -196,11 +196,12 @@ export async function signIn(
   }
 }
 
-/** Asks for name and password, registers when that is wanted, and logs in. */
+/** Asks for the name, and logs in by the certificate that is kept for it; else asks for the password, and registers when that is wanted. */
 async function prove(context: CommandContext, isNew: boolean): Promise<void> {
   const { host } = context;
   const username = parseUsername((await host.prompts.text('Username')).trim(), 'username');
   await checkStateBeforeLogin(context);
+  if (!isNew && (await isProvenByCertificate(context, username))) return;
   const password = await readPassword(context, noFlags, isNew);
   await withConnection(context, async (connection) => {
     if (isNew) {
@@ -216,4 +217,26 @@ async function prove(context: CommandContext, isNew: boolean): Promise<void> {
     }
     await logIn(context, connection, { username, password, device: undefined, otp: undefined });
   });
+}
+
+/** Logs in by the certificate that is kept here; false when there is none that could, or the server refused it: a password may log in still. */
+async function isProvenByCertificate(context: CommandContext, username: Username): Promise<boolean> {
+  const { host, settings } = context;
+  if (settings.server.scheme !== 'chat') return false;
+  const { openCertificateFiles } = await import('../certificate-files.ts');
+  const kept = await openCertificateFiles(host, settings.server, username).load();
+  if (!kept || host.now() > kept.expiresAt) return false;
+  const { isRefusedCertificate, logInByKept } = await import('../certificate-login.ts');
+  let isLoggedIn = false;
+  const onLoggedIn = async () => {
+    isLoggedIn = true;
+  };
+  try {
+    await logInByKept(context, { username, device: undefined, otp: undefined, onLoggedIn });
+    return true;
+  } catch (error) {
+    if (isLoggedIn || !isRefusedCertificate(error)) throw error;
+    await tell(context, error);
+    return false;
+  }
 }

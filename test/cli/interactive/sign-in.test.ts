@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { register } from '../../../src/client/login.ts';
 import { ChatError } from '../../../src/core/errors.ts';
+import { keepFrom, refused } from '../support/certificate-world.ts';
 import { begunRegistration, type FakeServer, fakeClient, fakeServer } from '../support/fake-client.ts';
 import { type FakeHost, fakeHost, type Outside, runOn, temporaryDirectory } from '../support/fake-host.ts';
 
@@ -34,6 +35,7 @@ async function machine(server = chatServer()) {
     });
   return {
     server,
+    stateHome,
     /** Answers to the questions, which are all asked. */
     async chat(typed: readonly string[], { argv = [], ...outside }: Outside & { argv?: string[] } = {}) {
       const host = await at({ ...outside, typed });
@@ -209,6 +211,61 @@ describe('chat without a login', () => {
     const { stderr, began } = await chat(['try again', 'try again', 'log in', 'alice', 'secret'], { client });
     expect(stderr.match(/^chat: cannot connect: connection refused$/gm)).toHaveLength(2);
     expect(began).toBe(chatsAs('alice'));
+  });
+});
+
+describe('chat without a login, where a certificate is kept', () => {
+  /** A machine with a certificate of alice's that was signed so many days ago, and how often it has logged in. */
+  async function keeping(days: number, answers: Parameters<typeof fakeServer>[0] = {}) {
+    const server = chatServer({ 'login.certificate': {}, ...answers });
+    const made = await machine(server);
+    await keepFrom(await fakeHost({ stateHome: made.stateHome }), days);
+    return { ...made, logins: () => server.calls.filter(({ name }) => name === 'login.certificate').length };
+  }
+  const asLong = [notLoggedIn, 'Username', 'Password'];
+
+  it('asks its account for the name alone', async () => {
+    const { chat, logins } = await keeping(0);
+    const { asked, began } = await chat(['log in', 'alice']);
+    expect([asked, began, logins()]).toEqual([[notLoggedIn, 'Username'], chatsAs('alice'), 1]);
+    expect(await chat([])).toMatchObject({ code: 0, began: chatsAs('alice'), asked: [] });
+  });
+
+  it('asks for the password when it has expired, and of others, and of who registers', async () => {
+    const old = await keeping(91);
+    expect((await old.chat(['log in', 'alice', 'secret'])).asked).toEqual(asLong);
+    const { chat, logins } = await keeping(0);
+    expect((await chat(['log in', 'bob', 'secret'])).asked).toEqual(asLong);
+    const other = await keeping(0);
+    const registered = await other.chat(['create an account', 'alice', 'secret', 'secret']);
+    expect(registered.began).toBe(chatsAs('alice'));
+    expect([old.logins(), logins(), other.logins()]).toEqual([0, 0, 0]);
+  });
+
+  it('shows none to a server in clear text', async () => {
+    const { chat, logins } = await keeping(0);
+    const argv = ['--server', 'plain://127.0.0.1:8080'];
+    const { began } = await chat(['log in', 'alice', 'secret'], { argv });
+    expect([began, logins()]).toEqual([chatsAs('alice', 'plain://127.0.0.1:8080'), 0]);
+  });
+
+  it('says so when it is refused, and asks for the password then', async () => {
+    const { chat } = await keeping(0, { 'login.certificate': refused() });
+    const { asked, began, stderr } = await chat(['log in', 'alice', 'secret']);
+    expect([asked, began]).toEqual([asLong, chatsAs('alice')]);
+    expect(stderr).toContain('may have expired or been revoked');
+  });
+
+  it('asks for no password when it was the code that was wrong, nor when the server could not be asked', async () => {
+    for (const error of [
+      new ChatError('unauthenticated', 'this one-time code is wrong'),
+      new ChatError('unavailable', 'the connection broke'),
+    ]) {
+      const { chat } = await keeping(0, { 'login.certificate': error });
+      const { asked, stderr } = await chat(['log in', 'alice', 'leave']);
+      expect(asked).toEqual([notLoggedIn, 'Username', notLoggedIn]);
+      expect(stderr).toContain(`chat: ${error.message}\n`);
+    }
   });
 });
 

@@ -110,6 +110,14 @@ export function examineCertificates(on: Examined): void {
       expect((await on.store.certificates({ userId: alice.id })).map((one) => one.lastUsedAt)).toEqual([
         1_000, 1_000,
       ]);
+      const listed = await on.store.sessions({ userId: alice.id, now: 1_000, idleMs: 1_000 });
+      expect(new Map(listed.map(({ id, certificate }) => [id, certificate]))).toEqual(
+        new Map([
+          [byMine.session.id, mine.id],
+          [byOther.session.id, other.id],
+          [byPassword.session.id, undefined],
+        ]),
+      );
       // Another's certificate is none, whoever names it.
       expect(await on.store.openSession(opening(bob, {}, { certificate: mine.id }))).toEqual({
         kind: 'revoked',

@@ -23,6 +23,8 @@ export const list = operation({
         last_used_at: instant,
         expires_at: instant,
         current: z.boolean(),
+        /** The certificate that it was opened with, which logs in again; left out for any other way. */
+        certificate: z.string().optional(),
       }),
     ),
   }),
@@ -42,6 +44,7 @@ export const list = operation({
         last_used_at: new Date(row.lastUsedAt).toISOString(),
         expires_at: new Date(services.sessions.expiresAt(row)).toISOString(),
         current: row.id === session.id,
+        ...(row.certificate !== undefined && { certificate: row.certificate }),
       })),
     };
   },

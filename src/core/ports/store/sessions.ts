@@ -8,7 +8,7 @@ export interface SessionStore {
   openSession(session: NewSession): Promise<OpenedSession>;
   sessionByToken(tokenHash: Uint8Array): Promise<Session | undefined>;
   /** The sessions of one account that are not expired at `now` by `idleMs` and their absolute end, newest use first. */
-  sessions(query: { userId: UserId; now: number; idleMs: number }): Promise<Session[]>;
+  sessions(query: { userId: UserId; now: number; idleMs: number }): Promise<ListedSession[]>;
   /** Those of `ids` that still exist, as they are now; how a node finds out about what it missed the notice of. */
   existingSessions(ids: readonly SessionId[]): Promise<Session[]>;
   touchSession(touch: { id: SessionId; lastUsedAt: number }): Promise<void>;
@@ -28,6 +28,12 @@ export interface SessionStore {
   sweepSessions(sweep: { now: number }): Promise<number>;
   /** Forgets devices that have no session and were made at `madeUntil` or before, at most 1,000 a call; answers how many. */
   sweepDevices(sweep: { madeUntil: number }): Promise<number>;
+}
+
+/** A session in the list of its owner. */
+export interface ListedSession extends Session {
+  /** The certificate that it was opened with; left out for any other way. */
+  readonly certificate?: CertificateId | undefined;
 }
 
 /** A session to be opened with its first refresh token; only digests (SHA-256) of tokens reach the store. */

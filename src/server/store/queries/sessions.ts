@@ -1,7 +1,9 @@
+import type { CertificateId } from '../../../core/model/certificate.ts';
 import type { DeviceId, SessionId, UserId } from '../../../core/model/ids.ts';
 import type { DoorName, Session } from '../../../core/model/session.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type {
+  ListedSession,
   NewSession,
   OpenedSession,
   RefreshOutcome,
@@ -51,7 +53,7 @@ const ofUser = statement((db, p: { userId: string }) =>
     .innerJoin('users', 'users.id', 'sessions.user_id')
     .innerJoin('devices', 'devices.id', 'sessions.device_id')
     .leftJoin('totp', 'totp.user_id', 'users.id')
-    .select(sessionColumns)
+    .select([...sessionColumns, 'certificate_id'])
     .where('sessions.user_id', '=', p.userId)
     .orderBy('last_used_at', 'desc')
     .orderBy('sessions.id', 'desc'),
@@ -244,10 +246,13 @@ export function* sessionByToken(tokenHash: Uint8Array): Query<Session | undefine
 }
 
 /** Store.sessions */
-export function* sessions(query: { userId: UserId; now: number; idleMs: number }): Query<Session[]> {
+export function* sessions(query: { userId: UserId; now: number; idleMs: number }): Query<ListedSession[]> {
   const found = yield* rows(ofUser, { userId: query.userId });
   return found
-    .map(sessionOf)
+    .map((row) => ({
+      ...sessionOf(row),
+      ...(row.certificate_id !== null && { certificate: row.certificate_id as CertificateId }),
+    }))
     .filter(
       ({ lastUsedAt, absoluteExpiresAt }) =>
         query.now < Math.min(lastUsedAt + query.idleMs, absoluteExpiresAt),
