@@ -326,50 +326,67 @@ describe('chat sessions revoke', () => {
   const session = (last: string, other: object = {}) => ({ id: id(last), device: `pc ${last}`, ...other });
   const certificate = (last: string, other: object = {}) => ({
     id: id(last),
+    label: '',
     revoked_at: null,
     expires_at: new Date(testNow + 1).toISOString(),
+    current: false,
     ...other,
   });
-  const says = (device: string, last: string) =>
-    `${device} was logged in with a certificate, which logs in again by itself: chat sessions revoke ${id(last)} ends that\n`;
+  const says = (name: string, last: string) =>
+    `${name} still logs in without being asked: chat sessions revoke ${id(last)} ends that\n`;
 
-  it('tells how to end a certificate that has opened what was ended, and would open it again', async () => {
+  it('names the certificates with which the ended would log in again', async () => {
     const { host } = await loggedInByCertificate(0, {
       'session.list': {
         sessions: [
           session('0', { current: true, certificate: id('a') }),
           session('1', { certificate: id('b') }),
-          session('2', { certificate: id('b'), device: '' }),
-          session('3', { certificate: id('c') }),
-          session('4'),
+          // It has got its certificate after a login with the password.
+          session('2', { device: 'desk' }),
+          session('3', { device: '' }),
+          session('4', { certificate: id('a') }),
         ],
       },
       'session.revoke': ({ id: one }) => ({ revoked: [one ?? ''] }),
       'certificate.list': {
-        certificates: [certificate('a'), certificate('b'), certificate('c', { expires_at: null })],
+        certificates: [
+          certificate('a', { current: true, label: 'pc 0' }),
+          certificate('b'),
+          certificate('c', { expires_at: null, label: 'desk' }),
+        ],
       },
     });
     const revoke = async (...which: string[]) => (await runOn(host, 'sessions', 'revoke', ...which)).stderr;
-    expect(await revoke(id('1'))).toBe(`ended 1 session\n${says('pc 1', 'b')}`);
-    expect(await revoke(id('2'))).toBe(`ended 1 session\n${says('it', 'b')}`);
-    expect(await revoke(id('4'))).toBe('ended 1 session\n');
-    expect(await revoke('--others')).toBe(`ended 1 session\n${says('it', 'b')}${says('pc 3', 'c')}`);
+    expect(await revoke(id('1'))).toBe(`ended 1 session\n${says('a certificate', 'b')}`);
+    expect(await revoke(id('2'))).toBe(`ended 1 session\n${says('the certificate "desk"', 'c')}`);
+    expect(await revoke(id('3'))).toBe('ended 1 session\n');
+    // Another machine has a copy of this one's.
+    expect(await revoke(id('4'))).toBe(`ended 1 session\n${says('the certificate "pc 0"', 'a')}`);
+    expect(await revoke('--others')).toBe(
+      `ended 1 session\n${says('a certificate', 'b')}${says('the certificate "desk"', 'c')}`,
+    );
     // Whoever ends the own session need not be told with what it was opened.
     expect(await revoke(id('0'))).toBe('ended 1 session, this one: alice is logged out here\n');
   });
 
-  it('says nothing of a certificate that logs nobody in any more', async () => {
-    const { host } = await loggedInByCertificate(0, {
-      'session.list': { sessions: ['a', 'b', 'c'].map((last) => session(last, { certificate: id(last) })) },
-      'session.revoke': { revoked: [id('a')] },
-      'certificate.list': {
-        certificates: [
-          certificate('a', { revoked_at: new Date(testNow).toISOString() }),
-          certificate('b', { expires_at: new Date(testNow).toISOString() }),
-        ],
-      },
-    });
-    expect((await runOn(host, 'sessions', 'revoke', '--others')).stderr).toBe('ended 1 session\n');
+  it('says nothing of one that logs nobody in any more, and counts more than three', async () => {
+    const listing = async (...certificates: object[]) => {
+      const { host } = await loggedInByCertificate(0, {
+        'session.revoke': { revoked: [id('a')] },
+        'certificate.list': { certificates },
+      });
+      return (await runOn(host, 'sessions', 'revoke', '--others')).stderr;
+    };
+    const over = [
+      certificate('a', { revoked_at: new Date(testNow).toISOString() }),
+      certificate('b', { expires_at: new Date(testNow).toISOString() }),
+    ];
+    expect(await listing(...over)).toBe('ended 1 session\n');
+    const good = ['c', 'd', 'e'].map((last) => certificate(last));
+    expect((await listing(...over, ...good)).split('\n')).toHaveLength(5);
+    expect(await listing(...good, certificate('f'))).toBe(
+      'ended 1 session\n4 certificates still log in without being asked: chat sessions lists them, chat sessions revoke ID ends one\n',
+    );
   });
 });
 

@@ -216,6 +216,7 @@ describe('chat sessions', () => {
   it('revoke --all ends this one too, says so, and forgets the login here', async () => {
     const world = await loggedIn({
       'session.list': { sessions: [session] },
+      'certificate.list': { certificates: [] },
       'session.revoke': { revoked: [id, id] },
     });
     expect(await world.run('sessions', 'revoke', '--all')).toEqual({
@@ -223,7 +224,7 @@ describe('chat sessions', () => {
       stdout: '',
       stderr: 'ended 2 sessions, this one too: alice is logged out here\n',
     });
-    expect(world.server.calls.map(({ params }) => params)).toEqual([{}, { all: true }]);
+    expect(world.server.calls.map(({ params }) => params)).toEqual([{}, {}, { all: true }]);
     expect((await world.run('sessions')).code).toBe(4);
   });
 
@@ -250,6 +251,7 @@ describe('chat sessions', () => {
   it('revoke ends one, or all others', async () => {
     const world = await loggedIn({
       'session.list': { sessions: [{ ...session, current: false }] },
+      'certificate.list': { certificates: [] },
       'session.revoke': ({ id: one }) => ({ revoked: one === undefined ? [id, id] : [one] }),
     });
     expect(await world.run('sessions', 'revoke', id.toUpperCase())).toEqual({
@@ -262,12 +264,20 @@ describe('chat sessions', () => {
       stdout: `{"revoked":["${id}","${id}"]}\n`,
       stderr: '',
     });
-    expect(world.server.calls.map(({ params }) => params)).toEqual([{}, { id }, {}, { others: true }]);
+    expect(world.server.calls.map(({ params }) => params)).toEqual([
+      {},
+      {},
+      { id },
+      {},
+      {},
+      { others: true },
+    ]);
   });
 
   it('revoke of this one says so, and forgets the login here', async () => {
     const world = await loggedIn({
       'session.list': { sessions: [session] },
+      'certificate.list': { certificates: [] },
       'session.revoke': { revoked: [id] },
     });
     expect(await world.run('sessions', 'revoke', id)).toEqual({

@@ -133,7 +133,7 @@ describe('certificates, with the built program', { timeout: longMs }, () => {
     const elsewhere = { XDG_STATE_HOME: world.path('bob-elsewhere') };
     await other.succeed(['login', 'bob'], '', elsewhere);
     expect((await other.run(['sessions', 'revoke', '--others'], '', elsewhere)).err).toMatch(
-      /^ended 1 session\n.+ was logged in with a certificate, which logs in again by itself: chat sessions revoke [0-9a-f-]{36} ends that\n$/,
+      /^ended 1 session\nthe certificate ".+" still logs in without being asked: chat sessions revoke [0-9a-f-]{36} ends that\n$/,
     );
     expect(await bob.run(['whoami'], '', noPassword)).toMatchObject({ code: 0, out: 'bob\n' });
 

@@ -41,33 +41,49 @@ async function listSessions({ connection }: Pick<LoggedIn, 'connection'>): Promi
 const ownIdIn = (listed: readonly ListedSession[]): string | undefined =>
   listed.find(({ current }) => current)?.id;
 
-/** Those that are about to end and were opened with a certificate that goes on being good: it logs in again. */
-async function returning(
+type ListedCertificate = OutputOf<'certificate.list'>['certificates'][number];
+
+/**
+ * The certificates that go on being good and would log in again what is about to end: for one session the one that has opened it, and those
+ * that have the name of its device, which may have got them after it logged in; for all of them every one but this machine's.
+ */
+async function staying(
   { host }: CommandContext,
   { connection }: LoggedIn,
   which: ReturnType<typeof target>,
   listed: readonly ListedSession[],
-): Promise<ListedSession[]> {
-  const opened = listed.filter(
-    ({ id, current, certificate }) =>
-      certificate !== undefined && !current && (!('id' in which) || which.id === id),
-  );
-  if (opened.length === 0) return [];
+): Promise<ListedCertificate[]> {
   const { certificates } = await connection.call('certificate.list', {}, { timeoutMs: callTimeoutMs });
-  const isGood = ({ revoked_at, expires_at }: (typeof certificates)[number]): boolean =>
-    revoked_at === null && (expires_at === null || Date.parse(expires_at) > host.now());
-  const good = new Set(certificates.filter(isGood).map(({ id }) => id));
-  return opened.filter(({ certificate = '' }) => good.has(certificate));
+  const good = certificates.filter(
+    ({ revoked_at, expires_at }) =>
+      revoked_at === null && (expires_at === null || Date.parse(expires_at) > host.now()),
+  );
+  if (!('id' in which)) return good.filter(({ current }) => !current);
+  const ended = listed.find(({ id, current }) => id === which.id && !current);
+  if (ended === undefined) return [];
+  const { certificate, device } = ended;
+  return good.filter(
+    ({ id, label, current }) => id === certificate || (!current && label !== '' && label === device),
+  );
 }
 
-/** Says of each certificate that has opened what has ended how that is ended too. */
-async function tellReturning({ output }: CommandContext, ended: readonly ListedSession[]): Promise<void> {
-  const byCertificate = new Map(ended.map(({ certificate = '', device }) => [certificate, device]));
-  for (const [certificate, device] of byCertificate) {
-    const whose = device === '' ? 'it' : device;
+/** More than these are counted and not named. */
+const mostNamed = 3;
+
+/** Says that what has ended can come back, and how that is ended too. */
+async function tellStaying(
+  { output }: CommandContext,
+  certificates: readonly ListedCertificate[],
+): Promise<void> {
+  if (certificates.length > mostNamed) {
     await output.note(
-      `${whose} was logged in with a certificate, which logs in again by itself: chat sessions revoke ${certificate} ends that`,
+      `${certificates.length} certificates still log in without being asked: chat sessions lists them, chat sessions revoke ID ends one`,
     );
+    return;
+  }
+  for (const { id, label } of certificates) {
+    const name = label === '' ? 'a certificate' : `the certificate ${JSON.stringify(label)}`;
+    await output.note(`${name} still logs in without being asked: chat sessions revoke ${id} ends that`);
   }
 }
 
@@ -121,7 +137,7 @@ const revoke = command({
       const listed = await listSessions(session);
       const own = ownIdIn(listed);
       const isOwn = 'id' in which && which.id === own;
-      const coming = await returning(context, session, which, listed);
+      const left = await staying(context, session, which, listed);
       const answer = await revokeSessions(session, which);
       if (answer === undefined) {
         return await revokeCertificate(context, session, { id: parseId(operands[0] ?? ''), own });
@@ -133,7 +149,7 @@ const revoke = command({
         const whose = isOwn ? 'this one' : 'this one too';
         await context.output.note(`${count}, ${whose}: ${session.username} is logged out here`);
       } else await context.output.note(count);
-      await tellReturning(context, coming);
+      await tellStaying(context, left);
       if (context.output.format === 'json') await context.output.result(answer, []);
       return exitOk;
     });
