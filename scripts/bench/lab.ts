@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Connection, connect } from '../../src/client/connection.ts';
-import { login, register } from '../../src/client/login.ts';
+import { login } from '../../src/client/login.ts';
+import { register } from '../../src/client/register.ts';
 
 /** A server in a scratch directory, with every limit off that would measure itself. */
 export interface Lab {

@@ -14,7 +14,9 @@ import { parseArgs } from 'node:util';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { type Connection, connect } from '../../src/client/connection.ts';
 import { history } from '../../src/client/follow.ts';
-import { login, register, resume } from '../../src/client/login.ts';
+import { login } from '../../src/client/login.ts';
+import { register } from '../../src/client/register.ts';
+import { resume } from '../../src/client/resume.ts';
 import { Deliveries, type Delivery } from './deliveries.ts';
 import { seeded } from './random.ts';
 

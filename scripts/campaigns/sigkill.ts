@@ -11,7 +11,9 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { type Connection, connect } from '../../src/client/connection.ts';
 import { history } from '../../src/client/follow.ts';
-import { login, register, resume } from '../../src/client/login.ts';
+import { login } from '../../src/client/login.ts';
+import { register } from '../../src/client/register.ts';
+import { resume } from '../../src/client/resume.ts';
 import { brokenPromises, type Found, type Sent } from './promises.ts';
 import { seeded } from './random.ts';
 

@@ -380,7 +380,7 @@ export const login: readonly Mutant[] = [
   },
   {
     rule: '12.3.2 the key of a login is the key of the TLS connection',
-    file: 'src/client/login.ts',
+    file: 'src/client/server-key.ts',
     find: '  if (identity && toBase64(identity.spki) !== toBase64(serverKey)) {',
     replace: "  if (identity && toBase64(serverKey) === '') {",
     test: 'test/client/login.test.ts',
@@ -388,7 +388,7 @@ export const login: readonly Mutant[] = [
   },
   {
     rule: 'a registration is made for no weak cost',
-    file: 'src/client/login.ts',
+    file: 'src/client/new-verifier.ts',
     find: 'if (!Number.isInteger(cost) || cost < bcryptCostRange.min || cost > bcryptCostRange.max) {',
     replace: 'if (!Number.isInteger(cost) || cost > bcryptCostRange.max) {',
     test: 'test/client/login.test.ts',

@@ -9,9 +9,11 @@ import type { Connection, connect } from '../client/connection.ts';
 import type { follow, history } from '../client/follow.ts';
 import type { hashPassword } from '../client/hash-password.ts';
 import type { SetUpKeys, SetUpOptions } from '../client/keys/set-up.ts';
-import type { login, register, resume } from '../client/login.ts';
+import type { login } from '../client/login.ts';
 import type { proveAgain } from '../client/prove-again.ts';
+import type { register } from '../client/register.ts';
 import type { resetPassword } from '../client/reset-password.ts';
+import type { resume } from '../client/resume.ts';
 import type { sendMany, sendReliably } from '../client/send.ts';
 
 /** What the commands use of `src/client`, as one object that a test can replace. */
@@ -47,13 +49,13 @@ export const lazyClientLibrary: ClientLibrary = {
     return (await import('../client/connection.ts')).connect(...parameters);
   },
   async register(...parameters) {
-    return (await import('../client/login.ts')).register(...parameters);
+    return (await import('../client/register.ts')).register(...parameters);
   },
   async login(...parameters) {
     return (await import('../client/login.ts')).login(...parameters);
   },
   async resume(...parameters) {
-    return (await import('../client/login.ts')).resume(...parameters);
+    return (await import('../client/resume.ts')).resume(...parameters);
   },
   async loginByCertificate(...parameters) {
     return (await import('../client/certificate.ts')).loginByCertificate(...parameters);

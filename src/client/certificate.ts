@@ -1,16 +1,10 @@
 import { parseUsername } from '../core/model/username.ts';
 import { believed } from './answers.ts';
+import { beginRegistration, type RegistrationWishes, settleWishes } from './begin-registration.ts';
 import type { Connection } from './connection.ts';
 import { BadFrame, instantIn, objectIn, textIn } from './frames.ts';
-import type { OpenedSession, RegisteredAccount, RegisterOptions } from './login.ts';
-import {
-  beginRegistration,
-  confirm,
-  type LoginOptions,
-  readRegistered,
-  readSession,
-  type Standing,
-} from './login.ts';
+import { confirm, type LoginOptions, type OpenedSession, readSession, type Standing } from './login.ts';
+import { type RegisteredAccount, readRegistered } from './register.ts';
 import { withCode } from './second-factor.ts';
 
 /** Who logs in with the certificate that the connection has shown. */
@@ -24,8 +18,8 @@ export interface SignedCertificate {
 }
 
 /** Who registers with a key in the place of a password. */
-export interface CertificateRegisterOptions
-  extends Pick<RegisterOptions, 'username' | 'email' | 'invite' | 'askInvite' | 'acceptTerms'> {
+export interface CertificateRegisterOptions extends RegistrationWishes {
+  readonly username: string;
   /** PKCS#10 in PEM. */
   readonly request: string;
   /** What the list of certificates calls it. */
@@ -61,16 +55,12 @@ export async function registerByCertificate(
   options: CertificateRegisterOptions,
 ): Promise<{ account: RegisteredAccount; signed: SignedCertificate }> {
   const username = parseUsername(options.username);
-  const { terms, needsInvite } = await beginRegistration(connection);
-  if (terms) await options.acceptTerms?.(terms);
-  const invite = options.invite ?? (needsInvite ? await options.askInvite?.() : undefined);
+  const wishes = await settleWishes(await beginRegistration(connection), options);
   const answer = await connection.call('account.register', {
     username,
     certificate_request: options.request,
     certificate_label: options.label,
-    ...(options.email === undefined ? {} : { email: options.email }),
-    ...(invite === undefined ? {} : { invite }),
-    ...(terms && options.acceptTerms ? { accept_terms: terms.sha256 } : {}),
+    ...wishes,
   });
   return believed(connection, answer, (value) => ({
     account: readRegistered(value, username),

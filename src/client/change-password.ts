@@ -1,17 +1,16 @@
 import type { LoginPin } from '../core/crypto/scram-client.ts';
 import { parsePassword } from '../core/model/password.ts';
 import { parseUsername } from '../core/model/username.ts';
-import { checkNewPassword } from '../core/new-password.ts';
 import { believed } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { BadFrame, objectIn } from './frames.ts';
-import { loadCrypto, wireVerifier } from './login.ts';
+import { makeVerifier, type NewPasswordListeners } from './new-verifier.ts';
 import { readPasswordPolicy } from './password-policy.ts';
 import type { FreshProof } from './prove-again.ts';
 import { toldSalt } from './told-salt.ts';
 
 /** Whose password is changed, and to what. Neither password leaves this process. */
-export interface ChangePasswordOptions {
+export interface ChangePasswordOptions extends NewPasswordListeners {
   readonly username: string;
   readonly newPassword: string;
   /** Whether doors may be shown the new one (security 1.10). */
@@ -24,10 +23,6 @@ export interface ChangePasswordOptions {
     | undefined;
   /** What the last login gave: nothing weaker, and no other realm, is accepted (security 1.6). */
   readonly pin?: LoginPin | undefined;
-  /** Told of a password that the server takes, but should better not be used. */
-  readonly onWarning?: ((text: string) => void) | undefined;
-  /** Told how much of the new password's stretching is done, 0 to 1. */
-  readonly onProgress?: ((fraction: number) => void) | undefined;
 }
 
 /** What came of it. */
@@ -50,15 +45,11 @@ export async function changePassword(
 ): Promise<ChangedPassword> {
   const username = parseUsername(options.username);
   const password = parsePassword(options.newPassword);
-  const { privacy, pin, onProgress } = options;
+  const { privacy, pin } = options;
   const begun = await connection.call('account.begin-change-password', {});
   const rules = believed(connection, begun, (value) => readPasswordPolicy(objectIn(value, 'an answer')));
   const { realm, salt, cost } = await toldSalt(connection, begun, pin);
-  const warning = await checkNewPassword(rules, { username, password });
-  if (warning !== undefined) options.onWarning?.(warning);
-  const { stretch, verifierFrom } = await loadCrypto();
-  const secret = await stretch({ realm, username, password, salt, cost }, onProgress);
-  const verifier = wireVerifier(verifierFrom(secret, salt, cost));
+  const verifier = await makeVerifier({ realm, salt, cost, rules }, { ...options, username, password });
   const keys = await options.wrapKeys?.();
   const proof = await options.prove();
   const answer = await connection.call('account.change-password', {

@@ -1,10 +1,5 @@
-import { parsePassword } from '../core/model/password.ts';
-import { parseUsername } from '../core/model/username.ts';
+import { answerChallenge, type ProofOptions } from './challenge.ts';
 import type { Connection } from './connection.ts';
-import { bindingOf, challenge, type LoginOptions, loadCrypto } from './login.ts';
-
-/** Whose secret is proven, and what is known of the server. */
-export type ProofOptions = Pick<LoginOptions, 'username' | 'password' | 'pin' | 'onProgress'>;
 
 /** What an operation takes as its `proof` on a connection that has shown a certificate of the account. */
 export interface CertificateProof {
@@ -29,12 +24,6 @@ export type FreshProof = ExchangeProof | CertificateProof;
  * a login does before its proof is sent: `invalid`, `untrusted`. Whether the password was right is the operation's to say.
  */
 export async function proveAgain(connection: Connection, options: ProofOptions): Promise<ExchangeProof> {
-  const username = parseUsername(options.username);
-  const password = parsePassword(options.password);
-  const { beginLogin, stretch } = await loadCrypto();
-  const started = beginLogin({ username, binding: bindingOf(connection) });
-  const { exchange, challenged } = await challenge(connection, started, options.pin);
-  const { salt, cost, realm } = challenged;
-  const secret = await stretch({ realm, username, password, salt, cost }, options.onProgress);
-  return { exchange, message: challenged.finish(secret).message };
+  const { exchange, finished } = await answerChallenge(connection, options);
+  return { exchange, message: finished.message };
 }

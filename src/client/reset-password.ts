@@ -3,11 +3,11 @@ import { parseUsername } from '../core/model/username.ts';
 import { believed } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { BadFrame, objectIn } from './frames.ts';
-import { beginVerifier, makeVerifier, type RegisterOptions } from './login.ts';
+import { beginVerifier, makeVerifier, type NewPasswordListeners } from './new-verifier.ts';
 import { toldSalt } from './told-salt.ts';
 
 /** Whose password is set anew, to what, and by which code. The password does not leave this process. */
-export interface ResetPasswordOptions extends Pick<RegisterOptions, 'onProgress' | 'onWarning'> {
+export interface ResetPasswordOptions extends NewPasswordListeners {
   readonly username: string;
   readonly password: string;
   /** As a person typed it. */

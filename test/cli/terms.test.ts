@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { register } from '../../src/client/login.ts';
+import { register } from '../../src/client/register.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import { begunRegistration, type FakeServer, fakeClient, fakeServer } from './support/fake-client.ts';
 import { fakeHost, type Outside, runOn } from './support/fake-host.ts';

@@ -2,8 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Connection } from '../../src/client/connection.ts';
-import { type LoginPin, login, register, resume } from '../../src/client/login.ts';
+import { type LoginPin, login } from '../../src/client/login.ts';
 import { proveAgain } from '../../src/client/prove-again.ts';
+import { register } from '../../src/client/register.ts';
+import { resume } from '../../src/client/resume.ts';
 import { fromBase64, toBase64 } from '../../src/core/crypto/bytes.ts';
 import { parseClientFirst } from '../../src/core/crypto/scram-messages.ts';
 import {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { register } from '../../../src/client/login.ts';
+import { register } from '../../../src/client/register.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 import { keepFrom, refused } from '../support/certificate-world.ts';
 import { begunRegistration, type FakeServer, fakeClient, fakeServer } from '../support/fake-client.ts';

@@ -1,5 +1,5 @@
 import type { Connection, WireMessage } from '../../../src/client/connection.ts';
-import { resume } from '../../../src/client/login.ts';
+import { resume } from '../../../src/client/resume.ts';
 import { connectTo } from './connected.ts';
 import {
   type FailureData,
