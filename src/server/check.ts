@@ -39,8 +39,10 @@ export async function checkServer(
     isHeld = directory.isHeld;
     findings.push(...directory.findings);
     if (directory.path !== undefined) {
-      findings.push(...(await inspectDatabase(directory.path, isHeld)));
-      findings.push(...(await inspectCertificates(directory.path, now, config.tls)));
+      const database = await inspectDatabase(directory.path, isHeld);
+      const { hasDatabase } = database;
+      findings.push(...database.findings);
+      findings.push(...(await inspectCertificates(directory.path, { now, files: config.tls, hasDatabase })));
     }
   }
   if (config.consentFile !== undefined) findings.push(inspectTerms(config.consentFile));
@@ -60,23 +62,29 @@ function inspectTerms(path: string): Finding {
   }
 }
 
-async function inspectDatabase(directory: string, isHeld: boolean): Promise<Finding[]> {
+/** Looks at the database, unless a running server has it open. */
+async function inspectDatabase(
+  directory: string,
+  isHeld: boolean,
+): Promise<{ readonly findings: Finding[]; readonly hasDatabase: boolean }> {
   const check = 'database';
-  if (isHeld) return [fine(check, 'the running server has it open; it was not looked into')];
+  const found = (...findings: Finding[]) => ({ findings, hasDatabase: true });
+  if (isHeld) return found(fine(check, 'the running server has it open; it was not looked into'));
   try {
     const { path, format, known, faults, trailFault } = await inspectAside(directory);
     if (faults.length > 0) {
       const message = `${path} is damaged (${faults.join('; ')}): restore a backup`;
-      return [failed(check, { code: 'unavailable', message })];
+      return found(failed(check, { code: 'unavailable', message }));
     }
-    if (format === undefined) return [fine(check, `${path} is made at the first start`)];
+    if (format === undefined)
+      return { findings: [fine(check, `${path} is made at the first start`)], hasDatabase: false };
     const update = format < known ? `; the next start brings it to format ${known}` : '';
     const sound = fine(check, `${path} is sound, format ${format}${update}`);
-    if (trailFault === undefined) return [sound];
+    if (trailFault === undefined) return found(sound);
     // It keeps no server from starting: it says that somebody has written to the file.
-    return [sound, doubtful('audit trail', `it is not intact: ${trailFault}`)];
+    return found(sound, doubtful('audit trail', `it is not intact: ${trailFault}`));
   } catch (error) {
-    if (error instanceof ChatError) return [failed(check, error)];
+    if (error instanceof ChatError) return found(failed(check, error));
     throw error;
   }
 }

@@ -43,6 +43,11 @@ export interface RunningServer {
   readonly closed: Promise<number>;
 }
 
+/** What it means that accounts are older than the authority. */
+const otherAuthority =
+  'the authority for certificates of people was made anew (ttpkeys): whoever logs in with one of before is refused; to keep them, stop the ' +
+  'server and bring ttpkeys from the data directory that this database comes from';
+
 /** Exit codes of a server that ended otherwise than in order; a signal counts as shells count it. */
 const exitCodes = { failed: 1, SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -121,6 +126,8 @@ export async function serve(
       });
       for (const note of read.notes) log.info('certificates', { note });
       for (const note of read.doubts) log.warn('certificates', { note });
+      // A database that was brought from elsewhere without the keys beside it.
+      if (read.isAuthorityNew && (await store.counts()).accounts > 0) log.warn(otherAuthority);
       return read;
     };
     const certificates = await readCertificates();

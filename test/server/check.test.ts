@@ -220,6 +220,18 @@ describe('the check of a server', () => {
     );
   });
 
+  it('warns of keys that are missing beside a database: those that were there before belong to it', async () => {
+    await ranOnce();
+    fs.rmSync(join(data, 'serverkeys'), { recursive: true });
+    fs.rmSync(join(data, 'ttpkeys'), { recursive: true });
+    expect((await check()).filter((line) => line.startsWith('warn'))).toEqual([
+      expect.stringMatching(
+        /^warn authority ttpkeys is missing beside the database: .* certificate is refused/,
+      ),
+      expect.stringMatching(/^warn certificate serverkeys is missing beside the database: .* another key/),
+    ]);
+  });
+
   it('fails for a damaged database, key and certificate, each by its name', async () => {
     await ranOnce();
     fs.writeFileSync(join(data, 'chat.db'), 'x'.repeat(8192));

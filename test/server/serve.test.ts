@@ -185,6 +185,29 @@ describe('serve', () => {
     });
   });
 
+  it('warns of an authority that is younger than the accounts, and of none that is as old as the database', async () => {
+    const data = await scratch();
+    const begin = async () => {
+      const { running, log } = await serving({ data });
+      const isWarned = log.some((line) =>
+        line.includes('the authority for certificates of people was made anew'),
+      );
+      return { running, isWarned };
+    };
+    const first = await begin();
+    const client = await connectClear(first.running.port);
+    client.call(1, 'account.register', { username: 'alice', password: 'open sesame, please' });
+    await client.lineCount(1);
+    first.running.stop('SIGTERM');
+    await first.running.closed;
+    const second = await begin();
+    second.running.stop('SIGTERM');
+    await second.running.closed;
+    await rm(join(data, 'ttpkeys'), { recursive: true });
+    const third = await begin();
+    expect([first, second, third].map(({ isWarned }) => isWarned)).toEqual([false, false, true]);
+  });
+
   it('names a key that is damaged, and lets go of the data directory', async () => {
     const data = await scratch();
     const { running } = await serving({ data });

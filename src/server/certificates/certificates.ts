@@ -28,6 +28,8 @@ export interface ServerIdentity {
 export interface Certificates extends ServerIdentity {
   /** `SHA256:` and the base64 of SHA-256(spki) without padding, as clients pin it. */
   readonly fingerprint: string;
+  /** True when there was no authority before: what another one has signed is refused. */
+  readonly isAuthorityNew: boolean;
   /** Sentences for the log: made, renewed, closed to others. */
   readonly notes: readonly string[];
   /** Sentences for the log's warnings: what is wrong with an operator's certificate, which is shown all the same. */
@@ -61,7 +63,11 @@ export async function openCertificates(options: {
   const notes: string[] = [];
   const doubts: string[] = [];
   try {
-    const authority = await openAuthority(join(dataDirectory, directories.authority), now, notes);
+    const { isNew: isAuthorityNew, ...authority } = await openAuthority(
+      join(dataDirectory, directories.authority),
+      now,
+      notes,
+    );
     const { key, keyText, chain } = files
       ? await openOperators(files, now, doubts)
       : await openOwn(dataDirectory, { authority, listenHost, now, notes });
@@ -72,6 +78,7 @@ export async function openCertificates(options: {
       spki,
       authority: { key: authority.key, certificate: authority.certificate },
       fingerprint: fingerprintOf(spki),
+      isAuthorityNew,
       notes,
       doubts,
     };
@@ -116,11 +123,15 @@ async function openOwn(
   return { key, keyText, chain: certificate + authority.certificate };
 }
 
-async function openAuthority(directory: string, now: number, notes: string[]): Promise<Credential> {
+async function openAuthority(
+  directory: string,
+  now: number,
+  notes: string[],
+): Promise<Credential & { readonly isNew: boolean }> {
   const paths = { key: join(directory, 'ca.key'), certificate: join(directory, 'ca.crt') };
-  const { key, keyText } = await openKey(paths, notes);
+  const { key, keyText, isNew } = await openKey(paths, notes);
   const found = await readCertificate(paths.certificate, key);
-  if (found && !isDueFor(found.parsed, now)) return { key, keyText, certificate: found.text };
+  if (found && !isDueFor(found.parsed, now)) return { key, keyText, isNew, certificate: found.text };
   const { makeAuthority } = await import('./make.ts');
   const id = createHash('sha256')
     .update(createPublicKey(key).export({ type: 'spki', format: 'der' }))
@@ -128,7 +139,7 @@ async function openAuthority(directory: string, now: number, notes: string[]): P
   const certificate = await makeAuthority(key, id.slice(0, 8), now);
   await replaceFile(paths.certificate, certificate, 0o644);
   notes.push(`${found ? 'renewed' : 'made'} ${paths.certificate}`);
-  return { key, keyText, certificate };
+  return { key, keyText, isNew, certificate };
 }
 
 async function openLeaf(
@@ -165,13 +176,13 @@ async function openLeaf(
 async function openKey(
   paths: { readonly key: string; readonly certificate: string },
   notes: string[],
-): Promise<{ key: KeyObject; keyText: string }> {
+): Promise<{ key: KeyObject; keyText: string; isNew: boolean }> {
   await makePrivateDirectory(dirname(paths.key));
   const found = await readIfPresent(paths.key);
   if (found !== undefined) {
     if (await closeToOthers(paths.key))
       notes.push(`others could read ${paths.key}: it is closed to them now`);
-    return { key: parseKey(found, paths.key), keyText: found };
+    return { key: parseKey(found, paths.key), keyText: found, isNew: false };
   }
   if ((await readIfPresent(paths.certificate)) !== undefined) {
     throw new ChatError(
@@ -183,7 +194,7 @@ async function openKey(
   const keyText = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   await replaceFile(paths.key, keyText, 0o600);
   notes.push(`made ${paths.key}`);
-  return { key: privateKey, keyText };
+  return { key: privateKey, keyText, isNew: true };
 }
 
 /** Reads a private key; throws `unavailable` for anything but one on P-256. */

@@ -7,7 +7,24 @@ import { directories, fingerprintOf, isDueFor, parseKey, readCertificate } from 
 import { readIfPresent } from './files.ts';
 import { doubtsAbout, type OperatorFiles, readOperatorCertificate, spkiOf } from './operator-certificate.ts';
 
+/** What the look goes by. */
+export interface InspectOptions {
+  /** UTC milliseconds. */
+  readonly now: number;
+  readonly files?: OperatorFiles | undefined;
+  /** Whether there is a database already, to which keys of before belong. */
+  readonly hasDatabase: boolean;
+}
+
 const dayMs = 86_400_000;
+
+/** What it means to make one of them for a database that is there already. */
+const isMissed = {
+  authority:
+    'ttpkeys is missing beside the database: the next start makes another authority, and whoever logs in with a certificate is refused; bring it from where the database comes from',
+  certificate:
+    'serverkeys is missing beside the database: the next start makes another key, and clients that have pinned the one before refuse it; bring it from where the database comes from',
+} as const;
 
 /** The two credentials of a server: who signs, and what clients see. */
 const credentials = [
@@ -17,12 +34,10 @@ const credentials = [
 
 /**
  * Looks at the server's keys and certificates in `dataDirectory`, and at an operator's `files` in the place of its own; changes nothing.
- * `now` is UTC milliseconds.
  */
 export async function inspectCertificates(
   dataDirectory: string,
-  now: number,
-  files?: OperatorFiles,
+  { now, files, hasDatabase }: InspectOptions,
 ): Promise<Finding[]> {
   const found: Finding[] = [];
   for (const { check, directory, key, certificate } of credentials) {
@@ -35,7 +50,7 @@ export async function inspectCertificates(
       certificate: join(dataDirectory, directory, certificate),
     };
     try {
-      found.push(...(await inspectOne(check, paths, now)));
+      found.push(...(await inspectOne(check, paths, { now, hasDatabase })));
     } catch (error) {
       if (error instanceof ChatError) found.push(failed(check, error));
       else if (error instanceof Error && 'code' in error && 'path' in error)
@@ -64,14 +79,14 @@ async function inspectOperators(check: string, files: OperatorFiles, now: number
 }
 
 async function inspectOne(
-  check: string,
+  check: keyof typeof isMissed,
   paths: { readonly key: string; readonly certificate: string },
-  now: number,
+  { now, hasDatabase }: { readonly now: number; readonly hasDatabase: boolean },
 ): Promise<Finding[]> {
   const keyText = await readIfPresent(paths.key);
   if (keyText === undefined) {
     if ((await readIfPresent(paths.certificate)) === undefined)
-      return [fine(check, 'made at the first start')];
+      return [hasDatabase ? doubtful(check, isMissed[check]) : fine(check, 'made at the first start')];
     const message = `${paths.key} is missing while its certificate is there: restore it from a backup, or remove ${paths.certificate} too and every client will see a new server`;
     return [failed(check, { code: 'unavailable', message })];
   }

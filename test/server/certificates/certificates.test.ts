@@ -32,7 +32,7 @@ describe('the certificates', () => {
     const directory = await scratch();
     const first = await open(directory);
     expect(first.notes).toEqual(files.map((file) => `made ${join(directory, file)}`));
-    expect(await open(directory, now + dayMs)).toEqual({ ...first, notes: [] });
+    expect(await open(directory, now + dayMs)).toEqual({ ...first, isAuthorityNew: false, notes: [] });
   });
 
   it('are one P-256 leaf under one authority of its own', async () => {
