@@ -202,6 +202,48 @@ describe('message.history', () => {
   });
 });
 
+describe('two who have not written to each other', () => {
+  const lobbyAlone = [{ to: '#lobby', last_seq: 0, read_seq: 0 }];
+
+  it('have no conversation by looking for one, and one from the first message on, which a follower hears', async () => {
+    const { t, alice, bob } = await three();
+    const looking = [
+      ['message.history', { to: '@bob' }, { to: '@bob', messages: [], last_seq: 0 }],
+      ['message.search', { q: 'hello', to: '@bob' }, { messages: [], next: null, complete: true }],
+      ['conversation.mark-read', { to: '@bob', seq: 0 }, { to: '@bob', read_seq: 0 }],
+      ['conversation.unfollow', { to: '@bob' }, {}],
+      ['message.history', { to: '@alice' }, { to: '@alice', messages: [], last_seq: 0 }],
+    ] as const;
+    for (const [name, params, answer] of looking) expect(await t.send(alice, name, params)).toEqual(answer);
+    for (const connection of [alice, bob])
+      expect((await t.call(connection, 'conversation.list', {})).conversations).toEqual(lobbyAlone);
+    const mark = t.call(alice, 'conversation.mark-read', { to: '@bob', seq: 1 });
+    expect(await refusal(mark)).toEqual({
+      code: 'invalid',
+      message: 'seq: the last message is number 0',
+      field: 'seq',
+    });
+    // A cursor of a conversation that is none yet stands at its beginning.
+    const following = await t.call(alice, 'conversation.follow', { cursors: { '@bob': 0 } });
+    expect(following.following).toEqual([{ to: '#lobby', after: 0 }]);
+    await t.call(bob, 'message.send', { to: '@alice', text: 'hello' });
+    await t.quiet();
+    expect(alice.told('message')).toMatchObject([{ to: '@bob', seq: 1, text: 'hello' }]);
+    expect((await t.call(alice, 'message.history', { to: '@bob' })).last_seq).toBe(1);
+    expect((await t.call(alice, 'conversation.list', {})).conversations).toHaveLength(2);
+  });
+
+  it('hear the first message where one of them follows the other', async () => {
+    const { t, alice, bob } = await three();
+    expect((await t.call(alice, 'conversation.follow', { to: '@bob' })).following).toEqual([
+      { to: '@bob', after: 0 },
+    ]);
+    await t.call(bob, 'message.send', { to: '@alice', text: 'hello' });
+    await t.quiet();
+    expect(alice.told('message')).toMatchObject([{ to: '@bob', seq: 1, text: 'hello' }]);
+  });
+});
+
 describe('the read marker', () => {
   it('moves forward, never back, and not beyond the last message', async () => {
     const { t, alice, bob } = await three();

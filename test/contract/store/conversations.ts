@@ -38,6 +38,36 @@ export function examineConversations(on: Examined): void {
       expect(await open(alice, withUser('nobody'))).toEqual({ kind: 'no-user' });
     });
 
+    test('a direct conversation is not made by looking for it, and is found by both once it is there', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const look = (user: Account, ref: ConversationRef) => on.store.conversation({ userId: user.id, ref });
+      for (const [user, ref] of [
+        [alice, withUser('bob')],
+        [bob, withUser('alice')],
+        [alice, withUser('alice')],
+      ] as const)
+        expect(await look(user, ref)).toEqual({ kind: 'unwritten' });
+      expect((await on.store.conversations({ userId: bob.id })).map(({ ref }) => ref)).toEqual([
+        inRoom('lobby'),
+      ]);
+      expect(await look(alice, withUser('nobody'))).toEqual({ kind: 'no-user' });
+      const made = await open(alice, withUser('bob'));
+      expect(await look(alice, withUser('bob'))).toEqual(made);
+      expect(await look(bob, withUser('alice'))).toEqual({ ...made, ref: withUser('alice') });
+      await send(bob, withUser('alice'));
+      expect(await look(bob, withUser('alice'))).toMatchObject({ lastSeq: 1, readSeq: 0 });
+    });
+
+    test('a room is looked for as it is opened', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      await on.store.createRoom({ room: room('dev'), by: alice.id, now: 1 });
+      const look = (user: Account, name: string) =>
+        on.store.conversation({ userId: user.id, ref: inRoom(name) });
+      expect(await look(alice, 'dev')).toEqual(await open(alice, inRoom('dev')));
+      expect(await look(bob, 'dev')).toEqual({ kind: 'not-member' });
+      expect(await look(bob, 'nowhere')).toEqual({ kind: 'no-room' });
+    });
+
     test('everybody has a conversation with itself', async () => {
       const [alice] = await people(on.store, 'alice');
       const own = await open(alice, withUser('alice'));

@@ -429,6 +429,9 @@ export function examinePrivacy(on: Examined): void {
           store.openConversation({ userId: user.id, ref, now: 6 });
         expect(await open(alice, inRoom('lobby'))).toEqual({ kind: 'not-member' });
         expect(await open(bob, withUser('alice'))).toMatchObject({ lastSeq: 2 });
+        const look = (user: Account, ref: ConversationRef) => store.conversation({ userId: user.id, ref });
+        expect(await look(alice, inRoom('lobby'))).toEqual({ kind: 'not-member' });
+        expect(await look(bob, withUser('alice'))).toMatchObject({ lastSeq: 2 });
         await store.leaveRoom({ room: room('lobby'), userId });
         await store.createRoom({ room: room('hers'), by: userId, now: 6 });
         expect(await store.joinRoom({ room: room('hers'), userId, now: 6 })).toBe('missing');

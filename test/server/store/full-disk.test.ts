@@ -44,7 +44,8 @@ describe('a full disk', () => {
           ['usernames', { after: '', limit: 9 }],
           ['createAccount', { account: person('bob'), verifier }],
           ['account', 'bob'],
-          // It may make a conversation, and must not need to: who reads history asks for it.
+          ['conversation', { userId: alice.id, ref: withUser('alice') }],
+          // It may make a conversation, and must not need to: who follows asks for it.
           ['openConversation', { userId: alice.id, ref: inRoom('lobby'), now: 1 }],
           ['openConversation', { userId: alice.id, ref: withUser('alice'), now: 1 }],
         ),
@@ -53,6 +54,7 @@ describe('a full disk', () => {
         { value: ['alice'] },
         full,
         { value: undefined },
+        { value: { kind: 'unwritten' } },
         { value: { id: 1, ref: inRoom('lobby'), lastSeq: 1, readSeq: 0 } },
         full,
       ]);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { operation } from '../../operation.ts';
 import { conversation } from '../shapes.ts';
-import { refused } from './refused.ts';
+import { readable } from './readable.ts';
 
 /** Stops the stream of one conversation on this connection, or without `to` of all of them and of new ones. */
 export const unfollow = operation({
@@ -12,14 +12,14 @@ export const unfollow = operation({
   overlaps: false,
   input: z.strictObject({ to: conversation.optional() }),
   output: z.object({}),
-  async handle({ to }, { services, session, peer, now }) {
+  async handle({ to }, context) {
+    const { services, peer } = context;
     if (!to) {
       services.feed.unfollow(peer);
       return {};
     }
-    const view = await services.store.openConversation({ userId: session.userId, ref: to, now });
-    if ('kind' in view) throw refused(view, to);
-    services.feed.unfollow(peer, view.id);
+    const view = await readable(context, to);
+    if (view) services.feed.unfollow(peer, view.id);
     return {};
   },
 });

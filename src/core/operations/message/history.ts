@@ -4,12 +4,12 @@ import { instantText } from '../../model/instant.ts';
 import { wireBody } from '../../model/message.ts';
 import { operation } from '../../operation.ts';
 import { maxPageCharacters } from '../../policy.ts';
-import { refused } from '../conversation/refused.ts';
+import { readable } from '../conversation/readable.ts';
 import { conversation, historyLimit, message, seq } from '../shapes.ts';
 
 /**
  * A page of a conversation in order of seq, strictly between `after` and `before`: the first rows, or the newest ones. It has
- * fewer than `limit` when they are large.
+ * fewer than `limit` when they are large. Two who have not written to each other have none, and looking begins no conversation.
  */
 export const history = operation({
   name: 'message.history',
@@ -26,10 +26,10 @@ export const history = operation({
     newest: z.boolean().default(false),
   }),
   output: z.object({ to: z.string(), messages: z.array(message), last_seq: z.number() }),
-  async handle({ to, after, before, limit, newest }, { services, session, now }) {
-    const view = await services.store.openConversation({ userId: session.userId, ref: to, now });
-    if ('kind' in view) throw refused(view, to);
-    const rows = await services.store.messages({
+  async handle({ to, after, before, limit, newest }, context) {
+    const view = await readable(context, to);
+    if (!view) return { to: conversationName(to), last_seq: 0, messages: [] };
+    const rows = await context.services.store.messages({
       conversation: view.id,
       limit,
       newest,

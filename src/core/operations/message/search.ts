@@ -8,7 +8,7 @@ import { searchRows } from '../../policy.ts';
 import type { Searchable } from '../../ports/store/search.ts';
 import { searchNewest } from '../../search.ts';
 import { parseSearch } from '../../search-terms.ts';
-import { refused } from '../conversation/refused.ts';
+import { readable } from '../conversation/readable.ts';
 import { conversation, message, messageId } from '../shapes.ts';
 
 /**
@@ -29,14 +29,16 @@ export const search = operation({
     limit: z.number().int().min(1).max(searchRows.most).default(searchRows.usual),
   }),
   output: z.object({ messages: z.array(message), next: z.string().nullable(), complete: z.boolean() }),
-  async handle({ q, to, before, limit }, { services: { store }, session: { userId }, now }) {
+  async handle({ q, to, before, limit }, context) {
+    const { store } = context.services;
+    const { userId } = context.session;
     const terms = parseSearch(q);
     let conversations: readonly Searchable[];
     if (to === undefined) conversations = await store.searchable({ userId });
     else {
-      const view = await store.openConversation({ userId, ref: to, now });
-      if ('kind' in view) throw refused(view, to);
-      conversations = [{ id: view.id, ref: to, lastSeq: view.lastSeq, latestAt: Number.MAX_SAFE_INTEGER }];
+      const view = await readable(context, to);
+      const latestAt = Number.MAX_SAFE_INTEGER;
+      conversations = view ? [{ id: view.id, ref: to, lastSeq: view.lastSeq, latestAt }] : [];
     }
     const position = before === undefined ? undefined : await store.messagePosition({ userId, id: before });
     if (before !== undefined && position === undefined)

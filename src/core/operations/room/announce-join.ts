@@ -3,13 +3,12 @@ import type { CallContext } from '../../operation.ts';
 
 /** Tells every node that the caller is in a room now, so that connections that follow everything follow it too. */
 export async function announceJoin(
-  { services, session, now }: CallContext<'session'>,
+  { services, session }: CallContext<'session'>,
   room: RoomName,
 ): Promise<void> {
-  const view = await services.store.openConversation({
+  const view = await services.store.conversation({
     userId: session.userId,
     ref: { kind: 'room', room },
-    now,
   });
   if (!('kind' in view))
     services.bus.publish({ type: 'member-joined', user: session.username, conversation: view });

@@ -12,10 +12,10 @@ export const leave = operation({
   overlaps: false,
   input: z.strictObject({ room: roomName }),
   output: z.object({ room: z.string() }),
-  async handle({ room }, { services, session, now }) {
+  async handle({ room }, { services, session }) {
     const { store, bus } = services;
     const ref = { kind: 'room', room } as const;
-    const view = await store.openConversation({ userId: session.userId, ref, now });
+    const view = await store.conversation({ userId: session.userId, ref });
     const outcome = await store.leaveRoom({ room, userId: session.userId });
     switch (outcome) {
       case 'missing':

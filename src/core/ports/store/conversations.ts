@@ -4,7 +4,12 @@ import type { ConversationView } from '../../model/message.ts';
 
 /** Conversations as somebody sees them, and how far they are read. */
 export interface ConversationStore {
-  /** A conversation as `userId` sees it. A direct conversation that nobody has written in yet is made. */
+  /** A conversation as `userId` sees it; `unwritten` for a direct one that there could be, and is not yet. */
+  conversation(query: {
+    userId: UserId;
+    ref: ConversationRef;
+  }): Promise<ConversationView | ConversationRefusal | { readonly kind: 'unwritten' }>;
+  /** The same, and a direct conversation that nobody has written in yet is made: for who is to hear of the first message there. */
   openConversation(query: {
     userId: UserId;
     ref: ConversationRef;

@@ -104,16 +104,41 @@ export function* isLive(id: UserId): Query<boolean> {
   return (yield* first(liveUser, { id })) !== undefined;
 }
 
-/**
- * Finds the conversation that `user` means by `ref`; a direct one is made when it is not there yet. What a tombstone has sent can
- * still be read; nobody writes to it, and it writes to nobody.
- */
+/** Two who may write to each other, and have not. */
+interface Unwritten {
+  readonly kind: 'unwritten';
+  readonly low: string;
+  readonly high: string;
+  readonly audience: Audience;
+}
+
+interface Named {
+  readonly id: UserId;
+  readonly name: Username | undefined;
+}
+
+/** Finds the conversation that `user` means by `ref`; a direct one is made when it is not there yet. */
 export function* usable(
-  user: { readonly id: UserId; readonly name: Username | undefined },
+  user: Named,
   ref: ConversationRef,
   now: number,
   isToWrite = false,
 ): Query<Usable | ConversationRefusal> {
+  const found = yield* known(user, ref, isToWrite);
+  if (!('kind' in found) || found.kind !== 'unwritten') return found;
+  const { low, high, audience } = found;
+  const made = yield* first(insertDirect, { low, high, now });
+  if (!made) throw new Error('the database answered an insertion without its row');
+  for (const userId of new Set([low, high])) yield* rows(insertMember, { id: made.id, userId, now });
+  return { head: headOf({ id: made.id, last_seq: 0, latest_at: 0 }), readSeq: 0, audience };
+}
+
+/** The conversation that `user` means by `ref`. What a tombstone has sent can still be read; nobody writes to it, and it writes to nobody. */
+function* known(
+  user: Named,
+  ref: ConversationRef,
+  isToWrite: boolean,
+): Query<Usable | ConversationRefusal | Unwritten> {
   if (!(yield* isLive(user.id))) return { kind: ref.kind === 'room' ? 'not-member' : 'no-user' };
   if (ref.kind === 'room') {
     const row = yield* first(roomOfMember, { room: ref.room, userId: user.id });
@@ -126,13 +151,9 @@ export function* usable(
   if (!peer || (isToWrite && peer.erased_at !== null)) return { kind: 'no-user' };
   const [low, high] = user.id < peer.id ? [user.id, peer.id] : [peer.id, user.id];
   const audience: Audience = { kind: 'direct', users: [user.name ?? ref.peer, ref.peer] };
-  const known = yield* first(directOf, { low, high, userId: user.id });
-  if (known) return { head: headOf(known), readSeq: known.read_seq, audience };
-  if (peer.erased_at !== null) return { kind: 'no-user' };
-  const made = yield* first(insertDirect, { low, high, now });
-  if (!made) throw new Error('the database answered an insertion without its row');
-  for (const userId of new Set([low, high])) yield* rows(insertMember, { id: made.id, userId, now });
-  return { head: headOf({ id: made.id, last_seq: 0, latest_at: 0 }), readSeq: 0, audience };
+  const row = yield* first(directOf, { low, high, userId: user.id });
+  if (row) return { head: headOf(row), readSeq: row.read_seq, audience };
+  return peer.erased_at === null ? { kind: 'unwritten', low, high, audience } : { kind: 'no-user' };
 }
 
 function headOf(row: { id: number; last_seq: number; latest_at: number }): Head {
@@ -146,9 +167,24 @@ export function* openConversation(query: {
   now: number;
 }): Query<ConversationView | ConversationRefusal> {
   const found = yield* usable({ id: query.userId, name: undefined }, query.ref, query.now);
-  if ('kind' in found) return found;
-  const { id, lastSeq } = found.head;
-  return { id, ref: query.ref, lastSeq, readSeq: found.readSeq };
+  return 'kind' in found ? found : viewOf(found, query.ref);
+}
+
+/** Store.conversation */
+export function* conversation({
+  userId,
+  ref,
+}: {
+  userId: UserId;
+  ref: ConversationRef;
+}): Query<ConversationView | ConversationRefusal | { kind: 'unwritten' }> {
+  const found = yield* known({ id: userId, name: undefined }, ref, false);
+  if (!('kind' in found)) return viewOf(found, ref);
+  return found.kind === 'unwritten' ? { kind: 'unwritten' } : found;
+}
+
+function viewOf({ head: { id, lastSeq }, readSeq }: Usable, ref: ConversationRef): ConversationView {
+  return { id, ref, lastSeq, readSeq };
 }
 
 /** Store.conversations */

@@ -30,7 +30,7 @@ import {
 import { changeCredential } from './change-credential.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
 import { addConsent, consents } from './consents.ts';
-import { conversations, markRead, openConversation, startingSeq } from './conversations.ts';
+import { conversation, conversations, markRead, openConversation, startingSeq } from './conversations.ts';
 import { counts } from './counts.ts';
 import { cancelErasure, eraseNext, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
@@ -142,6 +142,7 @@ export const queries: Queries = {
   rooms,
   roomMembers,
   appendMessage,
+  conversation,
   openConversation,
   conversations,
   messages,
@@ -190,6 +191,7 @@ export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'existingSessions',
   'rooms',
   'roomMembers',
+  'conversation',
   'conversations',
   'messages',
   'startingSeq',
