@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** How a value is called that has the wrong type. */
 const expectations: Readonly<Record<string, string>> = {

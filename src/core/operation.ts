@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { AuditNote } from './audit.ts';
 import type { RareKind } from './limits.ts';
 import type { Session } from './model/session.ts';

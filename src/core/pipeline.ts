@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { AuditDetails, AuditEntry, AuditNote } from './audit.ts';
 import { ChatError } from './errors.ts';
 import { issueText } from './issue-text.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { operations } from '../../src/core/operations/index.ts';
 
 const lines = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8').split('\n');

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { ChatError } from '../errors.ts';
 import type { OperationName, OutputOf } from '../operations/index.ts';
 

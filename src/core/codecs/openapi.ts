@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Operation } from '../operation.ts';
 import { operations } from '../operations/index.ts';
 import { type HttpRoute, pathFields, type QueryKind } from './http-route.ts';

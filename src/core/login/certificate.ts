@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fakeVerifier } from '../crypto/verifier.ts';
 import { badCertificate, loggedInAlready } from '../errors.ts';
 import { type CallContext, operation } from '../operation.ts';

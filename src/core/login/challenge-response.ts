@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { toBase64 } from '../crypto/bytes.ts';
 import { parseClientFirst } from '../crypto/scram-messages.ts';
 import { loginRefusal, serverFirst, verifyClientFinal } from '../crypto/scram-server.ts';

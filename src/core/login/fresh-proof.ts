@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { equalDigests } from '../crypto/bytes.ts';
 import { loginRefusal, verifyClientFinal } from '../crypto/scram-server.ts';
 import { fitsVerifier } from '../crypto/verifier.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fitsVerifier, verifierOrFake } from '../crypto/verifier.ts';
 import { badPassword, loggedInAlready } from '../errors.ts';
 import type { Username } from '../model/username.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ChatError, loggedInAlready } from '../errors.ts';
 import { operation } from '../operation.ts';
 import { openedSession, otp as otpShape } from '../operations/shapes.ts';

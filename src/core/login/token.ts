@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { loggedInAlready } from '../errors.ts';
 import type { DeviceId } from '../model/ids.ts';
 import { operation } from '../operation.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { loginOperations } from '../login/index.ts';
 import { acceptTermsOperation } from './account/accept-terms.ts';
 import { beginChangePassword } from './account/begin-change-password.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fromBase64 } from '../crypto/bytes.ts';
 import { parseHashedPassword } from '../crypto/hashed-password.ts';
 import { maxScramCharacters } from '../crypto/scram-messages.ts';

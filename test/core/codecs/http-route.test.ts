@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { httpRoutes } from '../../../src/core/codecs/http-json.ts';
 import {
   type HttpInput,

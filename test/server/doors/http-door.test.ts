@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { httpRoutes } from '../../../src/core/codecs/http-json.ts';
 import { operationOf } from '../../../src/core/codecs/openapi.ts';
 import { fromBase64 } from '../../../src/core/crypto/bytes.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ChatError } from '../../errors.ts';
 import { instant, issuedCertificate } from '../../operations/shapes.ts';
 import { type HttpRoute, httpRoute } from '../http-route.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { toBase64 } from '../../crypto/bytes.ts';
 import { chatSuite } from '../../crypto/verifier.ts';
 import { operation } from '../../operation.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { badToken } from '../../errors.ts';
 import { operation } from '../../operation.ts';
 import { ownPage } from '../../own-data.ts';

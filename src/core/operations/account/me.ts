@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { badToken } from '../../errors.ts';
 import { type Account, privacies } from '../../model/account.ts';
 import type { UserId } from '../../model/ids.ts';

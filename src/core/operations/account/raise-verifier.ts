@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { equalDigests } from '../../crypto/bytes.ts';
 import { ChatError } from '../../errors.ts';
 import { operation } from '../../operation.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ChatError, loggedInAlready } from '../../errors.ts';
 import { issuedAnswer, keyTaken, type SignedCertificate } from '../../login/issue-certificate.ts';
 import { newCredential } from '../../login/new-credential.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { noMail } from '../../mailing.ts';
 import { operation } from '../../operation.ts';
 import { email, username } from '../shapes.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { deadCode } from '../../codes.ts';
 import { issuedAnswer, keyTaken } from '../../login/issue-certificate.ts';
 import { newCredential } from '../../login/new-credential.ts';

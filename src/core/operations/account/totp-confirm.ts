@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { matchingStep, parseTotpCode } from '../../crypto/totp.ts';
 import { ChatError } from '../../errors.ts';
 import { makeRecoveryCodes } from '../../login/recovery-codes.ts';

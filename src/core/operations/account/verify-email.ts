@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { deadCode } from '../../codes.ts';
 import { ChatError } from '../../errors.ts';
 import { oneTimeCodeDigest } from '../../one-time-code.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AuditLink, AuditRow } from '../../audit-chain.ts';
 import { operation } from '../../operation.ts';
 import { instant, pageLimit, seq, username } from '../shapes.ts';

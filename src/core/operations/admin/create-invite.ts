@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { InviteId } from '../../model/invite.ts';
 import { newOneTimeCode, oneTimeCodeDigest } from '../../one-time-code.ts';
 import { operation } from '../../operation.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ChatError } from '../../errors.ts';
 import { disableAccount } from '../../login/disable-account.ts';
 import { operation } from '../../operation.ts';

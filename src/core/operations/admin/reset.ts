@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { issueCode } from '../../codes.ts';
 import { ChatError } from '../../errors.ts';
 import { proveAgain } from '../../login/fresh-proof.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { proveAgain } from '../../login/fresh-proof.ts';
 import { operation } from '../../operation.ts';
 import { freshProof, username } from '../shapes.ts';

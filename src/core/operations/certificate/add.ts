@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { shownForKeeps } from '../../login/issue-certificate.ts';
 import { operation } from '../../operation.ts';
 import { label, listedCertificate } from '../shapes.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { equalDigests } from '../../crypto/bytes.ts';
 import { authorityOf, issuedAnswer, signCertificate } from '../../login/issue-certificate.ts';
 import { judgeCertificate } from '../../login/judge-certificate.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { equalDigests } from '../../crypto/bytes.ts';
 import { operation } from '../../operation.ts';
 import { listedCertificate } from '../shapes.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { toBase64 } from '../../crypto/bytes.ts';
 import type { Certificate } from '../../model/certificate.ts';
 import { instantText } from '../../model/instant.ts';

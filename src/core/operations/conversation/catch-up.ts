@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { badToken, ChatError } from '../../errors.ts';
 import type { Start } from '../../followers.ts';
 import { readingOf } from '../../message-event.ts';

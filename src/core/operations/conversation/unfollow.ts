@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { operation } from '../../operation.ts';
 import { conversation } from '../shapes.ts';
 import { readable } from './readable.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { equalDigests } from '../../crypto/bytes.ts';
 import { isEncryptionKey } from '../../e2ee/account-keys.ts';
 import { followsRecord, readKeyRecord, type SignedKeyRecord } from '../../e2ee/key-record.ts';

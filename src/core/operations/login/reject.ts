@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { operation } from '../../operation.ts';
 
 /** A client that found the server's proof wrong throws the session away; the audit trail keeps that it did (security 1.4). */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conversationName } from '../../model/conversation-name.ts';
 import { instantText } from '../../model/instant.ts';
 import { wireBody } from '../../model/message.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { MessageId } from '../../model/ids.ts';
 import { instantText } from '../../model/instant.ts';
 import type { SentBody } from '../../model/message.ts';

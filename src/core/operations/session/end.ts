@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { operation } from '../../operation.ts';
 
 /** Ends the caller's session everywhere; this connection stays open in its first state. */

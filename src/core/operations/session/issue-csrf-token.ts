@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { newCsrfToken, tokenDigest } from '../../crypto/tokens.ts';
 import { badToken } from '../../errors.ts';
 import { operation } from '../../operation.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseRefreshToken, successors, tokenDigest } from '../../crypto/tokens.ts';
 import { badToken } from '../../errors.ts';
 import { sessionAnswer } from '../../login/open-session.ts';
