@@ -40,7 +40,8 @@ export interface ByteSource {
 
 /** Questions to a person at a terminal; asked on stderr, so that stdout stays data. */
 export interface Prompts {
-  text(question: string): Promise<string>;
+  /** Asks until something is typed, unless the answer is `optional`: then it may be empty. */
+  text(question: string, options?: { readonly optional: boolean }): Promise<string>;
   /** What is typed is shown as asterisks. */
   secret(question: string): Promise<string>;
   confirm(question: string): Promise<boolean>;

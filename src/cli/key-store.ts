@@ -6,7 +6,13 @@ import { stateDirectory } from './directories.ts';
 import { withFileLock } from './file-lock.ts';
 import type { Host } from './host.ts';
 import { realmOf } from './known-servers.ts';
-import { ensureDirectory, readPrivateFile, replacePrivateFile, stateError } from './state-directory.ts';
+import {
+  ensureDirectory,
+  ensureWritable,
+  readPrivateFile,
+  replacePrivateFile,
+  stateError,
+} from './state-directory.ts';
 
 /** Whose keys: an account of a server, which is the one of a realm. */
 export interface KeyOwner {
@@ -45,6 +51,7 @@ export function openKeyStore(
   return {
     path,
     load,
+    checkWritable: () => ensureWritable(keysDirectory(host), host.userId),
     async update(change) {
       await ensureDirectory(keysDirectory(host), host.userId);
       return await withFileLock(`${path}.lock`, host, async () => {

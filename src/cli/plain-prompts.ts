@@ -86,10 +86,10 @@ async function secretLine(question: string): Promise<string> {
  * which a screen reader reads out again and a simple terminal cannot do.
  */
 export const plainPrompts: Prompts = {
-  async text(question) {
+  async text(question, { optional } = { optional: false }) {
     for (;;) {
       const answer = await line(question);
-      if (answer.trim() !== '') return answer;
+      if (optional || answer.trim() !== '') return answer;
     }
   },
   secret: secretLine,

@@ -17,6 +17,26 @@ export const recoveryOption = {
   },
 } as const satisfies OptionTable;
 
+/** The same flag of a command that makes a recovery key. */
+export const newRecoveryOption = {
+  'recovery-file': {
+    type: 'text',
+    value: 'FILE',
+    complete: 'file',
+    describe: 'where the recovery key is written to (0600, a new file) instead of stdout',
+  },
+} as const satisfies OptionTable;
+
+/** Throws what {@link writeRecoveryKey} will, before anything is done that it is for. */
+export async function checkNewRecoveryFile(path: string): Promise<void> {
+  try {
+    await (await open(path, 'wx', 0o600)).close();
+  } catch (error) {
+    throw refused(path, error);
+  }
+  await dropRecoveryKey(path);
+}
+
 /** Writes a recovery key into a new file, its owner's alone; throws `invalid` (exit 2) for one that is there. */
 export async function writeRecoveryKey(path: string, key: OneTimeCode): Promise<void> {
   let file: FileHandle;
@@ -46,11 +66,22 @@ export async function readRecoveryKey(path: string): Promise<OneTimeCode> {
   return parseRecoveryKey(decodeUtf8(label, await readNamedFile(label, path)).trim(), `${label}: ${path}`);
 }
 
+/** True for a file that has a recovery key. */
+export async function hasRecoveryKey(path: string): Promise<boolean> {
+  return await readRecoveryKey(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** The recovery key that a person has typed; throws `invalid` (exit 2) for what is none. */
 export function parseRecoveryKey(typed: string, where = 'the recovery key'): OneTimeCode {
   const key = parseOneTimeCode(typed);
   if (!key)
-    throw usageError(`${where}: this is no recovery key, which has seven groups of four characters`, label);
+    throw usageError(
+      `${where}: this is no recovery key: a character of its seven groups of four is wrong or missing; compare it`,
+      label,
+    );
   return key;
 }
 

@@ -1,47 +1,67 @@
+import { passes } from '../client/backoff.ts';
+import type { RecoverableKeys, RecoveryKeeper } from '../client/keys/recovery-keeper.ts';
+import { ChatError } from '../core/errors.ts';
 import type { OneTimeCode } from '../core/one-time-code.ts';
 import type { CommandContext } from './command.ts';
 import { canPrompt } from './host.ts';
 import { dropRecoveryKey, parseRecoveryKey, readRecoveryKey, writeRecoveryKey } from './recovery-file.ts';
 
-/** Where the recovery key is to come from when the password opens nothing; undefined when nobody can be asked. */
+/** So often may a person type a recovery key. */
+const tries = 3;
+
+/**
+ * Where the recovery key is to come from when the password opens nothing; undefined when nobody can be asked. Asked once more with what was
+ * wrong about the one before, it asks a person again, three times in all, and throws that where nobody can type another.
+ */
 export function recoverySource(
-  { host }: CommandContext,
+  { host, output }: CommandContext,
   file: string | undefined,
-): (() => Promise<OneTimeCode | undefined>) | undefined {
-  if (file !== undefined) return () => readRecoveryKey(file);
+): ((refused?: ChatError) => Promise<OneTimeCode | undefined>) | undefined {
+  if (file !== undefined) {
+    return async (refused) => {
+      if (refused) throw refused;
+      return await readRecoveryKey(file);
+    };
+  }
   if (!canPrompt(host)) return undefined;
-  return async () => {
+  let left = tries;
+  return async function ask(refused) {
+    if (refused) {
+      if (left === 0) throw refused;
+      await output.log(refused.message);
+    }
+    left -= 1;
     const question = 'Recovery key of your private messages (empty: go on without them)';
-    const typed = (await host.prompts.text(question)).trim();
-    return typed === '' ? undefined : parseRecoveryKey(typed);
+    const typed = (await host.prompts.text(question, { optional: true })).trim();
+    if (typed === '') return undefined;
+    try {
+      return parseRecoveryKey(typed);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      return await ask(error);
+    }
   };
 }
 
-/** What becomes of a new recovery key. */
-export interface RecoveryKeeper {
-  /** Shows it to a person, or writes it into the file, before anybody knows of the keys; what it throws ends their making. */
-  keep(key: OneTimeCode): Promise<void>;
+/** A recovery key of keys that a login makes. */
+export interface LoginRecovery extends RecoveryKeeper {
   /** Its keys are stored. */
   tellMade(): Promise<void>;
-  /** Its keys are not: what was kept opens nothing. */
-  drop(): Promise<void>;
 }
 
-/** Without which the recovery key alone brings the keys back: the password of an account that has one, or the machine itself. */
-export type Losable = 'password' | 'machine';
-
-/** Keeps a recovery key in `file`, or shows it this once to a person; a script without a file is told how to make one. */
-export function recoveryKeeper(
-  { host, output }: CommandContext,
-  file: string | undefined,
-  losable: Losable,
-): RecoveryKeeper {
+/** Keeps the recovery key of keys that a login makes in `file`, or shows it this once to a person; a script without a file is told how to make one. */
+export function recoveryAtLogin({ host, output }: CommandContext, file: string | undefined): LoginRecovery {
+  // Without which the recovery key alone brings the keys back: the password where it opens them, or else the machine itself.
+  let losable = 'machine';
   let isKept = false;
   return {
-    async keep(key) {
+    async keep(key, { opensByPassword }) {
+      if (opensByPassword) losable = 'password';
       if (file !== undefined) await writeRecoveryKey(file, key);
       else if (canPrompt(host)) {
-        await output.log(`Recovery key of your private messages, shown this once: ${key}`);
+        await output.log('Recovery key of your private messages, shown this once:');
+        // A line of its own fits on every screen.
+        await output.log(key);
         await output.log(
           `Write it down: if the ${losable} is lost, nobody can read them any more without it.`,
         );
@@ -67,4 +87,57 @@ export function recoveryKeeper(
         await output.log('The recovery key above opens nothing: its keys were not stored.');
     },
   };
+}
+
+/** What a command that was asked for a new recovery key does with it. */
+export interface NewRecoveryKey {
+  /** A new file for it; on stdout without one. */
+  readonly file: string | undefined;
+  /** What `-o json` says besides it. */
+  readonly result: (keys: RecoverableKeys) => object;
+}
+
+/** Does `work` with a keeper that has put the recovery key where it was asked for before anything changes, and says what counts when it fails. */
+export async function withNewRecoveryKey(
+  context: CommandContext,
+  { file, result }: NewRecoveryKey,
+  work: (recovery: RecoveryKeeper) => Promise<void>,
+): Promise<void> {
+  const { output } = context;
+  let kept: object | undefined;
+  const recovery: RecoveryKeeper = {
+    async keep(key, keys) {
+      if (file === undefined) await printKey(context, { ...result(keys), recovery_key: key }, key);
+      else await writeRecoveryKey(file, key);
+      kept = result(keys);
+    },
+    async drop() {
+      kept = undefined;
+      if (file === undefined) await output.log('The recovery key above opens nothing: it was not stored.');
+      else await dropRecoveryKey(file);
+    },
+  };
+  try {
+    await work(recovery);
+  } catch (error) {
+    if (kept === undefined || !passes(error)) throw error;
+    throw new ChatError(
+      error.code,
+      `${error.message}; it is not known which recovery key counts now: keep both until chat keys backup has made another`,
+      { cause: error },
+    );
+  }
+  if (file === undefined) return;
+  if (kept !== undefined) await output.result({ ...kept, recovery_file: file }, []);
+}
+
+/** A recovery key is data, and is shown this once: an output that did not take it ends all, also one that nobody reads. */
+async function printKey({ output, host }: CommandContext, record: object, key: OneTimeCode): Promise<void> {
+  try {
+    await output.result(record, key);
+    await host.stdout.flush();
+  } catch (error) {
+    const why = error instanceof ChatError ? error.message : 'nobody reads the output';
+    throw new ChatError('invalid', `${why}; nothing was changed: the recovery key from before still counts`);
+  }
 }

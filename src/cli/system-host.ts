@@ -90,7 +90,8 @@ export function streamSink(stream: Stream): TextSink {
 
 /** Prompts of @inquirer/prompts, loaded at the first question, asked on stderr. */
 const inquirerPrompts: Prompts = {
-  text: async (message) => await asked(async ({ input }, on) => await input({ message, required: true }, on)),
+  text: async (message, { optional } = { optional: false }) =>
+    await asked(async ({ input }, on) => await input({ message, required: !optional }, on)),
   secret: async (message) =>
     await asked(async ({ password }, on) => await password({ message, mask: '*' }, on)),
   confirm: async (message) =>

@@ -13,6 +13,7 @@ import { type FakeHost, type Outside, runOn } from './support/fake-host.ts';
 
 const recoveryKey = newOneTimeCode();
 const { realm } = testPin;
+const noPassword = { password: undefined, stretch: async () => new Uint8Array(32) };
 type SetUp = ClientLibrary['setUpKeys'];
 type Asked = Parameters<SetUp>[1];
 
@@ -24,7 +25,10 @@ function settingUp(kind: Awaited<ReturnType<SetUp>>['kind']): {
   const asked: Asked[] = [];
   const setUpKeys: SetUp = async (_connection, options) => {
     asked.push(options);
-    if (kind === 'made') await options.keepRecoveryKey?.(recoveryKey);
+    if (kind === 'made') {
+      const { file } = await makeKeys(options.owner, undefined, noPassword);
+      await options.recovery?.keep(recoveryKey, { record: file.record, opensByPassword: false });
+    }
     return { kind, recoveryKey } as Awaited<ReturnType<SetUp>>;
   };
   return { asked, client: { setUpKeys } };
@@ -51,7 +55,7 @@ describe('the keys of an account without a password', () => {
     expect(code).toBe(0);
     expect(asked).toMatchObject([{ owner: { realm, user: 'alice' }, password: undefined }]);
     expect(await known(host)).toMatchObject({ realm, logins: {} });
-    expect(stderr).toContain(`Recovery key of your private messages, shown this once: ${recoveryKey}\n`);
+    expect(stderr).toContain(`Recovery key of your private messages, shown this once:\n${recoveryKey}\n`);
     expect(stderr).toContain('if the machine is lost, nobody can read them any more without it.\n');
     expect(stderr).not.toContain('password');
   });
@@ -110,13 +114,14 @@ describe('the keys of an account without a password', () => {
     expect([code, stderr]).toEqual([
       0,
       expect.stringContaining(
-        'a certificate opens no backup of their keys; chat keys restore brings them by their recovery key\n',
+        'a certificate opens no backup of their keys; chat keys restore brings them by their recovery key (in a script: --recovery-file FILE)\n',
       ),
     ]);
     expect(await runOn(host, 'keys', 'restore', '--no-color')).toMatchObject({
       code: 5,
       stderr:
-        'chat: a certificate does not open the backup of the keys, and no recovery key was given (--recovery-file)\n',
+        'chat: this takes the recovery key of your private messages, and none was given: --recovery-file FILE has it in a script; when all ' +
+        'that opens the backup of the keys is lost, chat keys rotate --new-identity begins anew\n',
     });
   });
 
@@ -202,7 +207,6 @@ describe('the realm of a server', () => {
 describe('chat keys, proven by a certificate', () => {
   /** Alice is logged in by certificate, her keys are here, and the server keeps their backup. */
   async function withKeys(account: object, outside: Outside = {}) {
-    const noPassword = { password: undefined, stretch: async () => new Uint8Array(32) };
     const { file } = await makeKeys({ realm, user: parseUsername('alice') }, undefined, noPassword);
     const at = await loggedInByCertificate(
       0,

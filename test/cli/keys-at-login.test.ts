@@ -2,20 +2,28 @@ import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ClientLibrary } from '../../src/cli/client-library.ts';
+import { makeKeys } from '../../src/client/keys/make-keys.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import type { OneTimeCode } from '../../src/core/one-time-code.ts';
 import { newOneTimeCode } from '../../src/core/one-time-code.ts';
-import { fakeClient } from './support/fake-client.ts';
+import { fakeClient, fakeServer } from './support/fake-client.ts';
 import { fakeHost, type Outside, runOn } from './support/fake-host.ts';
 
 const recoveryKey = newOneTimeCode();
 type SetUp = ClientLibrary['setUpKeys'];
 
 /** Keys that are made, their recovery key kept before anybody knows of them. */
-const made: SetUp = async (_connection, { keepRecoveryKey }) => {
-  await keepRecoveryKey?.(recoveryKey);
-  return { kind: 'made', recoveryKey } as Awaited<ReturnType<SetUp>>;
-};
+const madeBy =
+  (opensByPassword: boolean): SetUp =>
+  async (_connection, { recovery, owner }) => {
+    const { file } = await makeKeys(owner, undefined, {
+      password: undefined,
+      stretch: async () => new Uint8Array(32),
+    });
+    await recovery?.keep(recoveryKey, { record: file.record, opensByPassword });
+    return { kind: 'made', file, recoveryKey };
+  };
+const made = madeBy(true);
 
 async function login(setUpKeys: SetUp, outside: Outside = {}, ...flags: string[]) {
   const client = { ...fakeClient(), setUpKeys };
@@ -29,7 +37,7 @@ describe('the recovery key of keys that are made at a login', () => {
       const { code, stdout, stderr } = await login(made, { terminal: true }, ...flags);
       expect([code, stdout]).toEqual([0, '']);
       expect(stderr).toContain(
-        `Recovery key of your private messages, shown this once: ${recoveryKey}\n` +
+        `Recovery key of your private messages, shown this once:\n${recoveryKey}\n` +
           'Write it down: if the password is lost, nobody can read them any more without it.\n',
       );
     }
@@ -41,6 +49,19 @@ describe('the recovery key of keys that are made at a login', () => {
     expect(stderr).not.toContain(recoveryKey);
     expect(stderr).toContain(
       'no recovery key was kept (--recovery-file), without which a lost password loses them',
+    );
+  });
+
+  it('of keys that no password opens is said to stand for the machine, not for the password', async () => {
+    const { stateHome } = await fakeHost();
+    const open = madeBy(false);
+    const file = join(stateHome, 'recovery');
+    expect((await login(open, { terminal: true })).stderr).toContain(
+      'Write it down: if the machine is lost, nobody',
+    );
+    expect((await login(open)).stderr).toContain('without which a lost machine loses them');
+    expect((await login(open, {}, '--recovery-file', file)).stderr).toContain(
+      'without it a lost machine loses them',
     );
   });
 
@@ -75,13 +96,15 @@ describe('the recovery key of keys that are made at a login', () => {
     expect([isMade, await readFile(taken, 'utf8')]).toEqual([false, 'mine']);
   });
 
-  it('is not kept when its keys were refused, or another machine has made the account’s', async () => {
+  it('is taken back when its keys were refused, or another machine has made the account’s', async () => {
     const refused: SetUp = async (connection, options) => {
       await made(connection, options);
+      await options.recovery?.drop();
       throw new ChatError('internal', 'a bug');
     };
     const others: SetUp = async (connection, options) => {
       await made(connection, options);
+      await options.recovery?.drop();
       return { kind: 'restored' } as Awaited<ReturnType<SetUp>>;
     };
     for (const setUp of [refused, others]) {
@@ -110,6 +133,66 @@ describe('the recovery key of keys that are made at a login', () => {
       ),
     ]);
     expect(await readFile(file, 'utf8')).toBe(`${recoveryKey}\n`);
+  });
+});
+
+describe('a file for a recovery key where the account has its keys', () => {
+  it('is said not to have been written, unless it is there already', async () => {
+    for (const kind of ['kept', 'restored'] as const) {
+      const { stateHome } = await fakeHost();
+      const file = join(stateHome, 'recovery');
+      const here: SetUp = async () => ({ kind }) as Awaited<ReturnType<SetUp>>;
+      const text = `${file} was not written: the account has its keys already; chat keys backup makes a new recovery key\n`;
+      const { code, stderr } = await login(here, {}, '--recovery-file', file);
+      expect([code, stderr]).toEqual([0, expect.stringContaining(text)]);
+      await writeFile(file, recoveryKey);
+      expect((await login(here, {}, '--recovery-file', file)).stderr).not.toContain(file);
+      expect((await login(here)).stderr).not.toContain('written');
+    }
+  });
+});
+
+describe('chat register with a file for the recovery key', () => {
+  async function register(...flags: string[]) {
+    const server = fakeServer();
+    const registered: string[] = [];
+    const base = fakeClient(server);
+    const client: ClientLibrary = {
+      ...base,
+      setUpKeys: made,
+      async register(connection, options) {
+        registered.push(options.username);
+        return await base.register(connection, options);
+      },
+    };
+    const host = await fakeHost({ env: { CHAT_PASSWORD: 'secret' }, client });
+    const outcome = await runOn(host, 'register', 'alice', '--trust', 'always', '--no-color', ...flags);
+    return { ...outcome, registered };
+  }
+
+  it('makes no account when nothing can be written there', async () => {
+    const { stateHome } = await fakeHost();
+    const taken = join(stateHome, 'taken');
+    await writeFile(taken, 'mine');
+    for (const [path, why] of [
+      [taken, `${taken} is there already, and the new recovery key needs a file of its own`],
+      [join(stateHome, 'no', 'such'), `cannot write ${join(stateHome, 'no', 'such')} (ENOENT)`],
+    ] as const) {
+      for (const flags of [[], ['--ignore-exists'], ['--certificate']]) {
+        const { code, stderr, registered } = await register('--recovery-file', path, ...flags);
+        expect([code, stderr, registered]).toEqual([2, `chat: --recovery-file: ${why}\n`, []]);
+      }
+    }
+    expect(await readFile(taken, 'utf8')).toBe('mine');
+  });
+
+  it('makes the file with the account, and is no matter for a script that runs twice', async () => {
+    const { stateHome } = await fakeHost();
+    const file = join(stateHome, 'recovery');
+    expect(await register('--recovery-file', file)).toMatchObject({ code: 0, registered: ['alice'] });
+    expect(await readFile(file, 'utf8')).toBe(`${recoveryKey}\n`);
+    expect((await register('--recovery-file', file)).registered).toEqual([]);
+    expect((await register('--recovery-file', file, '--ignore-exists')).registered).toEqual(['alice']);
   });
 });
 
@@ -155,10 +238,41 @@ describe('keys at a login', () => {
     await login(asking, { env }, '--recovery-file', file);
     await login(asking, { env });
     expect(asked).toEqual([recoveryKey, undefined, recoveryKey, undefined]);
-    const wrong = await login(asking, { terminal: true, env, typed: ['no key'] });
-    expect([wrong.code, wrong.stderr]).toEqual([
-      2,
-      expect.stringContaining('this is no recovery key, which has seven groups of four characters'),
-    ]);
+  });
+
+  it('take a mistyped recovery key again at a terminal, three times in all, and once from a file', async () => {
+    const mistyped = `${recoveryKey.slice(0, -1)}${recoveryKey.endsWith('A') ? 'B' : 'A'}`;
+    const why =
+      'this is no recovery key: a character of its seven groups of four is wrong or missing; compare it\n';
+    const others = newOneTimeCode();
+    const notTheirs = new ChatError('invalid', 'this is not the recovery key of this account');
+    const asking: SetUp = async (_connection, { askRecoveryKey }) => {
+      let given = await askRecoveryKey?.();
+      while (given === others) given = await askRecoveryKey?.(notTheirs);
+      return { kind: given === recoveryKey ? 'recovered' : 'locked' } as Awaited<ReturnType<SetUp>>;
+    };
+    for (const [typed, code, text] of [
+      [['no key', mistyped, recoveryKey], 0, 'the keys of your private messages are on this machine now\n'],
+      [[others, mistyped, recoveryKey], 0, 'the keys of your private messages are on this machine now\n'],
+      [[others, ''], 0, 'bring their keys with chat keys restore'],
+      [[mistyped, mistyped, mistyped], 2, `chat: the recovery key: ${why}`],
+      [[mistyped, mistyped, others], 2, `chat: ${notTheirs.message}\n`],
+    ] as const) {
+      const outcome = await login(asking, { terminal: true, typed });
+      expect([outcome.code, outcome.stderr]).toEqual([code, expect.stringContaining(text)]);
+      expect(outcome.host.asked).toEqual(
+        typed.map(() => 'Recovery key of your private messages (empty: go on without them)'),
+      );
+    }
+    const { stateHome } = await fakeHost();
+    const file = join(stateHome, 'recovery');
+    for (const [content, text] of [
+      [mistyped, `chat: --recovery-file: ${file}: ${why}`],
+      [others, `chat: ${notTheirs.message}\n`],
+    ] as const) {
+      await writeFile(file, content);
+      const { code, stderr } = await login(asking, {}, '--recovery-file', file);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+    }
   });
 });

@@ -123,7 +123,7 @@ describe('a recipient without keys', () => {
     hal.env.CHAT_PASSWORD = 'a long password';
     const recovery = world.path('hal-recovery');
     expect((await hal.run(['login', 'hal', '--recovery-file', recovery])).err).toContain(
-      `the recovery key of your private messages is in ${recovery}: without it a lost password loses them\n`,
+      `the recovery key of your private messages is in ${recovery}: without it a lost machine loses them\n`,
     );
     expect(statSync(recovery).mode & 0o777).toBe(0o600);
     await gus.succeed(['send', '@hal', 'now encrypted']);
@@ -190,10 +190,16 @@ describe('the keys of an account', () => {
     expect(await restore(none)).toEqual({
       code: 2,
       out: '',
-      err: `chat: --recovery-file: ${none}: this is no recovery key, which has seven groups of four characters\n`,
+      err: `chat: --recovery-file: ${none}: this is no recovery key: a character of its seven groups of four is wrong or missing; compare it\n`,
     });
     expect(await restore(right)).toMatchObject({ code: 0 });
     expect(await shown(laptop, '@kim')).toEqual(['kim: @kim [verified] note to self']);
+    // From then on the new password opens the backup, and the recovery key still does.
+    const phone = elsewhere(kim, 'kim-phone');
+    expect((await phone.run(['login', 'kim'])).err).toContain(
+      'the keys of your private messages are on this machine now\n',
+    );
+    await phone.succeed(['keys', 'restore', '--recovery-file', `${right}`]);
   });
 
   it('follow a changed password in the same step: the new one brings them, and the old one nothing', async () => {

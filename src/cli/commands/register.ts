@@ -8,7 +8,7 @@ import { inviteFrom } from '../invite.ts';
 import { checkStateBeforeLogin, logIn, warnOf } from '../log-in.ts';
 import type { OptionTable, OptionValues } from '../options.ts';
 import type { SavedLogin } from '../profile.ts';
-import { recoveryOption } from '../recovery-file.ts';
+import { checkNewRecoveryFile, hasRecoveryKey, recoveryOption } from '../recovery-file.ts';
 import { registerKey } from '../register-key.ts';
 import { certificateFilesOf } from '../renew-certificate.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword, refusePassword } from '../secret.ts';
@@ -61,9 +61,17 @@ export const register = command({
   ],
   async run({ options, operands }, context) {
     const [name] = operands;
+    await checkRecoveryFile(options);
     return await (options.certificate ? withCertificate : withPassword)(context, options, name);
   },
 });
+
+/** Before there is an account whose keys it is for; a script that runs again has its file already. */
+async function checkRecoveryFile(options: Values): Promise<void> {
+  const file = options['recovery-file'];
+  if (file === undefined) return;
+  if (!(options['ignore-exists'] && (await hasRecoveryKey(file)))) await checkNewRecoveryFile(file);
+}
 
 async function withPassword(
   context: CommandContext,

@@ -9,12 +9,13 @@ import {
 } from '../../core/e2ee/key-backup.ts';
 import { signKeyRecord } from '../../core/e2ee/key-record.ts';
 import { ChatError } from '../../core/errors.ts';
-import { newOneTimeCode, type OneTimeCode } from '../../core/one-time-code.ts';
+import { newOneTimeCode } from '../../core/one-time-code.ts';
 import type { Connection } from '../connection.ts';
 import type { FreshProof } from '../prove-again.ts';
 import { fetchOwnRecord } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { makeKeys, type PasswordWrap } from './make-keys.ts';
+import { type RecoveryKeeper, storeKept } from './recovery-keeper.ts';
 
 /** Whose keys are changed. */
 export interface ChangeKeysOptions {
@@ -48,6 +49,7 @@ export async function rotateKeys(connection: Connection, options: ChangeKeysOpti
     next,
   );
   const contents = await sealKeyRing(nextRing, backupKey, record);
+  await options.store.checkWritable();
   await connection.call('keys.publish', {
     record: signed.text,
     backup: { contents, version: backupVersion },
@@ -63,53 +65,61 @@ export async function rotateKeys(connection: Connection, options: ChangeKeysOpti
 
 /**
  * Begins anew with another identity, for who has lost the keys and what opens their backup: old messages stay unread, and everybody has to
- * trust the new one. Answers the recovery key of the new backup, which is shown this once.
+ * trust the new one. The recovery key of the new backup is kept before anything changes.
  */
 export async function renewIdentity(
   connection: Connection,
   owner: BackupOwner,
-  options: ChangeKeysOptions & PasswordWrap,
-): Promise<{ readonly file: KeyFile; readonly recoveryKey: OneTimeCode }> {
+  options: ChangeKeysOptions & PasswordWrap & { readonly recovery: RecoveryKeeper },
+): Promise<KeyFile> {
+  const { store, password, recovery } = options;
   const { record, backupVersion = 0 } = await fetchOwnRecord(connection, owner);
   const { file, backup, recoveryKey } = await makeKeys(owner, record && { record, backupVersion }, options);
-  await connection.call('keys.publish', {
-    record: file.record.text,
-    backup: { ...backup, version: backupVersion },
-    proof: await options.prove(),
-  });
+  await store.checkWritable();
+  const proof = await options.prove();
+  const made = { record: file.record, opensByPassword: password !== undefined };
+  await storeKept(recovery, recoveryKey, made, () =>
+    connection.call('keys.publish', {
+      record: file.record.text,
+      backup: { ...backup, version: backupVersion },
+      proof,
+    }),
+  );
   const kept = { ...file, backupVersion: backupVersion + 1 };
-  return {
-    file: await options.store.update((before) => ({ ...kept, pins: before?.pins ?? kept.pins })),
-    recoveryKey,
-  };
+  return await store.update((before) => ({ ...kept, pins: before?.pins ?? kept.pins }));
 }
 
 /**
- * Wraps the backup anew: under a new recovery key, which is answered, where `recovery` is wanted, and by the password of a private
- * account; `keepsPassword` leaves what is wrapped by it as it is. What opened it before does not any more. Throws as {@link rotateKeys} does.
+ * Wraps the backup anew: under a new recovery key where there is a keeper for it, who has it before anything changes, and by the password of
+ * a private account; `keepsPassword` leaves what is wrapped by it as it is. What opened it before does not any more. Throws as
+ * {@link rotateKeys} does.
  */
 export async function wrapAnew(
   connection: Connection,
   options: ChangeKeysOptions &
-    PasswordWrap & { readonly recovery: boolean; readonly keepsPassword?: boolean },
-): Promise<OneTimeCode | undefined> {
+    PasswordWrap & { readonly recovery: RecoveryKeeper | undefined; readonly keepsPassword?: boolean },
+): Promise<void> {
   const { store, password, stretch, recovery, keepsPassword = false } = options;
   const { record, backupKey, backupVersion: version } = await current(connection, store);
-  const recoveryKey = recovery ? newOneTimeCode() : undefined;
+  const recoveryKey = recovery && newOneTimeCode();
   const [byRecovery, byPassword] = await Promise.all([
     recoveryKey && wrapByRecoveryKey(backupKey, recoveryKey, record),
     password === undefined ? null : wrapByPassword(backupKey, password, record, stretch),
   ]);
-  const next = await connection.call('keys.backup', {
-    backup: {
-      ...(byRecovery !== undefined && { recovery_wrap: byRecovery }),
-      ...(!keepsPassword && { password_wrap: byPassword }),
-    },
-    version,
-    proof: await options.prove(),
-  });
+  await store.checkWritable();
+  const proof = await options.prove();
+  const wrap = () =>
+    connection.call('keys.backup', {
+      backup: {
+        ...(byRecovery !== undefined && { recovery_wrap: byRecovery }),
+        ...(!keepsPassword && { password_wrap: byPassword }),
+      },
+      version,
+      proof,
+    });
+  const opened = { record, opensByPassword: keepsPassword || password !== undefined };
+  const next = recoveryKey ? await storeKept(recovery, recoveryKey, opened, wrap) : await wrap();
   await noteVersion(store, next.version);
-  return recoveryKey;
 }
 
 /** The backup key wrapped by a password that is about to be the account's; undefined on a device without keys. */
@@ -134,12 +144,14 @@ export async function noteVersion(store: KeyStore, backupVersion: number): Promi
   });
 }
 
-/** The keys here, when they are the account's newest. */
+/** The keys here, when they are the account's newest; another way to open their backup may have been made elsewhere. */
 async function current(connection: Connection, store: KeyStore): Promise<KeyFile> {
   const here = await store.load();
   if (!here) throw noKeys();
   const { record, backupVersion } = await fetchOwnRecord(connection, here.record);
-  if (record?.text === here.record.text && backupVersion === here.backupVersion) return here;
+  // As long as the record is the same, so is the key that the backup is sealed with.
+  if (record?.text === here.record.text && backupVersion !== undefined && backupVersion > 0)
+    return { ...here, backupVersion };
   throw new ChatError(
     'conflict',
     "this account's keys have changed on another device: log in again (chat login), then try once more",

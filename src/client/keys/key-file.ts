@@ -21,6 +21,8 @@ export interface KeyStore {
   load(): Promise<KeyFile | undefined>;
   /** Replaces the file, while no other process does, by what `change` makes of it; answers what is kept then. */
   update(change: (file: KeyFile | undefined) => KeyFile | Promise<KeyFile>): Promise<KeyFile>;
+  /** Throws what {@link update} would, where nothing can be kept: asked before a server is told what this device must know then. */
+  checkWritable(): Promise<void>;
 }
 
 /** Spells a key file; it holds secret keys. */

@@ -19,6 +19,7 @@ import { fetchBackup, type KeptBackup } from './fetch-backup.ts';
 import { fetchOwnRecord, type ShownKeys } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { makeKeys } from './make-keys.ts';
+import { type RecoveryKeeper, storeKept } from './recovery-keeper.ts';
 
 /** Whose keys are set up, and what can open their backup. */
 export interface SetUpOptions {
@@ -28,9 +29,12 @@ export interface SetUpOptions {
   readonly password: string | undefined;
   readonly stretch: PasswordStretch;
   /** Keeps the recovery key of new keys before anybody else knows of them; what it throws ends the making. */
-  readonly keepRecoveryKey?: ((key: OneTimeCode) => Promise<void>) | undefined;
-  /** Asked for when the password does not open the backup; undefined when nobody can be asked. */
-  readonly askRecoveryKey: (() => Promise<OneTimeCode | undefined>) | undefined;
+  readonly recovery?: RecoveryKeeper | undefined;
+  /**
+   * Asked for when the password does not open the backup, and once more with why the one before was refused, three times at most; undefined when
+   * nobody can be asked.
+   */
+  readonly askRecoveryKey: ((refused?: ChatError) => Promise<OneTimeCode | undefined>) | undefined;
   /** Makes a fresh proof, for a login that is too old to be given the backup without one. */
   readonly prove?: (() => Promise<FreshProof>) | undefined;
 }
@@ -113,7 +117,7 @@ async function take(
 
 async function make(
   connection: Connection,
-  { owner, store, password, stretch, keepRecoveryKey }: SetUpOptions,
+  { owner, store, password, stretch, recovery }: SetUpOptions,
   published: SignedKeyRecord | undefined,
 ): Promise<SetUpKeys> {
   // Keys without a backup are nobody's any more; a new identity would have to be trusted by everybody.
@@ -122,8 +126,11 @@ async function make(
   const isPrivate = password !== undefined && (await connection.call('account.me', {})).privacy === 'private';
   const wrap = { password: isPrivate ? password : undefined, stretch };
   const { file, backup, recoveryKey } = await makeKeys(owner, undefined, wrap);
-  await keepRecoveryKey?.(recoveryKey);
-  await connection.call('keys.publish', { record: file.record.text, backup: { ...backup, version: 0 } });
+  await store.checkWritable();
+  const made = { record: file.record, opensByPassword: wrap.password !== undefined };
+  await storeKept(recovery, recoveryKey, made, () =>
+    connection.call('keys.publish', { record: file.record.text, backup: { ...backup, version: 0 } }),
+  );
   await store.update(() => file);
   return { kind: 'made', file, recoveryKey };
 }
@@ -139,12 +146,15 @@ async function unlock(
     if (key) return { key, kind: 'restored' };
   }
   if (!askRecoveryKey) return undefined;
-  const recoveryKey = await askRecoveryKey();
-  if (recoveryKey === undefined) return undefined;
-  const key = await unwrapByRecoveryKey(backup.recovery_wrap, recoveryKey, owner);
-  if (!key)
-    throw new ChatError('invalid', 'this is not the recovery key of this account: nothing was restored');
-  return { key, kind: 'recovered' };
+  let refused: ChatError | undefined;
+  for (let left = 3; left > 0; left -= 1) {
+    const recoveryKey = await askRecoveryKey(refused);
+    if (recoveryKey === undefined) return undefined;
+    const key = await unwrapByRecoveryKey(backup.recovery_wrap, recoveryKey, owner);
+    if (key) return { key, kind: 'recovered' };
+    refused = new ChatError('invalid', 'this is not the recovery key of this account: nothing was restored');
+  }
+  throw refused;
 }
 
 /** True when a record is of the keys that a ring holds as its newest. */

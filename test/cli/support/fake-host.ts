@@ -99,7 +99,12 @@ export async function fakeHost(outside: Outside = {}): Promise<FakeHost> {
   };
   const isTerminal = outside.terminal ?? false;
   const prompts: Prompts = {
-    text: async (question) => answer(question),
+    async text(question, { optional } = { optional: false }) {
+      const typed = answer(question);
+      if (typed.trim() === '' && !optional)
+        throw new Error(`${JSON.stringify(question)} takes no empty answer`);
+      return typed;
+    },
     secret: async (question) => answer(question),
     confirm: async (question) => answer(question) === 'yes',
     choose: async (question, choices) => {

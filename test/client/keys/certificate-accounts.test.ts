@@ -6,7 +6,7 @@ import { parseUsername } from '../../../src/core/model/username.ts';
 import { newOneTimeCode, type OneTimeCode } from '../../../src/core/one-time-code.ts';
 import { showing, shown, TestKey, testAuthority } from '../../core/support/certificates.ts';
 import { FakePeer, loggedIn, openChat, refusal, register, type TestChat } from '../../core/support/chat.ts';
-import { cheapStretch, connectionTo, type Device, device, realm } from './support/keyed-client.ts';
+import { cheapStretch, connectionTo, type Device, device, keeper, realm } from './support/keyed-client.ts';
 
 const noPassword = { password: undefined, stretch: cheapStretch };
 const prove = async () => ({ certificate: true }) as const;
@@ -127,7 +127,9 @@ describe('the keys of an account that has a certificate alone', () => {
     const { t } = await open();
     const { key, first, recoveryKey: old } = await alice(t);
     const { store, connection } = first;
-    const recoveryKey = await wrapAnew(connection, { store, prove, ...noPassword, recovery: true });
+    const recovery = keeper();
+    await wrapAnew(connection, { store, prove, ...noPassword, recovery });
+    expect(recovery.steps).toEqual(['kept']);
     const second = async (given: OneTimeCode | undefined) =>
       await device(t, 'alice', {
         peer: await byCertificate(t, 'alice', key),
@@ -135,7 +137,7 @@ describe('the keys of an account that has a certificate alone', () => {
         askRecoveryKey: async () => given,
       });
     expect(await refusal(second(old))).toMatchObject({ code: 'invalid' });
-    expect((await second(recoveryKey)).keys.kind).toBe('recovered');
+    expect((await second(recovery.keys[0])).keys.kind).toBe('recovered');
   });
 
   it('are sealed with the password too once it gets one, which brings them to a new machine', async () => {
@@ -171,15 +173,11 @@ describe('the keys of an account that has a password and a certificate', () => {
     const { t, bob } = await open();
     const { store } = bob;
     const connection = await mixed(t);
-    const recoveryKey = await wrapAnew(connection, {
-      store,
-      prove,
-      ...noPassword,
-      keepsPassword: true,
-      recovery: true,
-    });
+    const recovery = keeper();
+    await wrapAnew(connection, { store, prove, ...noPassword, keepsPassword: true, recovery });
+    expect(recovery.steps).toEqual(['kept beside the password']);
     expect((await device(t, 'bob')).keys.kind).toBe('restored');
-    const askRecoveryKey = async () => recoveryKey;
+    const askRecoveryKey = async () => recovery.keys[0];
     expect((await device(t, 'bob', { ...noPassword, askRecoveryKey })).keys.kind).toBe('recovered');
     await expect(
       device(t, 'bob', { ...noPassword, askRecoveryKey: async () => recoveryKeyOf(bob) }),
@@ -189,7 +187,7 @@ describe('the keys of an account that has a password and a certificate', () => {
   it('lose it where it is not kept: then the recovery key alone opens them', async () => {
     const { t, bob } = await open();
     const { store } = bob;
-    await wrapAnew(await mixed(t), { store, prove, ...noPassword, recovery: true });
+    await wrapAnew(await mixed(t), { store, prove, ...noPassword, recovery: keeper() });
     expect((await device(t, 'bob')).keys).toEqual({ kind: 'locked' });
   });
 });

@@ -6,9 +6,20 @@ import {
   wrapAnew,
   wrapForChange,
 } from '../../../src/client/keys/change-keys.ts';
+import type { RecoveryKeeper } from '../../../src/client/keys/recovery-keeper.ts';
+import { ChatError } from '../../../src/core/errors.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
-import { openChat, password, refusal, register } from '../../core/support/chat.ts';
-import { cheapStretch, type Device, device, realm } from './support/keyed-client.ts';
+import type { OneTimeCode } from '../../../src/core/one-time-code.ts';
+import {
+  challenged,
+  loggedIn,
+  openChat,
+  password,
+  refusal,
+  register,
+  type TestChat,
+} from '../../core/support/chat.ts';
+import { cheapStretch, connectionTo, type Device, device, keeper, realm } from './support/keyed-client.ts';
 
 async function open() {
   const t = await openChat();
@@ -18,6 +29,9 @@ async function open() {
 
 const options = ({ store, prove }: Device): ChangeKeysOptions => ({ store, prove });
 const byPassword = { password, stretch: cheapStretch };
+
+const never = async () => Promise.reject(new Error('never'));
+const none = { load: async () => undefined, update: never, checkWritable: never };
 
 async function fileOf({ store }: Device) {
   const file = await store.load();
@@ -51,7 +65,6 @@ describe('rotated keys', () => {
     });
     const again = await device(t, 'alice', { store: second.store });
     expect((await rotateKeys(again.connection, options(again))).record.seq).toBe(3);
-    const none = { load: async () => undefined, update: async () => Promise.reject(new Error('never')) };
     expect(await refusal(rotateKeys(alice.connection, { store: none, prove: alice.prove }))).toMatchObject({
       code: 'not-found',
     });
@@ -76,14 +89,12 @@ describe('a backup that is wrapped anew', () => {
     const { t, alice } = await open();
     if (alice.keys.kind !== 'made') throw new Error('not made');
     const old = alice.keys.recoveryKey;
-    const recoveryKey = await wrapAnew(alice.connection, {
-      ...options(alice),
-      ...byPassword,
-      recovery: true,
-    });
-    const restored = async (key: typeof recoveryKey) =>
+    const recovery = keeper();
+    await wrapAnew(alice.connection, { ...options(alice), ...byPassword, recovery });
+    expect(recovery.steps).toEqual(['kept beside the password']);
+    const restored = async (key: OneTimeCode | undefined) =>
       (await device(t, 'alice', { password: undefined, askRecoveryKey: async () => key })).keys.kind;
-    expect(await restored(recoveryKey)).toBe('recovered');
+    expect(await restored(recovery.keys[0])).toBe('recovered');
     expect(await refusal(restored(old))).toMatchObject({ code: 'invalid' });
     expect((await device(t, 'alice')).keys.kind).toBe('restored');
     expect((await device(t, 'alice', { store: alice.store })).keys.kind).toBe('kept');
@@ -97,9 +108,9 @@ describe('a backup that is wrapped anew', () => {
       ...options(alice),
       password: 'another password',
       stretch: cheapStretch,
-      recovery: false,
+      recovery: undefined,
     };
-    expect(await wrapAnew(alice.connection, wrapped)).toBeUndefined();
+    await wrapAnew(alice.connection, wrapped);
     const kind = async (parts: Parameters<typeof device>[2]) => (await device(t, 'alice', parts)).keys.kind;
     expect(await kind({ password: 'another password' })).toBe('restored');
     expect(await kind({ password })).toBe('locked');
@@ -116,11 +127,81 @@ describe('a backup that is wrapped anew', () => {
       stretch: cheapStretch,
     });
     expect(wrap).toMatchObject({ version: 1 });
-    const fresh = { load: async () => undefined, update: async () => Promise.reject(new Error('never')) };
     expect(
-      await wrapForChange(alice.connection, { store: fresh, password, stretch: cheapStretch }),
+      await wrapForChange(alice.connection, { store: none, password, stretch: cheapStretch }),
     ).toBeUndefined();
     expect((await device(t, 'alice')).keys.kind).toBe('restored');
+  });
+});
+
+describe('a new recovery key', () => {
+  const full = new ChatError('invalid', 'cannot write the output (ENOSPC)');
+  const changes = {
+    wrapAnew: (of: Device, recovery: RecoveryKeeper) =>
+      wrapAnew(of.connection, { ...options(of), ...byPassword, recovery }),
+    renewIdentity: (of: Device, recovery: RecoveryKeeper) =>
+      renewIdentity(
+        of.connection,
+        { realm, user: parseUsername('alice') },
+        { ...options(of), ...byPassword, recovery },
+      ),
+  } as const;
+  const opens = async (t: TestChat, key: OneTimeCode | undefined) =>
+    (await device(t, 'alice', { password: undefined, askRecoveryKey: async () => key })).keys.kind;
+
+  it.each(['wrapAnew', 'renewIdentity'] as const)(
+    'of %s that cannot be kept, or nowhere to keep the keys, changes nothing: the one before still opens',
+    async (change) => {
+      const { t, alice } = await open();
+      if (alice.keys.kind !== 'made') throw new Error('not made');
+      const before = await fileOf(alice);
+      const recovery = { ...keeper(), keep: async () => Promise.reject(full) };
+      expect(await refusal(changes[change](alice, recovery))).toMatchObject({ message: full.message });
+      const shut = { ...alice, store: { ...alice.store, checkWritable: async () => Promise.reject(full) } };
+      const kept = keeper();
+      expect(await refusal(changes[change](shut, kept))).toMatchObject({ message: full.message });
+      expect(kept.steps).toEqual([]);
+      expect(await opens(t, alice.keys.recoveryKey)).toBe('recovered');
+      expect(await fileOf(alice)).toEqual(before);
+    },
+  );
+
+  it.each(['wrapAnew', 'renewIdentity'] as const)(
+    'of %s is dropped when the server refuses it, and kept when its answer was lost',
+    async (change) => {
+      const { t, alice } = await open();
+      const refused = keeper();
+      const wrong = async () => ({ exchange: 'no such exchange', message: 'c=,r=,p=' });
+      await expect(changes[change]({ ...alice, prove: wrong }, refused)).rejects.toThrow(ChatError);
+      expect(refused.steps).toEqual(['kept beside the password', 'dropped']);
+      const lost = keeper();
+      const peer = await loggedIn(t, 'alice');
+      const connection = connectionTo(t, peer, (name, answer) =>
+        name === 'keys.backup' || name === 'keys.publish'
+          ? { refused: new ChatError('unavailable', 'the connection broke') }
+          : answer,
+      );
+      const prove = async () => {
+        const { exchange, proof: message } = await challenged(t, peer, 'alice');
+        return { exchange, message };
+      };
+      expect(await refusal(changes[change]({ ...alice, connection, prove }, lost))).toMatchObject({
+        code: 'unavailable',
+      });
+      expect(lost.steps).toEqual(['kept beside the password']);
+      expect(await opens(t, lost.keys[0])).toBe('recovered');
+    },
+  );
+
+  it('can be made at once after one whose answer was lost, or that was made elsewhere', async () => {
+    const { t, alice } = await open();
+    const elsewhere = await device(t, 'alice');
+    await changes.wrapAnew(elsewhere, keeper());
+    const recovery = keeper();
+    await changes.wrapAnew(alice, recovery);
+    expect(await opens(t, recovery.keys[0])).toBe('recovered');
+    await rotateKeys(elsewhere.connection, options(elsewhere));
+    expect(await opens(t, recovery.keys[0])).toBe('recovered');
   });
 });
 
@@ -132,10 +213,9 @@ describe('another identity', () => {
     const lost = await device(t, 'bob', { password: undefined });
     expect(lost.keys.kind).toBe('locked');
     const owner = { realm, user: parseUsername('bob') };
-    const { file, recoveryKey } = await renewIdentity(lost.connection, owner, {
-      ...options(lost),
-      ...byPassword,
-    });
+    const recovery = keeper();
+    const file = await renewIdentity(lost.connection, owner, { ...options(lost), ...byPassword, recovery });
+    expect(recovery.steps).toEqual(['kept beside the password']);
     expect(file.record).toMatchObject({ seq: 2, epoch: 2 });
     const toOld = { ...(await alice.last('bob')), to: '@alice' };
     const reader = await lost.messages();
@@ -148,7 +228,7 @@ describe('another identity', () => {
     expect(await fileOf(await device(t, 'bob'))).toEqual(file);
     const recovered = await device(t, 'bob', {
       password: undefined,
-      askRecoveryKey: async () => recoveryKey,
+      askRecoveryKey: async () => recovery.keys[0],
     });
     expect(recovered.keys.kind).toBe('recovered');
     expect(await refusal(alice.send('bob', 'to whom?'))).toMatchObject({ code: 'untrusted' });

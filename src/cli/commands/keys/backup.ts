@@ -3,20 +3,28 @@ import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
 import { keysHere } from '../../keys-here.ts';
 import { otpOption } from '../../one-time-code.ts';
+import { checkNewRecoveryFile, newRecoveryOption } from '../../recovery-file.ts';
+import { withNewRecoveryKey } from '../../recovery-key.ts';
 import { checkProofSource, passwordOptions, readProofPassword } from '../../secret.ts';
 import { callTimeoutMs, withSession } from '../../session.ts';
 
 /** Makes a new recovery key. */
 export const backup = command({
-  usage: ['keys backup [flags]'],
+  usage: ['keys backup [--recovery-file FILE] [flags]'],
   description:
-    'Makes a new recovery key for the sealed backup of the keys on the server, and prints it this once; the one before opens nothing any ' +
-    'more. For a private account the password opens the backup too, from now on the one it has now. Keep the recovery key where you ' +
-    'would look without this machine: if the password is lost, nobody can read old private messages without it.',
-  options: { ...otpOption, ...passwordOptions },
+    'Makes a new recovery key for the sealed backup of the keys on the server, and prints it this once, or writes it into FILE; the one before ' +
+    'opens nothing any more as soon as this has ended well. For a private account the password opens the backup too, from now on the ' +
+    'one it has now. Keep the recovery key where you would look without this machine: if the password is lost, or this machine where no ' +
+    'password opens the backup, nobody can read old private messages without it.',
+  options: { ...newRecoveryOption, ...otpOption, ...passwordOptions },
   operands: noOperands,
-  examples: [['chat keys backup > recovery-key', 'asks for the password']],
+  examples: [
+    ['chat keys backup', 'asks for the password, and shows the recovery key'],
+    ['chat keys backup --recovery-file key --password-file pw', 'in a script'],
+  ],
   async run({ options }, context) {
+    const file = options['recovery-file'];
+    if (file !== undefined) await checkNewRecoveryFile(file);
     await checkProofSource(context, options);
     return await withSession(context, async (session) => {
       const { connection, username } = session;
@@ -27,19 +35,20 @@ export const backup = command({
         import('../../../client/keys/stretch-password.ts'),
       ]);
       const { privacy } = await connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
-      const key = await wrapAnew(connection, {
-        store,
-        prove: () => freshProof(context, session, password, options.otp),
-        password: privacy === 'private' ? password : undefined,
-        // Who proves himself with a certificate has not said what the password is.
-        keepsPassword: privacy === 'private' && password === undefined,
-        stretch: stretchForBackup,
-        recovery: true,
-      });
-      await context.output.result({ recovery_key: key }, key ?? []);
-      await context.output.note(
-        'this recovery key is shown this once; the one before opens nothing any more',
+      await withNewRecoveryKey(context, { file, result: () => ({}) }, (recovery) =>
+        wrapAnew(connection, {
+          store,
+          prove: () => freshProof(context, session, password, options.otp),
+          password: privacy === 'private' ? password : undefined,
+          // Who proves himself with a certificate has not said what the password is.
+          keepsPassword: privacy === 'private' && password === undefined,
+          stretch: stretchForBackup,
+          recovery,
+        }),
       );
+      const where =
+        file === undefined ? 'this recovery key is shown this once' : `the recovery key is in ${file}`;
+      await context.output.note(`${where}; the one before opens nothing any more`);
       return exitOk;
     });
   },

@@ -7,6 +7,7 @@ import { keyStoreHere } from '../../keys-here.ts';
 import { otpOption } from '../../one-time-code.ts';
 import { recoveryOption } from '../../recovery-file.ts';
 import { recoverySource } from '../../recovery-key.ts';
+import { rewrapBackup } from '../../rewrap-backup.ts';
 import { checkProofSource, passwordOptions, readProofPassword } from '../../secret.ts';
 import { withSession } from '../../session.ts';
 
@@ -16,7 +17,7 @@ export const restore = command({
   description:
     'Brings the keys of private messages to this machine from their sealed backup on the server: with the password, or with the recovery key, ' +
     'which is asked for when the password does not open it (it was set anew, or the account is open). A recovery key that is not the ' +
-    "account's is refused, and nothing is changed.",
+    "account's is refused, and nothing is changed. From then on the password of a private account opens the backup again.",
   options: { ...recoveryOption, ...otpOption, ...passwordOptions },
   operands: noOperands,
   examples: [
@@ -36,15 +37,13 @@ export const restore = command({
         password,
         askRecoveryKey: recoverySource(context, recovery),
         prove: () => freshProof(context, session, password, options.otp),
-        keepRecoveryKey: async () => {
-          throw new ChatError('not-found', 'this account has no keys yet: chat login makes them');
-        },
+        recovery: { keep: refuseNew, drop: async () => {} },
       });
       if (restored.kind === 'locked') {
-        const what = password === undefined ? 'a certificate' : 'the password';
         throw new ChatError(
           'forbidden',
-          `${what} does not open the backup of the keys, and no recovery key was given (--recovery-file)`,
+          'this takes the recovery key of your private messages, and none was given: --recovery-file FILE has it in a script; when all that ' +
+            'opens the backup of the keys is lost, chat keys rotate --new-identity begins anew',
         );
       }
       const isNew = restored.kind !== 'kept';
@@ -52,12 +51,17 @@ export const restore = command({
         isNew ? 'the keys of your private messages are on this machine now' : 'the keys are here already',
       );
       if (restored.kind === 'recovered' && password !== undefined)
-        await context.output.note('chat keys backup lets the password open them on other machines again');
+        await rewrapBackup(context, session, { store, password });
       if (context.output.format === 'json') {
-        const { epoch, seq } = restored.kind === 'made' ? { epoch: 1, seq: 1 } : restored.file.record;
+        const { epoch, seq } = restored.file.record;
         await context.output.result({ username, restored: isNew, epoch, seq }, []);
       }
       return exitOk;
     });
   },
 });
+
+/** Restoring makes no keys: whoever has none yet is told how they are made. */
+async function refuseNew(): Promise<never> {
+  throw new ChatError('not-found', 'this account has no keys yet: chat login makes them');
+}

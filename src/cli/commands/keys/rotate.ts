@@ -1,3 +1,4 @@
+import type { RecoverableKeys } from '../../../client/keys/recovery-keeper.ts';
 import { parseUsername } from '../../../core/model/username.ts';
 import { type CommandContext, command, noOperands } from '../../command.ts';
 import { exitOk } from '../../exit-codes.ts';
@@ -5,20 +6,40 @@ import { freshProof } from '../../fresh-proof.ts';
 import { canPrompt } from '../../host.ts';
 import { keyStoreHere, keysHere } from '../../keys-here.ts';
 import { otpOption } from '../../one-time-code.ts';
-import { usageError } from '../../options.ts';
+import { type OptionTable, type OptionValues, usageError } from '../../options.ts';
+import { checkNewRecoveryFile, newRecoveryOption } from '../../recovery-file.ts';
+import { withNewRecoveryKey } from '../../recovery-key.ts';
 import { checkProofSource, passwordOptions, readProofPassword } from '../../secret.ts';
 import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
 
 const newIdentityText =
   'With a new identity, old private messages can never be read again, and everybody who writes to you is stopped until they trust it ' +
-  '(chat trust). It is for an account whose keys, password wrap and recovery key are all lost.';
+  '(chat trust). It is for an account that has lost its keys and all that opens their backup.';
 
-async function begin(
-  context: CommandContext,
-  session: LoggedIn,
-  password: string | undefined,
-  otp: string | undefined,
-): Promise<void> {
+const options = {
+  'new-identity': { type: 'flag', describe: 'begin anew when all keys are lost' },
+  yes: { type: 'flag', describe: 'with --new-identity: do not ask' },
+  ...newRecoveryOption,
+  ...otpOption,
+  ...passwordOptions,
+} as const satisfies OptionTable;
+
+type Values = OptionValues<typeof options>;
+
+/** Who changes the keys, and what for. */
+interface Change {
+  readonly session: LoggedIn;
+  readonly password: string | undefined;
+  readonly options: Values;
+}
+
+const proving =
+  (context: CommandContext, { session, password, options }: Change) =>
+  () =>
+    freshProof(context, session, password, options.otp);
+
+async function begin(context: CommandContext, change: Change): Promise<void> {
+  const { session, password, options } = change;
   const { connection, username } = session;
   const store = await keyStoreHere(context, username);
   const [{ renewIdentity }, { stretchForBackup }] = await Promise.all([
@@ -27,64 +48,68 @@ async function begin(
   ]);
   const { privacy } = await connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
   const owner = { realm: store.realm, user: parseUsername(username) };
-  const { file, recoveryKey } = await renewIdentity(connection, owner, {
-    store,
-    prove: () => freshProof(context, session, password, otp),
-    password: privacy === 'private' ? password : undefined,
-    stretch: stretchForBackup,
+  const file = options['recovery-file'];
+  const made = {
+    file,
+    result: ({ record: { epoch, seq } }: RecoverableKeys) => ({ username, epoch, seq }),
+  };
+  await withNewRecoveryKey(context, made, async (recovery) => {
+    await renewIdentity(connection, owner, {
+      store,
+      prove: proving(context, change),
+      password: privacy === 'private' ? password : undefined,
+      stretch: stretchForBackup,
+      recovery,
+    });
   });
-  const { epoch, seq } = file.record;
-  await context.output.result({ username, epoch, seq, recovery_key: recoveryKey }, recoveryKey);
-  await context.output.note('this is the recovery key of the new keys, shown this once');
+  await context.output.note(
+    file === undefined
+      ? 'this is the recovery key of the new keys, shown this once'
+      : `the recovery key of the new keys is in ${file}`,
+  );
 }
 
-async function next(
-  context: CommandContext,
-  session: LoggedIn,
-  password: string | undefined,
-  otp: string | undefined,
-): Promise<void> {
-  const { store } = await keysHere(context, session.username);
+async function next(context: CommandContext, change: Change): Promise<void> {
+  const { connection, username } = change.session;
+  const { store } = await keysHere(context, username);
   const { rotateKeys } = await import('../../../client/keys/change-keys.ts');
-  const { record } = await rotateKeys(session.connection, {
-    store,
-    prove: () => freshProof(context, session, password, otp),
-  });
+  const { record } = await rotateKeys(connection, { store, prove: proving(context, change) });
   const { epoch, seq } = record;
   await context.output.note(
     `epoch ${epoch} has begun; other machines of yours get it at their next chat login`,
   );
-  if (context.output.format === 'json')
-    await context.output.result({ username: session.username, epoch, seq }, []);
+  if (context.output.format === 'json') await context.output.result({ username, epoch, seq }, []);
 }
 
 /** Begins new keys. */
 export const rotate = command({
-  usage: ['keys rotate [flags]', 'keys rotate --new-identity [flags]'],
+  usage: ['keys rotate [flags]', 'keys rotate --new-identity [--recovery-file FILE] [flags]'],
   description:
     'Begins a new epoch: another key to encrypt for, under the same identity, so that nobody has to trust anything anew. Whoever writes to you ' +
     'fetches it by itself. Do it when a machine with your keys was lost. Old messages stay readable, here and there: they are for the ' +
-    `keys before. ${newIdentityText}`,
-  options: {
-    'new-identity': { type: 'flag', describe: 'begin anew when all keys are lost' },
-    yes: { type: 'flag', describe: 'with --new-identity: do not ask' },
-    ...otpOption,
-    ...passwordOptions,
-  },
+    `keys before. ${newIdentityText} Its new recovery key is printed this once, or written into FILE.`,
+  options,
   operands: noOperands,
-  examples: [['chat keys rotate', 'asks for the password']],
-  async run({ options, operands: _none }, context) {
-    await checkProofSource(context, options);
+  examples: [
+    ['chat keys rotate', 'asks for the password'],
+    ['chat keys rotate --new-identity', 'when all keys are lost: says what that means, and asks'],
+  ],
+  async run({ options }, context) {
     const isNew = options['new-identity'];
-    if (options.yes && !isNew) throw usageError('--yes goes with --new-identity', '--yes');
+    for (const flag of ['yes', 'recovery-file'] as const) {
+      if (options[flag] && !isNew) throw usageError(`--${flag} goes with --new-identity`, `--${flag}`);
+    }
+    const file = options['recovery-file'];
+    if (file !== undefined) await checkNewRecoveryFile(file);
+    await checkProofSource(context, options);
     if (isNew && !options.yes) {
       if (!canPrompt(context.host)) throw usageError('--new-identity needs --yes in a script', '--yes');
-      if (!(await context.host.prompts.confirm(`${newIdentityText} Go on?`)))
-        throw usageError('nothing was changed');
+      await context.output.log(newIdentityText);
+      if (!(await context.host.prompts.confirm('Go on?'))) throw usageError('nothing was changed');
     }
     return await withSession(context, async (session) => {
-      const password = await readProofPassword(context, options);
-      await (isNew ? begin : next)(context, session, password, options.otp);
+      const change = { session, password: await readProofPassword(context, options), options };
+      await (isNew ? begin : next)(context, change);
       return exitOk;
     });
   },

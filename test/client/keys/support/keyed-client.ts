@@ -9,10 +9,12 @@ import {
 } from '../../../../src/client/keys/key-file.ts';
 import { createKnownKeys } from '../../../../src/client/keys/known-keys.ts';
 import { createPrivateMessages, type PrivateMessages } from '../../../../src/client/keys/private-messages.ts';
+import type { RecoveryKeeper } from '../../../../src/client/keys/recovery-keeper.ts';
 import { type SetUpKeys, type SetUpOptions, setUpKeys } from '../../../../src/client/keys/set-up.ts';
 import type { ExchangeProof } from '../../../../src/client/prove-again.ts';
 import type { PasswordStretch } from '../../../../src/core/e2ee/key-backup.ts';
 import { parseUsername } from '../../../../src/core/model/username.ts';
+import type { OneTimeCode } from '../../../../src/core/one-time-code.ts';
 import type { InputOf, OperationName, OutputOf } from '../../../../src/core/operations/index.ts';
 import { challenged, type FakePeer, loggedIn, password, type TestChat } from '../../../core/support/chat.ts';
 
@@ -52,6 +54,7 @@ export function memoryStore(): KeyStore & { text: string | undefined } {
   };
   return {
     text: undefined,
+    async checkWritable() {},
     async load() {
       return read(this.text);
     },
@@ -59,6 +62,23 @@ export function memoryStore(): KeyStore & { text: string | undefined } {
       const file = await change(read(this.text));
       this.text = writeKeyFile(file);
       return file;
+    },
+  };
+}
+
+/** Keeps a recovery key as a person would, and remembers what was done with it. */
+export function keeper(): RecoveryKeeper & { readonly keys: OneTimeCode[]; readonly steps: string[] } {
+  const keys: OneTimeCode[] = [];
+  const steps: string[] = [];
+  return {
+    keys,
+    steps,
+    async keep(key, { opensByPassword }) {
+      keys.push(key);
+      steps.push(opensByPassword ? 'kept beside the password' : 'kept');
+    },
+    async drop() {
+      steps.push('dropped');
     },
   };
 }
