@@ -300,7 +300,7 @@ export const login: readonly Mutant[] = [
   },
   {
     rule: '6.3.8 a name that nobody has gets no neighbour’s credential',
-    file: 'src/server/store/queries/accounts.ts',
+    file: 'src/server/store/nearest-credential.ts',
     find: 'if (!nearest?.isAsked) return undefined;',
     replace: 'if (!nearest) return undefined;',
     test: 'test/contract/store-sqlite.test.ts',

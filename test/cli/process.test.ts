@@ -227,7 +227,11 @@ describe('what a client command loads', () => {
   const heavy =
     /node_modules\/(?!yargs|yargs-parser|cliui|y18n|escalade|get-caller-file|string-width|strip-ansi|ansi-regex|ansi-styles|wrap-ansi|emoji-regex|get-east-asian-width|uuid)/;
 
-  it('is yargs, uuid and its own few files, not the server, zod, sql.js, the prompts, bcryptjs or chalk', async () => {
+  /** What a client needs at a login alone, what it needs for private messages alone, and what it never needs. */
+  const foreign =
+    /\/src\/(server\/|core\/(operations|login|codecs|e2ee|crypto\/(stretch|scram))|client\/(keys\/|login|challenge))/;
+
+  it('is yargs, uuid and its own few files, not the server, zod, sql.js, the prompts, bcryptjs, chalk or encryption', async () => {
     const stored = { id: 'm1', seq: 1, sent_at: '2019-11-01T09:30:00.000Z' };
     const { url } = await lineServer({
       'message.send': () => stored,
@@ -245,14 +249,16 @@ describe('what a client command loads', () => {
     ]) {
       const loaded = await loadedBy(argv, asAlice(url), 'hi\n');
       expect(loaded.filter((module) => heavy.test(module))).toEqual([]);
-      expect(
-        loaded.filter((module) =>
-          /\/src\/(server|core\/(operations|store|crypto\/(stretch|scram)))/.test(module),
-        ),
-      ).toEqual([]);
+      expect(loaded.filter((module) => foreign.test(module))).toEqual([]);
       const ownCommands = loaded.filter((module) => /\/cli\/commands\/(?!index)/.test(module));
       expect(ownCommands.map((module) => module.replace(/^.*\//, ''))).toEqual([`${argv[0]}.ts`]);
     }
+  });
+
+  it('is no command at all for --help', async () => {
+    const loaded = await loadedBy(['--help'], {});
+    expect(loaded.filter((module) => heavy.test(module) || foreign.test(module))).toEqual([]);
+    expect(loaded.filter((module) => /\/cli\/commands\/(?!index)/.test(module))).toEqual([]);
   });
 
   it('is YAML too when there is a settings file, and not for contexts', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { auditChain } from '../../../src/core/audit-chain.ts';
 import type { Account } from '../../../src/core/model/account.ts';
-import type { StoreCall } from '../../../src/server/store/queries/index.ts';
+import type { StoreCall } from '../../../src/server/store/store-calls.ts';
 import { inRoom, message, opening, person, verifier } from '../../contract/support/people.ts';
 import { type OpenedDatabase, opened } from './support/database.ts';
 

@@ -4,6 +4,7 @@ import type { UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { CreatedAccount, NewAccount } from '../../../core/ports/store/accounts.ts';
 import type { ServerSettings } from '../../../core/ports/store/settings.ts';
+import type { NearestCredential } from '../nearest-credential.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { bindKey, isKeyTaken } from './certificate-keys.ts';
 import { addConsent } from './consents.ts';
@@ -237,13 +238,6 @@ export function* usernameByEmail(email: string): Query<Username | undefined> {
   return row && (row.username as Username);
 }
 
-/** The credential of the name that was asked for, or, when nobody has that name, of the next one. */
-export interface NearestCredential {
-  readonly isAsked: boolean;
-  readonly account: Account;
-  readonly verifier: Verifier;
-}
-
 /**
  * Store.credential, before `askedCredential`: a name that nobody has is answered with its neighbour's row, so that both run the
  * same statements and send as much to the caller's thread (security 1.8). Undefined only where there is no account at all.
@@ -258,15 +252,6 @@ export function* credential(username: Username): Query<NearestCredential | undef
     account: accountOf(row),
     verifier: { suite, salt, cost, storedKey, serverKey },
   };
-}
-
-/** Store.credential: forgets a neighbour's on the caller's side of the boundary. */
-export function askedCredential(
-  nearest: NearestCredential | undefined,
-): { account: Account; verifier: Verifier } | undefined {
-  if (!nearest?.isAsked) return undefined;
-  const { account, verifier } = nearest;
-  return { account, verifier };
 }
 
 /** Store.replaceVerifier */

@@ -1,11 +1,12 @@
 import type { Store } from '../../../core/ports/store.ts';
+import type { NearestCredential } from '../nearest-credential.ts';
 import type { Query } from '../statement.ts';
+import type { StoreCall } from '../store-calls.ts';
 import {
   account,
   createAccount,
   credential,
   isNameTaken,
-  type NearestCredential,
   replaceVerifier,
   settings,
   usernameByEmail,
@@ -66,9 +67,6 @@ import {
   sweepSessions,
   touchSession,
 } from './sessions.ts';
-
-/** The names of the port's calls. */
-export type StoreCall = Exclude<keyof Store, 'close'>;
 
 /** The calls that are queries; what takes erased text out of the files is none. */
 export type QueryCall = Exclude<StoreCall, 'scrub'>;
@@ -169,41 +167,3 @@ export const queries: Queries = {
   putKeyBackup,
   keyBackup,
 };
-
-/** Calls that never write: they are answered also when the disk is full. (`openConversation` may make one.) */
-export const readCalls: ReadonlySet<StoreCall> = new Set<StoreCall>([
-  'account',
-  'isNameTaken',
-  'usernameByEmail',
-  'credential',
-  'usernames',
-  'accountOfResetCode',
-  'accounts',
-  'counts',
-  'invites',
-  'isAdmitted',
-  'secondFactor',
-  'recoveryCode',
-  'certificateByKey',
-  'certificates',
-  'sessionByToken',
-  'sessions',
-  'existingSessions',
-  'rooms',
-  'roomMembers',
-  'conversation',
-  'conversations',
-  'messages',
-  'startingSeq',
-  'auditPage',
-  'auditEnds',
-  'consents',
-  'devices',
-  'sentMessages',
-  'searchable',
-  'searchMessages',
-  'messagePosition',
-  'keyRecord',
-  'keyRecords',
-  'keyBackup',
-]);

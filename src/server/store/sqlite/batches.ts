@@ -1,9 +1,10 @@
 import { ChatError } from '../../../core/errors.ts';
 import { isUnscrubbed, noteScrubbed } from '../queries/erased-text.ts';
-import { type QueryCall, queries, readCalls } from '../queries/index.ts';
+import { type QueryCall, queries } from '../queries/index.ts';
 import type { Memory } from '../queries/memory.ts';
 import { writeBack } from '../queries/messages.ts';
 import type { Query } from '../statement.ts';
+import { readCalls } from '../store-calls.ts';
 import { type CallMessage, inputOf, type ResultMessage, resultMessage } from './calls.ts';
 import { resultCode, SqliteError } from './connection.ts';
 import type { SqliteDatabase } from './database.ts';

@@ -3,7 +3,7 @@ import type { RoomName } from '../../../core/model/conversation-name.ts';
 import type { ConversationId, MessageId, UserId } from '../../../core/model/ids.ts';
 import type { Username } from '../../../core/model/username.ts';
 import type { AppendOutcome, NewMessage } from '../../../core/ports/store/messages.ts';
-import type { StoreCall } from '../queries/index.ts';
+import type { StoreCall } from '../store-calls.ts';
 
 /**
  * One call of the port as it crosses to the worker. A message to be stored crosses as a flat list: to copy it takes a third of

@@ -1,6 +1,6 @@
 import type { ConversationId } from '../../../core/model/ids.ts';
-import { readCalls } from '../queries/index.ts';
 import { type IndexBudget, indexAnew, indexConversation, lagAfter } from '../queries/search-index.ts';
+import { readCalls } from '../store-calls.ts';
 import { type BatchDatabase, transaction } from './batches.ts';
 import type { CallMessage, ResultMessage } from './calls.ts';
 

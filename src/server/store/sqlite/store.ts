@@ -3,8 +3,8 @@ import { ChatError } from '../../../core/errors.ts';
 import type { ConversationId } from '../../../core/model/ids.ts';
 import type { NewMessage } from '../../../core/ports/store/messages.ts';
 import type { Store } from '../../../core/ports/store.ts';
-import { askedCredential, type NearestCredential } from '../queries/accounts.ts';
-import { queries, type StoreCall } from '../queries/index.ts';
+import { askedCredential, type NearestCredential } from '../nearest-credential.ts';
+import { type StoreCall, storeCalls } from '../store-calls.ts';
 import { workerUrl } from './assets.ts';
 import { type CallMessage, callMessage, type ResultMessage, storedOutcome } from './calls.ts';
 import type { StoreMessage, WorkerMessage } from './serve-store.ts';
@@ -144,10 +144,7 @@ export async function storeIn(
 
   await opening.promise;
   const calls = Object.fromEntries(
-    ([...Object.keys(queries), 'scrub'] as StoreCall[]).map((name) => [
-      name,
-      (input: unknown) => call(name, input),
-    ]),
+    (Object.keys(storeCalls) as StoreCall[]).map((name) => [name, (input: unknown) => call(name, input)]),
   ) as unknown as Omit<Store, 'close'>;
   return {
     ...calls,

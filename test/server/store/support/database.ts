@@ -2,13 +2,13 @@ import { sql } from 'kysely';
 import type { Account } from '../../../../src/core/model/account.ts';
 import { lobby } from '../../../../src/core/model/conversation-name.ts';
 import type { StoredMessage } from '../../../../src/core/model/message.ts';
-import type { StoreCall } from '../../../../src/server/store/queries/index.ts';
 import { Memory } from '../../../../src/server/store/queries/memory.ts';
 import { wasmPath } from '../../../../src/server/store/sqlite/assets.ts';
 import { type BatchDatabase, runBatch } from '../../../../src/server/store/sqlite/batches.ts';
 import { callMessage, type ResultMessage } from '../../../../src/server/store/sqlite/calls.ts';
 import { type DatabaseOptions, openDatabase } from '../../../../src/server/store/sqlite/database.ts';
 import { rows, statement } from '../../../../src/server/store/statement.ts';
+import type { StoreCall } from '../../../../src/server/store/store-calls.ts';
 import { inRoom, message, person, verifier } from '../../../contract/support/people.ts';
 
 /** A database on this thread, as the store's worker has it, with the calls that tests make. */
