@@ -13,6 +13,9 @@ const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const characters = 28;
 const groupCharacters = 4;
 
+/** What is said of a text that is no code, wherever it was typed. */
+export const mistypedCode = 'seven groups of four letters and digits are expected; was it copied wrongly?';
+
 /** A code of 128 random bits, in its canonical spelling (ASVS 6.4.1). */
 export function newOneTimeCode(): OneTimeCode {
   return written(randomBytes(oneTimeCodeBytes));

@@ -99,12 +99,12 @@ describe('chat account erase', () => {
 
   it('keeps the login when the server refuses, and ends with the reason', async () => {
     const { erase, kept } = await world(saved, {
-      'account.erase': new ChatError('unauthenticated', 'unknown user or wrong secret'),
+      'account.erase': new ChatError('unauthenticated', 'the password is wrong; nothing was changed'),
     });
     expect(await erase('--yes')).toEqual({
       code: 4,
       stdout: '',
-      stderr: 'chat: unknown user or wrong secret\n',
+      stderr: 'chat: the password is wrong; nothing was changed\n',
     });
     expect(await kept()).toBe('alice\n');
   });

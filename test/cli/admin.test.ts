@@ -9,6 +9,7 @@ describe('chat admin', () => {
     privacy: 'private',
     admin: true,
     disabled_at: null,
+    erases_at: null,
     created_at: '2026-11-21T09:30:00.000Z',
     online: true,
   };
@@ -22,18 +23,25 @@ describe('chat admin', () => {
       online: false,
       disabled_at: account.created_at,
     };
+    const erases_at = '2026-11-28T09:30:00.000Z';
+    const carol = { ...bob, username: 'carol', erases_at };
+    const dan = { ...carol, username: 'dan', disabled_at: null };
     const world = await loggedIn({
       'admin.users': ({ after }) =>
-        after === undefined ? { users: [account], next: 'alice' } : { users: [bob], next: null },
+        after === undefined ? { users: [account], next: 'alice' } : { users: [bob, carol, dan], next: null },
     });
     expect(await world.run('admin', 'users')).toEqual({
       code: 0,
-      stdout:
-        'alice\tadministrator\t-\t2026-11-21 09:30:00\tonline\nbob\tuser\tbob@example.org\t2026-11-21 09:30:00\tdisabled\n',
+      stdout: [
+        'alice\tadministrator\t-\t2026-11-21 09:30:00\tonline\n',
+        'bob\tuser\tbob@example.org\t2026-11-21 09:30:00\tdisabled\n',
+        'carol\tuser\tbob@example.org\t2026-11-21 09:30:00\tdisabled, to be erased at 2026-11-28 09:30:00\n',
+        'dan\tuser\tbob@example.org\t2026-11-21 09:30:00\tto be erased at 2026-11-28 09:30:00\n',
+      ].join(''),
       stderr: '',
     });
     const { stdout } = await world.run('admin', 'users', '-o', 'json');
-    expect(stdout).toBe(`${JSON.stringify(account)}\n${JSON.stringify(bob)}\n`);
+    expect(stdout).toBe([account, bob, carol, dan].map((user) => `${JSON.stringify(user)}\n`).join(''));
   });
 
   it('claim hands the code over as it was typed', async () => {
@@ -241,7 +249,7 @@ describe('chat admin', () => {
     });
     expect(await world.run('admin', 'check', 'a.db')).toEqual({
       code: 3,
-      stdout: 'a.db is damaged: page 3 is never used\na.db is damaged: page 4 too\n',
+      stdout: 'a.db is not sound: page 3 is never used\na.db is not sound: page 4 too\n',
       stderr: '',
     });
     expect(world.server.calls.map(({ params }) => params)).toEqual([{}, { name: 'a.db' }]);

@@ -106,7 +106,9 @@ describe('chat reset with a code', () => {
       env: { CHAT_PASSWORD: 'new secret' },
     });
     expect([outcome.code, opened]).toEqual([2, 0]);
-    expect(outcome.stderr).toMatch(/^chat: (the code is none|--code-stdin is not UTF-8)/);
+    expect(outcome.stderr).toMatch(
+      /^chat: (code: seven groups of four letters and digits are expected; was it copied wrongly\?|--code-stdin is not UTF-8)/,
+    );
   });
 
   it.each([

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { nobleDigests } from '../../src/core/crypto/digests.ts';
 import { formatHashedPassword } from '../../src/core/crypto/hashed-password.ts';
+import type { UserId } from '../../src/core/model/ids.ts';
+import type { Username } from '../../src/core/model/username.ts';
 import { offerClaim } from '../../src/core/offer-claim.ts';
 import { newOneTimeCode } from '../../src/core/one-time-code.ts';
 import { operations } from '../../src/core/operations/index.ts';
@@ -52,6 +54,17 @@ describe('the first administrator', () => {
     expect(await refusal(t.call(bob, 'admin.users', {}))).toEqual(notAnAdministrator);
   });
 
+  test('sees which accounts are to be erased, and when', async () => {
+    const t = await openChat();
+    await register(t, 'alice', 'bob');
+    const alice = await loggedIn(t, 'alice');
+    await t.call(alice, 'admin.claim', { code: await claimCode(t) });
+    const bob = await t.store.account('bob' as Username);
+    await t.store.requestErasure({ userId: bob?.id as UserId, dueAt: Date.parse('2031-01-15T08:00:00Z') });
+    const { users } = await t.call(alice, 'admin.users', {});
+    expect(users.map(({ erases_at }) => erases_at)).toEqual([null, '2031-01-15T08:00:00.000Z']);
+  });
+
   test('is one: of two who claim at once with the same code one wins, and no code works from then on', async () => {
     const t = await openChat();
     await register(t, 'alice', 'bob');
@@ -86,7 +99,7 @@ describe('the first administrator', () => {
     expect(await refusal(t.call(alice, 'admin.claim', { code: newOneTimeCode() }))).toEqual(wrong);
     expect(await refusal(t.call(alice, 'admin.claim', { code: `${last}0` }))).toEqual({
       code: 'invalid',
-      message: 'code: this is no code, or a mistyped one',
+      message: 'code: seven groups of four letters and digits are expected; was it copied wrongly?',
       field: 'code',
     });
     expect(await refusal(t.call(new FakePeer(), 'admin.claim', { code: last }))).toEqual(logInFirst);

@@ -304,6 +304,9 @@ describe('an account that its owner erases', () => {
       code: 'conflict',
       message: 'nobody else administrates this server: make somebody else an administrator first',
     });
+    // Before a proof is looked at, and so before one is used up.
+    const wrong = { proof: { password: 'no password of hers' } };
+    expect(await refusal(t.call(alice, 'account.erase', wrong))).toMatchObject({ code: 'conflict' });
     expect((await t.call(alice, 'account.me', {})).admin).toBe(true);
     await erase(t, bob, 'bob');
     await settled(t);

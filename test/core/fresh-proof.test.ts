@@ -8,7 +8,6 @@ import { freshProof } from '../../src/core/operations/shapes.ts';
 import { exchangeMs } from '../../src/core/policy.ts';
 import {
   authSecret,
-  badCredentials,
   challenged,
   type FakePeer,
   loggedIn,
@@ -25,7 +24,7 @@ import {
 const wrong = 'wrong horse battery staple';
 const notHers = {
   code: 'unauthenticated',
-  message: 'this is not the secret of this account; nothing was changed',
+  message: 'the password is wrong; nothing was changed',
 };
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
@@ -90,9 +89,7 @@ describe('7.5.1: a fresh proof', () => {
     const t = await open();
     const alice = await loggedIn(t, 'alice');
     expect(await refusal(prove(t, alice, await exchangeOf(t, alice, 'bob')))).toEqual(notHers);
-    expect(await refusal(prove(t, alice, await exchangeOf(t, alice, 'alice', wrong)))).toEqual(
-      badCredentials,
-    );
+    expect(await refusal(prove(t, alice, await exchangeOf(t, alice, 'alice', wrong)))).toEqual(notHers);
     expect(alice.session?.username).toBe('alice');
   });
 

@@ -203,7 +203,7 @@ describe('a new address', () => {
       t.call(alice, 'account.set-email', { email: 'New@example.org', proof: await proof('alice', secret) });
     expect(await refusal(change(another))).toEqual({
       code: 'unauthenticated',
-      message: 'this is not the secret of this account; nothing was changed',
+      message: 'the password is wrong; nothing was changed',
     });
     expect(await addressOf(t, alice)).toEqual({ email: 'alice@example.org', email_verified: true });
     expect(await change(password)).toEqual({

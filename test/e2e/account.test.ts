@@ -74,7 +74,7 @@ describe('chat account password', () => {
     expect(await alice.run(['account', 'password', '--new-password-file', file], '', wrong)).toEqual({
       code: 4,
       out: '',
-      err: 'chat: unknown user or wrong secret\n',
+      err: 'chat: the password is wrong; nothing was changed\n',
     });
     expect((await alice.run(['login', 'alice', '-q'])).code).toBe(0);
   });

@@ -10,6 +10,7 @@ import { auditChain } from '../../src/core/audit-chain.ts';
 import { ChatError } from '../../src/core/errors.ts';
 import type { Backup } from '../../src/core/ports/operator.ts';
 import { type Backups, openBackups } from '../../src/server/backups/backups.ts';
+import { migrations } from '../../src/server/store/migrations/index.ts';
 import { type EmbeddedStore, sqliteStore } from '../../src/server/store/sqlite/store.ts';
 import { inRoom, message, people } from '../contract/support/people.ts';
 
@@ -222,11 +223,27 @@ describe('a check', () => {
     for (let at = 8_192; at + 4_096 <= bytes; at += 4_096)
       fs.writeSync(file, Buffer.alloc(64, 0xff), 0, 64, at);
     fs.closeSync(file);
-    const outcome = await backups.check(name, now).then(
-      ({ faults }) => faults,
-      (error: ChatError) => [error.message],
-    );
-    expect(outcome.length).toBeGreaterThan(0);
+    expect(await backups.check(name, now)).toMatchObject({ faults: ['database disk image is malformed'] });
+  });
+
+  test.each([
+    ['no database', 'x'.repeat(8_192), ['file is not a database']],
+    ['nothing', '', ['there is no database in it']],
+  ])('says of a backup that it is %s, as of any other fault', async (_name, text, faults) => {
+    const { name } = await backups.backUp(now);
+    fs.writeFileSync(join(place(), name), text);
+    expect(await backups.check(name, now)).toEqual({ name, bytes: text.length, format: 0, faults });
+  });
+
+  test.each([
+    [99, `it was written by a newer chat (its format is 99, this one knows ${migrations.length})`],
+    [0, 'it is not a database of chat'],
+  ])('says of a backup of format %i that it is none of ours', async (format, fault) => {
+    const { name } = await backups.backUp(now);
+    const database = new DatabaseSync(join(place(), name));
+    database.exec(`PRAGMA user_version = ${format}`);
+    database.close();
+    expect(await backups.check(name, now)).toMatchObject({ name, faults: [fault] });
   });
 
   test('finds a row of the audit trail that was edited in a backup', async () => {

@@ -121,12 +121,8 @@ async function readCode({ host }: CommandContext, values: CodeValues): Promise<s
   else if (path !== undefined) typed = decodeUtf8('--code-file', await readNamedFile('--code-file', path));
   else typed = await host.prompts.text('Code');
   // A slip of the hand is told before a password is asked for.
-  const { parseOneTimeCode } = await import('../../core/one-time-code.ts');
+  const { mistypedCode, parseOneTimeCode } = await import('../../core/one-time-code.ts');
   const code = parseOneTimeCode(typed);
-  if (code === undefined) {
-    throw usageError(
-      'the code is none: seven groups of four letters and digits are expected; was it copied wrongly?',
-    );
-  }
+  if (code === undefined) throw usageError(`code: ${mistypedCode}`);
   return code;
 }

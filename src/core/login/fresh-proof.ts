@@ -92,10 +92,11 @@ function judgeExchange(
   if (!exchange) throw new ChatError('conflict', 'this proof has ended: begin again with login.begin');
   if (exchange.username !== session.username) throw wrongProof();
   const proof = verifyClientFinal(exchange, message, peer.channel.tlsExporter?.(), services.digests);
-  if (!proof.ok) throw loginRefusal(proof.reason);
+  // Whose account this is need not be hidden from who is logged in to it.
+  if (!proof.ok) throw proof.reason === 'invalid-proof' ? wrongProof() : loginRefusal(proof.reason);
   if (!equalDigests(exchange.storedKey, verifier.storedKey)) throw changedMeanwhile();
 }
 
 function wrongProof(): ChatError {
-  return new ChatError('unauthenticated', 'this is not the secret of this account; nothing was changed');
+  return new ChatError('unauthenticated', 'the password is wrong; nothing was changed');
 }

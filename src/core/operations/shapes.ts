@@ -12,7 +12,7 @@ import type { MessageId, SessionId } from '../model/ids.ts';
 import { parsePassword } from '../model/password.ts';
 import { parseUsername } from '../model/username.ts';
 import type { NewPasswordRules } from '../new-password.ts';
-import { type OneTimeCode, parseOneTimeCode } from '../one-time-code.ts';
+import { mistypedCode, type OneTimeCode, parseOneTimeCode } from '../one-time-code.ts';
 import {
   feedPageRows,
   maxEnvelopeBytes,
@@ -70,10 +70,7 @@ export const hashedPassword = z.string().transform((input, context): Uint8Array 
 export const oneTimeCode = z.string().transform((input, context): OneTimeCode => {
   const code = parseOneTimeCode(input);
   if (code) return code;
-  context.addIssue({
-    code: 'custom',
-    message: 'seven groups of four letters and digits are expected; was it copied wrongly?',
-  });
+  context.addIssue({ code: 'custom', message: mistypedCode });
   return z.NEVER;
 });
 /** A code with which an account can be made; what it is good for is for the operation to say. */

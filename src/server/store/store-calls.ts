@@ -79,6 +79,7 @@ export const storeCalls: Readonly<Record<StoreCall, 'reads' | 'writes'>> = {
   auditPage: 'reads',
   auditEnds: 'reads',
   cutAudit: 'writes',
+  isLastAdministrator: 'reads',
   requestErasure: 'writes',
   cancelErasure: 'writes',
   eraseNext: 'writes',

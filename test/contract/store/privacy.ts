@@ -159,10 +159,14 @@ export function examinePrivacy(on: Examined): void {
       const wish = (account: Account) => on.store.requestErasure({ userId: account.id, dueAt: 5_000 });
       const kept = opening(alice);
       await on.store.openSession(kept);
+      const isLast = (account: Account) => on.store.isLastAdministrator({ userId: account.id });
+      expect([await isLast(alice), await isLast(bob)]).toEqual([true, false]);
       expect(await wish(alice)).toEqual({ kind: 'last-admin' });
       for (const other of [bob, carol]) await administrator(other, 2);
+      expect(await isLast(alice)).toBe(false);
       await on.store.disableAccount({ username: carol.username, now: 1 });
       expect(await wish(bob)).toMatchObject({ kind: 'asked' });
+      expect(await isLast(alice)).toBe(true);
       expect(await wish(alice)).toEqual({ kind: 'last-admin' });
       expect(await on.store.sessionByToken(kept.tokenHash)).toEqual(kept.session);
       expect(await on.store.account(alice.username)).toEqual({ ...alice, isAdmin: true });

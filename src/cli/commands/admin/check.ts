@@ -23,7 +23,7 @@ export const check = command({
       context.output.progress(undefined);
       const what = found.name ?? 'the database';
       const sound = `${what} is sound, format ${found.format}, ${found.bytes} bytes`;
-      const lines = found.faults.map((fault) => `${what} is damaged: ${fault}`);
+      const lines = found.faults.map((fault) => `${what} is not sound: ${fault}`);
       await context.output.result(found, found.faults.length === 0 ? sound : lines);
       return found.faults.length === 0 ? exitOk : exitCodes.unavailable;
     });

@@ -19,21 +19,25 @@ export const erase = operation({
   output: z.object({ erases_at: instant }),
   async handle({ proof }, context) {
     const { services, session, peer, now } = context;
-    await proveAgain(context, proof);
     const { store, sessions, policy } = services;
+    // Before a proof and a code are used up for nothing.
+    if (await store.isLastAdministrator({ userId: session.userId })) throw lastAdministrator();
+    await proveAgain(context, proof);
     const outcome = await store.requestErasure({
       userId: session.userId,
       dueAt: now + policy.eraseAfterMs,
     });
     if (outcome.kind === 'no-account') throw badToken();
-    if (outcome.kind === 'last-admin') {
-      throw new ChatError(
-        'conflict',
-        'nobody else administrates this server: make somebody else an administrator first',
-      );
-    }
+    if (outcome.kind === 'last-admin') throw lastAdministrator();
     sessions.ended(outcome.ended, 'revoked', { survivor: peer, of: session.username });
     if (outcome.dueAt <= now) services.erasing.soon();
     return { erases_at: new Date(outcome.dueAt).toISOString() };
   },
 });
+
+function lastAdministrator(): ChatError {
+  return new ChatError(
+    'conflict',
+    'nobody else administrates this server: make somebody else an administrator first',
+  );
+}

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { ChatError } from '../../errors.ts';
-import { oneTimeCodeDigest, parseOneTimeCode } from '../../one-time-code.ts';
+import { oneTimeCodeDigest } from '../../one-time-code.ts';
 import { operation } from '../../operation.ts';
+import { oneTimeCode } from '../shapes.ts';
 
 /**
  * Makes the caller's account the server's first administrator, for the code that the server printed at its last start. Only while
@@ -13,11 +14,9 @@ export const claim = operation({
   cost: 'login',
   audited: true,
   overlaps: false,
-  input: z.strictObject({ code: z.string().max(256) }),
+  input: z.strictObject({ code: oneTimeCode }),
   output: z.object({ username: z.string() }),
-  async handle({ code: typed }, { services, session }) {
-    const code = parseOneTimeCode(typed);
-    if (!code) throw new ChatError('invalid', 'code: this is no code, or a mistyped one', { field: 'code' });
+  async handle({ code }, { services, session }) {
     const codeHash = oneTimeCodeDigest(code, services.digests);
     const outcome = await services.store.claimAdministration({ codeHash, userId: session.userId });
     if (outcome === 'taken') throw new ChatError('conflict', 'there is an administrator already');

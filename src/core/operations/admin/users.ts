@@ -20,6 +20,8 @@ export const users = operation({
         privacy: z.enum(privacies),
         admin: z.boolean(),
         disabled_at: instant.nullable(),
+        /** When it is to be erased. */
+        erases_at: instant.nullable(),
         created_at: instant,
         online: z.boolean(),
       }),
@@ -30,13 +32,14 @@ export const users = operation({
     const { store, presence } = services;
     const accounts = await store.accounts({ after, limit });
     return {
-      users: accounts.map(({ id, username, email, privacy, isAdmin, disabledAt, createdAt }) => ({
+      users: accounts.map(({ id, username, email, privacy, isAdmin, disabledAt, erasesAt, createdAt }) => ({
         user_id: id,
         username,
         email,
         privacy,
         admin: isAdmin,
         disabled_at: disabledAt === null ? null : new Date(disabledAt).toISOString(),
+        erases_at: erasesAt === undefined ? null : new Date(erasesAt).toISOString(),
         created_at: new Date(createdAt).toISOString(),
         online: presence.isOnline(username),
       })),

@@ -5,6 +5,8 @@ import type { Username } from '../../model/username.ts';
 
 /** Accounts that are erased, messages that expire, and what is left of both in the files. */
 export interface ErasureStore {
+  /** True when the account administers the server and nobody else does who can log in and stays. */
+  isLastAdministrator(query: { userId: UserId }): Promise<boolean>;
   /**
    * Puts an account down to be erased at `dueAt` and ends its sessions. `repeated` when it was put down before: the first time
    * stands. `last-admin` when nobody else would administrate the server.

@@ -127,12 +127,18 @@ const parts = [
   ),
 ];
 
+/** Store.isLastAdministrator */
+export function* isLastAdministrator({ userId }: { userId: UserId }): Query<boolean> {
+  const user = yield* first(userOf, { userId });
+  return user?.is_admin === 1 && !(yield* hasAnotherAdministrator(userId));
+}
+
 /** Store.requestErasure */
 export function* requestErasure(wish: { userId: UserId; dueAt: number }): Query<ErasureRequest> {
   const { userId } = wish;
   const user = yield* first(userOf, { userId });
   if (user?.erased_at !== null) return { kind: 'no-account' };
-  if (user.is_admin === 1 && !(yield* hasAnotherAdministrator(userId))) return { kind: 'last-admin' };
+  if (yield* isLastAdministrator({ userId })) return { kind: 'last-admin' };
   const known = user.erases_at;
   if (known === null) {
     yield* rows(setErasesAt, wish);

@@ -33,7 +33,7 @@ import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verif
 import { addConsent, consents } from './consents.ts';
 import { conversation, conversations, markRead, openConversation, startingSeq } from './conversations.ts';
 import { counts } from './counts.ts';
-import { cancelErasure, eraseNext, requestErasure } from './erasure.ts';
+import { cancelErasure, eraseNext, isLastAdministrator, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
 import { createInvite, invites, isAdmitted, revokeInvite } from './invites.ts';
 import { keyBackup, keyRecord, keyRecords, publishKeyRecord, putKeyBackup } from './keys.ts';
@@ -153,6 +153,7 @@ export const queries: Queries = {
   auditPage,
   auditEnds,
   cutAudit,
+  isLastAdministrator,
   requestErasure,
   cancelErasure,
   eraseNext,

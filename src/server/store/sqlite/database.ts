@@ -203,20 +203,30 @@ function wrap(opened: Connection, files: HostFiles, letGo: () => void): SqliteDa
   };
 }
 
+/** A file that no server can start with: `unavailable`, with what to do then. */
+export class UnfitDatabase extends ChatError {
+  /** What is wrong with the file, without what to do: for who only looks at it. */
+  readonly fault: string;
+
+  constructor(fault: string, safeMessage: string, cause?: unknown) {
+    super('unavailable', safeMessage, { cause });
+    this.fault = fault;
+  }
+}
+
 /** Looks before anything is written, also before the journal's mode is: a file that is refused stays as it is. */
 function refuseForeign(opened: Connection, path: string, known: number): void {
   // Exclusive from the first read on: the log of a killed server is then read without shared memory.
   opened.once('PRAGMA locking_mode = EXCLUSIVE');
   const version = versionOf(opened);
   if (version > known) {
-    throw new ChatError(
-      'unavailable',
-      `${path} was written by a newer chat (its format is ${version}, this one knows ${known}): start that version, or restore an older backup`,
-    );
+    const why = `was written by a newer chat (its format is ${version}, this one knows ${known})`;
+    throw new UnfitDatabase(`it ${why}`, `${path} ${why}: start that version, or restore an older backup`);
   }
   // A file with tables but without our number is somebody else's.
   if (version === 0 && opened.once('SELECT 1 FROM sqlite_master LIMIT 1').length > 0) {
-    throw new ChatError('unavailable', `${path} is not a database of chat: give another data directory`);
+    const why = 'is not a database of chat';
+    throw new UnfitDatabase(`it ${why}`, `${path} ${why}: give another data directory`);
   }
 }
 
@@ -240,7 +250,8 @@ function openingError(error: unknown, path: string, trouble: HostTrouble): unkno
   const refused = (text: string): ChatError => new ChatError('unavailable', text, { cause: error });
   if (trouble.full) return refused(`the disk of ${path} is full: make room and start again`);
   if (error.code === resultCode.corrupt || error.code === resultCode.notADatabase) {
-    return refused(`${path} is damaged (${error.message}): restore a backup; the file was left as it is`);
+    const advice = `${path} is damaged (${error.message}): restore a backup; the file was left as it is`;
+    return new UnfitDatabase(error.message, advice, error);
   }
   return refused(`${path} cannot be opened (${error.message}): check its permissions and its disk`);
 }

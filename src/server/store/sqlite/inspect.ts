@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../../core/errors.ts';
 import { audit } from '../migrations/0006-audit.ts';
 import { migrations } from '../migrations/index.ts';
 import { trailFault } from '../queries/whole-trail.ts';
-import { type DatabaseOptions, lookAtDatabase } from './database.ts';
+import { type DatabaseOptions, lookAtDatabase, UnfitDatabase } from './database.ts';
 import { databaseName } from './database-name.ts';
 import { lookOnly } from './look-only.ts';
 
@@ -31,7 +31,8 @@ const maxFaults = 10;
 
 /**
  * Looks into the database without changing it, also one whose server was killed. Throws `unavailable` for a file that is
- * damaged, that a newer version wrote, or that is somebody else's. The caller makes sure that no server has it open.
+ * damaged, that a newer version wrote, or that is somebody else's; a thorough look says that among the faults. The caller makes
+ * sure that no server has it open.
  */
 export async function inspectDatabase(
   options: Pick<DatabaseOptions, 'directory' | 'wasmPath' | 'name'> & { readonly isThorough?: boolean },
@@ -46,9 +47,13 @@ export async function inspectDatabase(
       const check = options.isThorough ? 'integrity_check' : 'quick_check';
       const rows = once(`PRAGMA ${check}(${maxFaults})`).map((row) => String(row[check]));
       const faults = rows.filter((text) => text !== 'ok');
+      if (options.isThorough && format === 0) faults.push('there is no database in it');
       const hasTrail = faults.length === 0 && format > migrations.indexOf(audit);
       return { path, format, known, faults, trailFault: hasTrail ? run(trailFault()) : undefined };
     });
+  } catch (error) {
+    if (!options.isThorough || !(error instanceof UnfitDatabase)) throw error;
+    return { path, format: undefined, known, faults: [error.fault], trailFault: undefined };
   } finally {
     files.close();
   }
