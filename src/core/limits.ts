@@ -1,10 +1,10 @@
 import { ChatError } from './errors.ts';
 import { createMessageRate } from './message-rate.ts';
-import { mailLimits, type Policy } from './policy.ts';
+import { keyChangesPerHour, mailLimits, type Policy } from './policy.ts';
 import type { Counter } from './ports/counter.ts';
 
 /** What is rare enough to be counted for all nodes together, each kind by its own keys. */
-export type RareKind = 'login' | 'registration' | 'join' | 'search' | 'export' | 'mail-request' | 'mail';
+export type RareKind = 'login' | 'registration' | 'join' | 'search' | 'export' | 'keys' | 'mail-request' | 'mail';
 
 /** How often things may be done (security 4). */
 export interface Limits {
@@ -39,6 +39,7 @@ export function createLimits(policy: Policy, counter: Counter): Limits {
     'mail-request': { most: mailLimits.requestsPerHour, windowMs: hourMs, what: 'requests for mail' },
     mail: { most: mailLimits.codesPerHour, windowMs: hourMs, what: 'mails' },
     export: { most: policy.exportsPerHour, windowMs: hourMs, what: 'exports' },
+    keys: { most: keyChangesPerHour, windowMs: hourMs, what: 'changes of keys' },
   };
   const messages = createMessageRate(policy.messagesPerSecond);
 

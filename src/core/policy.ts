@@ -159,6 +159,8 @@ export const passwordLimits = { minCodePoints: 6, maxBytes: 1_024 } as const;
 export const minPasswordRange = { min: passwordLimits.minCodePoints, max: 256 } as const;
 /** So long after its login a session is as good as a fresh proof for reading one's sealed keys: a new device has just proven the account. */
 export const keysAfterLoginMs = 600_000;
+/** Key records and backups that one account may give in an hour: each costs two signatures to judge, and a record is kept for ever. */
+export const keyChangesPerHour = 20;
 /** Random bytes in a nonce of either side: 18 or more (security 1.5). */
 export const nonceBytes = 18;
 /** Random bytes in a token (security 3). */

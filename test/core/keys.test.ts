@@ -7,7 +7,7 @@ import {
   signKeyRecord,
 } from '../../src/core/e2ee/key-record.ts';
 import { parseUsername } from '../../src/core/model/username.ts';
-import { keysAfterLoginMs } from '../../src/core/policy.ts';
+import { keyChangesPerHour, keysAfterLoginMs } from '../../src/core/policy.ts';
 import { smallOrderKeys, withEncryptionKey } from './e2ee/support/accounts.ts';
 import {
   challenged,
@@ -65,7 +65,7 @@ describe('keys.publish', () => {
     const notNext = { code: 'conflict', field: 'record' };
     expect(await refusal(t.call(alice, 'keys.publish', { record: two.text }))).toMatchObject(notNext);
     await t.call(alice, 'keys.publish', { record: one.text });
-    await t.call(alice, 'keys.publish', { record: two.text });
+    await t.call(alice, 'keys.publish', { record: two.text, proof: await proofOf(t, alice) });
     expect(await t.call(alice, 'keys.publish', { record: two.text })).toEqual({ seq: 2 });
     for (const { text: record } of [one, following(one, nextSecretKeys(secrets))]) {
       expect(await refusal(t.call(alice, 'keys.publish', { record }))).toMatchObject({
@@ -80,15 +80,19 @@ describe('keys.publish', () => {
     });
   });
 
-  it('7.5.1: takes another identity key with a fresh proof alone', async () => {
+  it('7.5.1: takes another identity key, and another epoch, with a fresh proof alone', async () => {
     const { t, alice } = await open();
-    const one = first('alice', newSecretKeys());
+    const secrets = newSecretKeys();
+    const one = first('alice', secrets);
     const { text: record } = following(one, newSecretKeys());
     await t.call(alice, 'keys.publish', { record: one.text });
-    expect(await refusal(t.call(alice, 'keys.publish', { record }))).toMatchObject({
-      code: 'forbidden',
-      field: 'proof',
-    });
+    for (const next of [record, following(one, nextSecretKeys(secrets)).text]) {
+      expect(await refusal(t.call(alice, 'keys.publish', { record: next }))).toMatchObject({
+        code: 'forbidden',
+        message: 'a key record after the first takes a proof of the password: give proof',
+        field: 'proof',
+      });
+    }
     const wrong = await proofOf(t, alice, 'wrong horse battery staple');
     expect(await refusal(t.call(alice, 'keys.publish', { record, proof: wrong }))).toMatchObject({
       code: 'unauthenticated',
@@ -96,6 +100,40 @@ describe('keys.publish', () => {
     expect(await t.call(alice, 'keys.get', { user: 'alice' })).toMatchObject({ newest_seq: 1 });
     expect(await t.call(alice, 'keys.publish', { record, proof: await proofOf(t, alice) })).toEqual({
       seq: 2,
+    });
+  });
+
+  it('7.5.1: takes an account’s first keys shortly after a login, and later with a fresh proof', async () => {
+    const { t, alice, bob } = await open();
+    vi.advanceTimersByTime(keysAfterLoginMs);
+    await t.call(bob, 'keys.publish', { record: first('bob', newSecretKeys()).text });
+    vi.advanceTimersByTime(1);
+    const { text: record } = first('alice', newSecretKeys());
+    expect(await refusal(t.call(alice, 'keys.publish', { record }))).toEqual({
+      code: 'forbidden',
+      message: "this login is too old to give an account's first keys: give proof, or log in again",
+      field: 'proof',
+    });
+    const wrong = await proofOf(t, alice, 'wrong horse battery staple');
+    expect(await refusal(t.call(alice, 'keys.publish', { record, proof: wrong }))).toMatchObject({
+      code: 'unauthenticated',
+    });
+    expect(await t.call(alice, 'keys.get', { user: 'alice' })).toMatchObject({ newest_seq: 0 });
+    const proof = await proofOf(t, alice);
+    expect(await t.call(alice, 'keys.publish', { record, proof })).toEqual({ seq: 1 });
+  });
+
+  it('7.5.1: over a backup that is there, without a record before, takes a fresh proof too', async () => {
+    const { t, alice } = await open();
+    await t.call(alice, 'keys.backup', { backup: { contents: 'c29tZQ', recovery_wrap: 'cmVj' }, version: 0 });
+    const { text: record } = first('alice', newSecretKeys());
+    const over = { record, backup: { contents: 'bmV3', version: 1 } };
+    expect(await refusal(t.call(alice, 'keys.publish', over))).toMatchObject({
+      code: 'forbidden',
+      field: 'proof',
+    });
+    expect(await t.call(alice, 'keys.publish', { ...over, proof: await proofOf(t, alice) })).toEqual({
+      seq: 1,
     });
   });
 
@@ -162,6 +200,17 @@ describe('keys.publish', () => {
     expect(await t.call(alice, 'keys.publish', { record: other })).toEqual({ seq: 1 });
   });
 
+  it('is judged only so many times an hour: each costs two signatures', async () => {
+    const { t, alice } = await open();
+    const { text: record } = first('bob', newSecretKeys());
+    for (let given = 0; given < keyChangesPerHour; given++)
+      expect(await refusal(t.call(alice, 'keys.publish', { record }))).toMatchObject({ code: 'invalid' });
+    expect(await refusal(t.call(alice, 'keys.publish', { record }))).toMatchObject({
+      code: 'rate-limited',
+      message: 'too many changes of keys: wait before the next one',
+    });
+  });
+
   it('adds one of many that are published at once', async () => {
     const { t, alice } = await open();
     const outcomes = await Promise.allSettled(
@@ -223,6 +272,19 @@ describe('keys.backup and keys.restore', () => {
       code: 'conflict',
       field: 'version',
     });
+  });
+
+  it('7.5.1: take a first backup shortly after a login, and later for a fresh proof', async () => {
+    const { t, alice, bob } = await open();
+    vi.advanceTimersByTime(keysAfterLoginMs);
+    await t.call(bob, 'keys.backup', { backup, version: 0 });
+    vi.advanceTimersByTime(1);
+    expect(await refusal(t.call(alice, 'keys.backup', { backup, version: 0 }))).toMatchObject({
+      code: 'forbidden',
+      field: 'proof',
+    });
+    const proof = await proofOf(t, alice);
+    expect(await t.call(alice, 'keys.backup', { backup, version: 0, proof })).toEqual({ version: 1 });
   });
 
   it('7.5.1: are given out shortly after a login, and later for a fresh proof', async () => {

@@ -36,6 +36,7 @@ describe('a limit', () => {
     ['join', 300, minute, 'rooms made, entered or left'],
     ['search', 60, minute, 'searches'],
     ['export', 10, hour, 'exports'],
+    ['keys', 20, hour, 'changes of keys'],
   ])('on each %s is %d in a window of %d ms that the first begins', async (kind, most, windowMs, what) => {
     const limits = limitsOf();
     await limits.take(kind, 'a');

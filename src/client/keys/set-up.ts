@@ -35,7 +35,7 @@ export interface SetUpOptions {
    * nobody can be asked.
    */
   readonly askRecoveryKey: ((refused?: ChatError) => Promise<OneTimeCode | undefined>) | undefined;
-  /** Makes a fresh proof, for a login that is too old to be given the backup without one. */
+  /** Makes a fresh proof, for a login that is too old to be given the backup, or to publish first keys, without one. */
   readonly prove?: (() => Promise<FreshProof>) | undefined;
 }
 
@@ -117,7 +117,7 @@ async function take(
 
 async function make(
   connection: Connection,
-  { owner, store, password, stretch, recovery }: SetUpOptions,
+  { owner, store, password, stretch, recovery, prove }: SetUpOptions,
   published: SignedKeyRecord | undefined,
 ): Promise<SetUpKeys> {
   // Keys without a backup are nobody's any more; a new identity would have to be trusted by everybody.
@@ -128,9 +128,14 @@ async function make(
   const { file, backup, recoveryKey } = await makeKeys(owner, undefined, wrap);
   await store.checkWritable();
   const made = { record: file.record, opensByPassword: wrap.password !== undefined };
-  await storeKept(recovery, recoveryKey, made, () =>
-    connection.call('keys.publish', { record: file.record.text, backup: { ...backup, version: 0 } }),
-  );
+  await storeKept(recovery, recoveryKey, made, async () => {
+    const proof = await prove?.();
+    await connection.call('keys.publish', {
+      record: file.record.text,
+      backup: { ...backup, version: 0 },
+      ...(proof !== undefined && { proof }),
+    });
+  });
   await store.update(() => file);
   return { kind: 'made', file, recoveryKey };
 }

@@ -1,23 +1,22 @@
 import * as z from 'zod';
-import { equalDigests } from '../../crypto/bytes.ts';
 import { isEncryptionKey } from '../../e2ee/account-keys.ts';
 import { followsRecord, readKeyRecord, type SignedKeyRecord } from '../../e2ee/key-record.ts';
 import { ChatError } from '../../errors.ts';
-import { proveAgain } from '../../login/fresh-proof.ts';
 import { type CallContext, operation } from '../../operation.ts';
 import { backupVersion, freshProof, keyBackupChange, keyRecord } from '../shapes.ts';
 import { backupConflict, checkBackup } from './check-backup.ts';
+import { proveAnew, proveOwner } from './prove-owner.ts';
 
 /**
- * Publishes the account's next key record (security 5). It has to follow the newest one; with another identity key, by which
- * everybody knows the account, it takes a fresh proof. The newest one once more is answered as before: a lost answer costs nothing.
- * `backup` is kept in the same step, so that no message is ever sealed for keys that only one device has; over one that is there it
- * takes a fresh proof too.
+ * Publishes the account's next key record (security 5). It has to follow the newest one and takes a fresh proof; the first, by which
+ * everybody will know the account, a login of a short while ago or a proof: who has but found a session has neither. The newest one once
+ * more is answered as before: a lost answer costs nothing. `backup` is kept in the same step, so that no message is ever sealed for keys
+ * that only one device has; over one that is there it takes a fresh proof too.
  */
 export const publish = operation({
   name: 'keys.publish',
   access: 'session',
-  cost: 'message',
+  cost: 'keys',
   audited: true,
   overlaps: false,
   input: z.strictObject({
@@ -32,20 +31,10 @@ export const publish = operation({
     const before = await newestOf(context);
     if (before?.text === record.text) return { seq: record.seq };
     if (!followsRecord(record, before, services.digests)) throw notNext(before);
-    const isOther = before !== undefined && !equalDigests(before.keys.identity, record.keys.identity);
     if (backup) await checkBackup(context, backup, backup.version);
-    if (isOther || (backup && backup.version > 0)) {
-      if (!proof) {
-        throw new ChatError(
-          'forbidden',
-          isOther
-            ? 'another identity key takes a proof of the password: give proof'
-            : 'overwriting a backup takes a proof of the password: give proof',
-          { field: 'proof' },
-        );
-      }
-      await proveAgain(context, proof);
-    }
+    if (before) await proveAnew(context, proof, 'a key record after the first');
+    else if (backup && backup.version > 0) await proveAnew(context, proof, 'overwriting a backup');
+    else await proveOwner(context, proof, "to give an account's first keys");
     const { seq } = record;
     const outcome = await services.store.publishKeyRecord({
       userId: session.userId,
