@@ -14,7 +14,7 @@ export interface LineContext {
 
 /**
  * A message as `-o json` prints it: exactly one of `text` and `envelope` is there; `erased` says that the text is only what stands for one.
- * A private one has `protection`, and with an envelope `why` it was not opened.
+ * A private one has `protection`, with an envelope `why` it was not opened, and `stale` when it was sealed for old keys.
  */
 export function messageRecord(message: WireMessage): object {
   const { to, seq, id, sender, sent_at, text, envelope, erased, unsealed } = message;
@@ -30,6 +30,7 @@ export function messageRecord(message: WireMessage): object {
     ...body,
     ...(protection !== undefined && { protection }),
     ...(unsealed && 'why' in unsealed && { why: unsealed.why }),
+    ...(unsealed && 'stale' in unsealed && { stale: true }),
   };
 }
 
@@ -57,7 +58,16 @@ export function markedText(message: WireMessage): string {
   const why = unsealed && 'why' in unsealed ? unsealed.why : 'it was not opened';
   if (protection === 'failed') return `[failed: ${why}]`;
   if (protection === 'locked') return `[encrypted: ${why}]`;
-  return `[${protection}] ${text ?? ''}`;
+  const isStale = unsealed && 'stale' in unsealed;
+  return `[${protection}${isStale ? ' for old keys' : ''}] ${text ?? ''}`;
+}
+
+/** How a text in a room begins that could be taken for a private message's: in a line, with its recipient; in the live chat, with its mark. */
+const imitations = { line: /^\s*@.*\[/s, chat: /^\s*\[/ } as const;
+
+/** True for a text in a room that could be taken for a private message where only these stand in such lines: its room belongs before it. */
+export function looksPrivate({ to, text = '' }: WireMessage, where: keyof typeof imitations): boolean {
+  return !to.startsWith('@') && imitations[where].test(text);
 }
 
 /** `2019-11-01 09:30:00`, UTC, as document 5 prints times. */
@@ -70,13 +80,13 @@ export function lineTime(instant: string): string {
 
 /**
  * A message as one line (five-systems, section 5): `2019-11-01 09:30:00 sam: text`, private `… erik: @sam text`; among
- * several conversations a room's line begins with the room: `… #ops sam: text`. A private text has how it has come before it. All of it
- * is escaped.
+ * several conversations a room's line begins with the room: `… #ops sam: text`, and so it does when its text looks like a private message.
+ * A private text has how it has come before it. All of it is escaped.
  */
 export function messageLine(message: WireMessage, { reader, several, paint }: LineContext): string {
   const isPrivate = message.to.startsWith('@');
   const recipient = message.sender === reader ? message.to : `@${reader}`;
-  const room = several && !isPrivate ? `${message.to} ` : '';
+  const room = !isPrivate && (several || looksPrivate(message, 'line')) ? `${message.to} ` : '';
   const addressed = isPrivate ? `${recipient} ` : '';
   const text = markedText(message);
   const time = paint.faint(lineTime(message.sent_at));

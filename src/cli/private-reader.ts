@@ -79,7 +79,10 @@ export function openPrivateReader(
       return {
         ...rest,
         text: opened.text,
-        unsealed: { kind: opened.isVerified ? 'verified' : 'encrypted' },
+        unsealed: {
+          kind: opened.isVerified ? 'verified' : 'encrypted',
+          ...(opened.isStale && { stale: true as const }),
+        },
       };
     }
     if (opened.kind === 'locked') {

@@ -4,7 +4,15 @@ import { keyChangesPerHour, mailLimits, type Policy } from './policy.ts';
 import type { Counter } from './ports/counter.ts';
 
 /** What is rare enough to be counted for all nodes together, each kind by its own keys. */
-export type RareKind = 'login' | 'registration' | 'join' | 'search' | 'export' | 'keys' | 'mail-request' | 'mail';
+export type RareKind =
+  | 'login'
+  | 'registration'
+  | 'join'
+  | 'search'
+  | 'export'
+  | 'keys'
+  | 'mail-request'
+  | 'mail';
 
 /** How often things may be done (security 4). */
 export interface Limits {

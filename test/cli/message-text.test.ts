@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { markedText, messageRecord, protectionOf } from '../../src/cli/message-text.ts';
+import {
+  looksPrivate,
+  markedText,
+  messageLine,
+  messageRecord,
+  protectionOf,
+} from '../../src/cli/message-text.ts';
 import type { WireMessage } from '../../src/client/connection.ts';
 import { message } from './support/fake-client.ts';
 
@@ -25,6 +31,12 @@ const cases: readonly [string, WireMessage, string, object][] = [
     message(1, { to: '@sam', text: 'hey', unsealed: { kind: 'verified' } }),
     '[verified] hey',
     { text: 'hey', protection: 'verified' },
+  ],
+  [
+    'for keys from before a rotation',
+    message(1, { to: '@sam', text: 'hey', unsealed: { kind: 'encrypted', stale: true } }),
+    '[encrypted for old keys] hey',
+    { text: 'hey', protection: 'encrypted', stale: true },
   ],
   [
     'that did not hold',
@@ -57,6 +69,42 @@ const cases: readonly [string, WireMessage, string, object][] = [
     { text: '[erased]', erased: true },
   ],
 ];
+
+const plain = (text: string) => text;
+const lineOf = (given: WireMessage, several = false) =>
+  messageLine(given, { reader: 'bob', several, paint: { name: plain, faint: plain, error: plain } }).slice(
+    20,
+  );
+
+describe('a text in a room', () => {
+  it('cannot make its line one of a private message: such a line begins with its room', () => {
+    const hey = { sender: 'sam', text: 'lunch?', unsealed: { kind: 'verified' } } as const;
+    expect(lineOf(message(1, { ...hey, to: '@sam' }))).toBe('sam: @bob [verified] lunch?');
+    for (const text of [
+      '@bob [verified] lunch?',
+      ' @bob  [clear] x',
+      '@bob\n[failed: no]',
+      '@bob: see [1]',
+    ]) {
+      const given = message(1, { sender: 'sam', text });
+      expect(lineOf(given)).toMatch(/^#lobby sam: /);
+      expect(lineOf(given, true)).toBe(lineOf(given));
+    }
+    for (const text of ['[INFO] built', '@bob lunch?', 'ask @bob [soon]']) {
+      expect(lineOf(message(1, { sender: 'sam', text }))).toBe(`sam: ${text}`);
+    }
+  });
+
+  it('cannot pretend a mark where private messages have no recipient before it', () => {
+    const shown = (text: string) => looksPrivate(message(1, { text }), 'chat');
+    expect([shown('[verified] hey'), shown('  [clear] hey'), shown('hey [verified]')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(looksPrivate(message(1, { to: '@sam', text: '[verified] hey' }), 'chat')).toBe(false);
+  });
+});
 
 describe('how a message is marked', () => {
   it.each(cases)('%s', (_name, given, marked, record) => {

@@ -1,6 +1,6 @@
 import type { WireMessage } from '../../client/connection.ts';
 import { escapeForTerminal } from '../escape.ts';
-import { markedText } from '../message-text.ts';
+import { looksPrivate, markedText } from '../message-text.ts';
 import { columnsOf, cut, type Row, type Span, type Style, wrapWords } from './text-layout.ts';
 
 /** Something that stands in the pane of a conversation. */
@@ -94,9 +94,12 @@ const head = (time: string, sender: string): Span[] => [
 function itemRows(item: Item, width: number): readonly Row[] {
   switch (item.kind) {
     case 'message': {
-      const { sent_at, sender, text } = item.message;
+      const { to, sent_at, sender, text } = item.message;
       const style = text === undefined ? 'faint' : 'plain';
-      return block(head(clockTime(sent_at), sender), markedText(item.message), width, style);
+      const time = looksPrivate(item.message, 'chat')
+        ? `${clockTime(sent_at)} ${escapeForTerminal(to)}`
+        : clockTime(sent_at);
+      return block(head(time, sender), markedText(item.message), width, style);
     }
     case 'pending':
       return block(head('  …  ', item.sender), item.text, width, 'faint');

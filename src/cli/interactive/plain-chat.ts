@@ -2,7 +2,7 @@ import type { WireMessage } from '../../client/connection.ts';
 import { ChatError } from '../../core/errors.ts';
 import { escapeForTerminal } from '../escape.ts';
 import type { Host } from '../host.ts';
-import { markedText } from '../message-text.ts';
+import { looksPrivate, markedText } from '../message-text.ts';
 import { type ChatState, type Link, unreadOf } from './chat-state.ts';
 import type { LiveChat } from './live-chat.ts';
 import { clockTime } from './pane.ts';
@@ -37,10 +37,11 @@ export class PlainChat {
     for (const line of text.split('\n')) this.#write(`* ${escapeForTerminal(line)}`);
   }
 
-  /** Writes a message, with its conversation when that is not the current one. */
+  /** Writes a message, with its conversation when that is not the current one, or it could be taken for a private one. */
   message(message: WireMessage): void {
     const { to, sender, sent_at } = message;
-    const where = to === this.#options.state.current ? '' : `${to} `;
+    const isPlain = to === this.#options.state.current && !looksPrivate(message, 'chat');
+    const where = isPlain ? '' : `${to} `;
     this.#write(
       `${clockTime(sent_at)} ${where}${escapeForTerminal(sender)}: ${escapeForTerminal(markedText(message))}`,
     );

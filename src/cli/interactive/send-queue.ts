@@ -97,15 +97,17 @@ export class SendQueue {
 
   /** False when this connection cannot be used, or not now. */
   async #send(connection: Connection, message: Outgoing): Promise<boolean> {
+    let sent: { readonly answer: StoredAnswer; readonly body: Body };
     try {
       const { to, text, key } = message;
       const body = await this.#seal(connection, to, text);
-      const answer = await connection.call('message.send', { to, key, ...body }, { timeoutMs: tryMs });
-      this.#waiting.shift();
-      this.#events.stored(message, answer, body);
-      return true;
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
+      sent = {
+        body,
+        answer: await connection.call('message.send', { to, key, ...body }, { timeoutMs: tryMs }),
+      };
+    } catch (cause) {
+      // One message that cannot be made ready is no reason to end the chat, nor to hold up those after it.
+      const error = cause instanceof ChatError ? cause : failedHere(cause);
       const { code, details } = error;
       if (!passes(error) && code !== 'unauthenticated') {
         this.#waiting.shift();
@@ -115,6 +117,9 @@ export class SendQueue {
       if (this.#connection === connection) this.#pauseFor(details.retryAfterMs ?? pauseMs);
       return false;
     }
+    this.#waiting.shift();
+    this.#events.stored(message, sent.answer, sent.body);
+    return true;
   }
 
   #pauseFor(ms: number): void {
@@ -124,4 +129,9 @@ export class SendQueue {
       void this.#pump();
     }, ms);
   }
+}
+
+function failedHere(cause: unknown): ChatError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ChatError('internal', `it could not be made ready: ${why}`, { cause });
 }

@@ -1,4 +1,5 @@
 import {
+  type EnvelopeContext,
   type EnvelopeFault,
   faultOf,
   openEnvelope,
@@ -16,7 +17,13 @@ import type { KnownKeys } from './known-keys.ts';
 
 /** What a reader is told of an encrypted message: its text, or why it is shown as failed; never a text that did not hold. */
 export type OpenedMessage =
-  | { readonly kind: 'text'; readonly text: string; readonly isVerified: boolean }
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      readonly isVerified: boolean;
+      /** True when it was sealed for keys of this account from before its newest, well after those had come. */
+      readonly isStale: boolean;
+    }
   /** It is sealed for keys of this account that are not here: newer ones, or such as were lost. */
   | { readonly kind: 'locked'; readonly isForNewer: boolean }
   | { readonly kind: 'failed'; readonly why: string };
@@ -32,6 +39,9 @@ export interface PrivateMessages {
 /** How far a sender's clock and the server's may be apart: an envelope beyond it is an old one shown as new. */
 const maxApartMs = 24 * 3_600_000;
 
+/** How far the clocks of two honest clients may be apart before a message counts as sealed for keys of before. */
+const clocksApartMs = 10 * 60_000;
+
 /** How long keys that were asked for are taken for the newest: as long may a message still be sealed for the epoch before. */
 const newestGoodForMs = 5_000;
 
@@ -43,13 +53,14 @@ const faults: Readonly<Record<EnvelopeFault, string>> = {
   'wrong-key': 'it is sealed for other keys than the ones here',
   'bad-commitment': 'its key is not the one that was signed',
   damaged: 'it was changed on its way',
+  'no-text': 'what is in it is no text that a message may have',
 };
 
 /** Builds them over the account's keys on this device. */
 export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMessages {
   const { record, ring } = own;
   const { user: self, realm } = record;
-  /** Where an envelope's own id was seen: under another message it is a replay. */
+  /** Where an envelope was seen, by its sender and the id that it gave: under another message it is a replay. */
   const seen = new Map<string, string>();
 
   /** Whose newest keys were asked for, and when: a stream of messages does not ask for each. */
@@ -68,12 +79,24 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
     return ring.encryption.findLast((key) => key.seq <= seq)?.secret;
   }
 
+  /** Whether its sender was not shown this account's newest keys: by a server that keeps them back, or a program that does not ask. */
+  function isStale({ sender, recipientSeq, at }: EnvelopeContext): boolean {
+    if (sender === self || recipientSeq >= record.seq) return false;
+    return at > record.at + newestGoodForMs + clocksApartMs;
+  }
+
   return {
     async seal(to, text) {
       const recipient = to === self ? record : await newestOf(to);
       if (!recipient) return undefined;
       const message = { id: uuidV7(), at: Date.now() };
-      return await sealMessage(text, message, { record, secrets: currentKeys(ring) }, recipient);
+      try {
+        return await sealMessage(text, message, { record, secrets: currentKeys(ring) }, recipient);
+      } catch (cause) {
+        throw new ChatError('untrusted', `nothing can be encrypted for the keys that ${to} has published`, {
+          cause,
+        });
+      }
     },
     async open({ to, sender, sent_at: sentAt, id, envelope: sealed }) {
       const envelope = readEnvelope(sealed);
@@ -82,7 +105,9 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
       const peer = to.slice(1) as Username;
       const from = sender as Username;
       if (!to.startsWith('@') || (from !== self && from !== peer)) return failed('wrong-conversation');
-      const place = seen.get(context.id) ?? id;
+      // Not by the id alone, which a peer could take from a message of somebody else's.
+      const envelopeId = `${context.sender} ${context.id}`;
+      const place = seen.get(envelopeId) ?? id;
       if (place !== id || Math.abs(Date.parse(sentAt) - context.at) > maxApartMs) {
         return {
           kind: 'failed',
@@ -105,8 +130,13 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
       }
       const opened = await openEnvelope(envelope, { ...found, user: self, secrets: { encryption: secret } });
       if (!opened.ok) return failed(opened.fault);
-      seen.set(context.id, id);
-      return { kind: 'text', text: opened.text, isVerified: known.isVerified(peer) };
+      seen.set(envelopeId, id);
+      return {
+        kind: 'text',
+        text: opened.text,
+        isVerified: known.isVerified(peer),
+        isStale: isStale(context),
+      };
     },
   };
 

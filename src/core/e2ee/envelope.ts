@@ -2,7 +2,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { equalDigests, fromBase64url, toBase64url, utf8 } from '../crypto/bytes.ts';
 import { nobleDigests } from '../crypto/digests.ts';
 import { isUsername, type Username } from '../model/username.ts';
-import { maxEnvelopeBytes } from '../policy.ts';
+import { maxEnvelopeBytes, maxTextBytes } from '../policy.ts';
 import { randomBytes } from '../random.ts';
 import type { SecretKeys } from './account-keys.ts';
 import { decrypt, encrypt } from './aes-gcm.ts';
@@ -45,7 +45,8 @@ export type EnvelopeFault =
   | 'bad-signature'
   | 'wrong-key'
   | 'bad-commitment'
-  | 'damaged';
+  | 'damaged'
+  | 'no-text';
 
 /** An opened envelope, or why it was not. */
 export type OpenedEnvelope =
@@ -175,10 +176,12 @@ export async function openEnvelope(
   if (!equalDigests(commitmentTo(contentKey), commitment)) return fault('bad-commitment');
   const plain = await decrypt(contentKey, nonce, info, ciphertext);
   if (!plain) return fault('damaged');
+  // What no server takes as a text is none here either.
+  if (plain.length === 0 || plain.length > maxTextBytes) return fault('no-text');
   try {
     return { ok: true, text: decoder.decode(plain), context };
   } catch {
-    return fault('damaged');
+    return fault('no-text');
   }
 }
 

@@ -126,4 +126,27 @@ describe('messages that were typed', () => {
     await settled();
     expect([calls, sending.size]).toEqual([[], 1]);
   });
+
+  it('that cannot be made ready are refused, tried once, and hold up none after them', async () => {
+    const refused: string[] = [];
+    const tried: string[] = [];
+    const sending = new SendQueue(
+      { stored: () => {}, refused: ({ text }, { message }) => refused.push(`${text}: ${message}`) },
+      async (_connection, to, text) => {
+        tried.push(text);
+        if (to === '@mallory') throw new TypeError('not a key');
+        return { text };
+      },
+    );
+    const { calls, connection: open } = connection();
+    sending.add('@mallory', 'one');
+    sending.add('#lobby', 'two');
+    sending.use(open);
+    await settled();
+    expect(refused).toEqual(['one: it could not be made ready: not a key']);
+    expect([tried, calls.map(({ text }) => text)]).toEqual([['one', 'two'], ['two']]);
+    calls[0]?.settle(answer);
+    await settled();
+    expect([sending.size, tried.length]).toEqual([0, 2]);
+  });
 });

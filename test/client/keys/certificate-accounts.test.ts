@@ -46,7 +46,7 @@ async function read(reader: Device, from: string) {
   return await (await reader.messages()).open(await reader.last(from));
 }
 
-const text = (words: string) => ({ kind: 'text', text: words, isVerified: false });
+const text = (words: string) => ({ kind: 'text', text: words, isVerified: false, isStale: false });
 
 describe('the keys of an account that has a certificate alone', () => {
   it('are made at its first login, and carry private messages to and from an account with a password', async () => {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { rotateKeys } from '../../../src/client/keys/change-keys.ts';
 import { pinOfRecord } from '../../../src/client/keys/pin.ts';
+import { createPrivateMessages } from '../../../src/client/keys/private-messages.ts';
 import { newSecretKeys, nextSecretKeys } from '../../../src/core/e2ee/account-keys.ts';
-import { sealMessage } from '../../../src/core/e2ee/envelope.ts';
+import { readEnvelope, sealMessage } from '../../../src/core/e2ee/envelope.ts';
 import { currentKeys } from '../../../src/core/e2ee/key-backup.ts';
 import { type SignedKeyRecord, signKeyRecord } from '../../../src/core/e2ee/key-record.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
@@ -45,6 +46,7 @@ describe('a private message', () => {
       kind: 'text',
       text: 'marker of a secret',
       isVerified: false,
+      isStale: false,
     });
     const received = await bob.last('alice');
     expect(await (await bob.messages()).open(received)).toMatchObject({ text: 'marker of a secret' });
@@ -103,6 +105,51 @@ describe('a private message', () => {
     const after = await device(t, 'bob', { store: second.store });
     expect(after.keys.kind).toBe('restored');
     expect(await (await after.messages()).open(sent)).toMatchObject({ text: 'for the new keys' });
+  });
+
+  it('sealed for keys from before a rotation, well after it, says so to its reader', async () => {
+    const { alice, bob } = await people();
+    const before = (await fileOf(bob)).record;
+    vi.advanceTimersByTime(1_000);
+    const early = { ...(await alice.send('bob', 'before')), to: '@alice' };
+    vi.advanceTimersByTime(1_000);
+    await rotate(bob);
+    const { record, ring } = await fileOf(alice);
+    // A server that keeps the new record back, or a sender that never asks.
+    const old = async (afterMs: number) => {
+      const at = start + 2_000 + afterMs;
+      const message = { id: `id ${afterMs}`, at };
+      return {
+        ...early,
+        id: `m ${afterMs}`,
+        sent_at: new Date(at).toISOString(),
+        envelope: await sealMessage('late', message, { record, secrets: currentKeys(ring) }, before),
+      };
+    };
+    const reader = await bob.messages();
+    const allowedMs = 10 * 60_000 + 5_000;
+    expect(await reader.open(early)).toMatchObject({ text: 'before', isStale: false });
+    expect(await reader.open(await old(allowedMs))).toMatchObject({ text: 'late', isStale: false });
+    expect(await reader.open(await old(allowedMs + 1))).toMatchObject({ text: 'late', isStale: true });
+    vi.advanceTimersByTime(allowedMs + 1);
+    const now = { ...(await alice.send('bob', 'for the new keys')), to: '@alice' };
+    expect(await reader.open(now)).toMatchObject({ isStale: false });
+    // Of what one has sent oneself it is no news, whatever has been rotated since.
+    await rotate(alice);
+    const own = await alice.messages();
+    expect(await own.open({ ...now, to: '@bob' })).toMatchObject({ isStale: false });
+  });
+
+  it('that nothing can be sealed for is not sent, and says whose keys are the matter', async () => {
+    const { alice, bob } = await people();
+    const { record } = await fileOf(bob);
+    const weak = { ...record, keys: { ...record.keys, encryption: new Uint8Array(32) } };
+    const known = { newest: async () => weak, ofNumber: async () => weak, isVerified: () => false };
+    const messages = createPrivateMessages(await fileOf(alice), known);
+    expect(await refusal(messages.seal(parseUsername('bob'), 'x'))).toEqual({
+      code: 'untrusted',
+      message: 'nothing can be encrypted for the keys that bob has published',
+    });
   });
 
   it('says when its keys were compared', async () => {
@@ -172,6 +219,24 @@ describe('a malicious server', () => {
     const late = await bob.messages();
     expect(await late.open(at(day + 1))).toEqual(replay);
     expect(await late.open(at(day))).toMatchObject({ kind: 'text' });
+  });
+
+  it('a peer cannot make one’s own message a replay by taking its id', async () => {
+    const { alice, bob } = await people();
+    const own = await alice.send('bob', 'mine');
+    const { context } = readEnvelope(own.envelope) ?? {};
+    if (!context) throw new Error('no envelope');
+    const { record, ring } = await fileOf(bob);
+    const taken = await sealMessage(
+      'theirs',
+      context,
+      { record, secrets: currentKeys(ring) },
+      (await fileOf(alice)).record,
+    );
+    const reader = await alice.messages();
+    const theirs = { ...own, id: 'theirs', sender: 'bob', envelope: taken };
+    expect(await reader.open(theirs)).toMatchObject({ text: 'theirs' });
+    expect(await reader.open(own)).toMatchObject({ text: 'mine' });
   });
 
   it('cannot put its own keys in a recipient’s place: sending stops until a person trusts them', async () => {

@@ -100,7 +100,7 @@ describe('an envelope', () => {
 
   it('holds any text, byte for byte', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'grapheme' }), async (text) => {
+      fc.asyncProperty(fc.string({ unit: 'grapheme', minLength: 1 }), async (text) => {
         expect(await openEnvelope(parsed(await seal(text)), reading())).toMatchObject({ ok: true, text });
       }),
       { numRuns: 30 },
@@ -226,7 +226,15 @@ describe('Mallory cannot', () => {
 
   it('as a sender have bytes shown that are no text', async () => {
     const envelope = await crafted({ text: new Uint8Array([0xff, 0xfe]) });
-    expect(await openEnvelope(envelope, reading())).toEqual({ ok: false, fault: 'damaged' });
+    expect(await openEnvelope(envelope, reading())).toEqual({ ok: false, fault: 'no-text' });
+  });
+
+  it('as a sender have a text shown that is longer than a message may be, or empty', async () => {
+    const opened = async (text: string) => await openEnvelope(parsed(await seal(text)), reading());
+    expect(await opened('x'.repeat(maxTextBytes + 1))).toEqual({ ok: false, fault: 'no-text' });
+    expect(await opened('é'.repeat(maxTextBytes / 2 + 1))).toEqual({ ok: false, fault: 'no-text' });
+    expect(await opened('')).toEqual({ ok: false, fault: 'no-text' });
+    expect(await opened('é'.repeat(maxTextBytes / 2))).toMatchObject({ ok: true });
   });
 
   it('have a signature with a key of small order believed', () => {
