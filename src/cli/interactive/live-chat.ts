@@ -4,10 +4,10 @@ import type { Body } from '../../client/outbox.ts';
 import { ChatError } from '../../core/errors.ts';
 import { accountNoticeText } from '../account-notice.ts';
 import type { CommandContext } from '../command.ts';
-import { pages } from '../pages.ts';
 import type { PrivateReader } from '../private-reader.ts';
 import type { Sealer } from '../sealer.ts';
 import { callTimeoutMs, type LoggedIn, openSession } from '../session.ts';
+import { listConversations, listNames } from './chat-lists.ts';
 import {
   addEarlier,
   addMessage,
@@ -52,8 +52,6 @@ export interface LiveChatOptions {
 const pageMessages = 100;
 /** The server is told of what was read once in so many milliseconds. */
 const markReadEveryMs = 1_000;
-/** Names for completion are fetched up to so many. */
-const mostNames = 5_000;
 
 /** A chat that goes on over lost connections: keeps the state up to date, sends what was typed, and fetches what is older. */
 export class LiveChat {
@@ -237,46 +235,6 @@ export class LiveChat {
     await Promise.all([...this.#untold].map(tell));
   }
 
-  /** The caller's conversations and how far they were read: before any message, so that it is known which are new. */
-  async #listConversations(connection: Connection): Promise<void> {
-    const { state } = this.#options;
-    const { conversations } = await connection.call('conversation.list', {}, { timeoutMs: callTimeoutMs });
-    for (const { to, last_seq, read_seq } of conversations) {
-      // Put away, and nothing was said since.
-      if ((state.closed.get(to) ?? -1) >= last_seq) continue;
-      const conversation = conversationOf(state, to);
-      conversation.lastSeq = Math.max(conversation.lastSeq, last_seq);
-      conversation.readSeq = Math.max(conversation.readSeq, read_seq);
-      if (last_seq === 0) conversation.earlier ??= 0;
-    }
-    this.#changed();
-  }
-
-  /** Who is online, and the names that can be completed. */
-  async #listNames(connection: Connection): Promise<void> {
-    const { state } = this.#options;
-    const options = { timeoutMs: callTimeoutMs };
-    // Who comes and goes meanwhile is in the list at once.
-    const online = new NameList();
-    state.online = online;
-    for await (const page of pages((after) =>
-      connection.call('user.list', { watch: true, ...after }, options),
-    )) {
-      for (const { username } of page.users) online.add(username);
-    }
-    this.#changed();
-    for await (const page of pages((after) =>
-      connection.call('user.list', { all: true, ...after }, options),
-    )) {
-      for (const { username } of page.users) state.people.add(username);
-      if (state.people.size >= mostNames) break;
-    }
-    for await (const page of pages((after) => connection.call('room.list', { ...after }, options))) {
-      for (const { room } of page.rooms) state.rooms.add(room);
-      if (state.rooms.size >= mostNames) break;
-    }
-  }
-
   async #open(sessionEnd?: ChatError): Promise<Connection> {
     const { state, context } = this.#options;
     if (this.#first === undefined) {
@@ -302,7 +260,8 @@ export class LiveChat {
       this.#changed();
     });
     try {
-      await this.#listConversations(connection);
+      await listConversations(connection, state);
+      this.#changed();
     } catch (error) {
       await connection.close();
       throw error;
@@ -313,7 +272,7 @@ export class LiveChat {
     this.#queue.use(connection);
     void this.tellRead();
     // What fails with the connection is asked for again on the next one.
-    this.#listNames(connection).catch((error: unknown) => {
+    listNames(connection, state, () => this.#changed()).catch((error: unknown) => {
       if (!(error instanceof ChatError)) throw error;
     });
     return connection;
