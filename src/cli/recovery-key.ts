@@ -49,7 +49,10 @@ export interface LoginRecovery extends RecoveryKeeper {
   tellMade(): Promise<void>;
 }
 
-/** Keeps the recovery key of keys that a login makes in `file`, or shows it this once to a person; a script without a file is told how to make one. */
+/**
+ * Keeps the recovery key of keys that a login makes in `file`, or shows it this once to a person; a script without a file is told how
+ * to make one.
+ */
 export function recoveryAtLogin({ host, output }: CommandContext, file: string | undefined): LoginRecovery {
   // Without which the recovery key alone brings the keys back: the password where it opens them, or else the machine itself.
   let losable = 'machine';

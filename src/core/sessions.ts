@@ -28,9 +28,15 @@ export interface Sessions {
    * `unauthenticated` with one text for every other token.
    */
   resume(peer: Peer, token: string, now: number, owner?: NamedOwner): Promise<Session>;
-  /** Takes over what a refresh, a new CSRF token or a second factor has changed in a session: no cache and no connection goes on with what was before, here or elsewhere. */
+  /**
+   * Takes over what a refresh, a new CSRF token or a second factor has changed in a session: no cache and no connection goes on with
+   * what was before, here or elsewhere.
+   */
   renew(session: Session): void;
-  /** Sessions that the store has ended die here at once and, by a notice, on every node; their connections are closed, but for the survivor's, which is logged out. */
+  /**
+   * Sessions that the store has ended die here at once and, by a notice, on every node; their connections are closed, but for the
+   * survivor's, which is logged out.
+   */
   ended(ids: readonly SessionId[], reason: EndReason, about?: EndedSessions): void;
   /** Ends every connection and stops the clocks. */
   stop(): void;

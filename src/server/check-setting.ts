@@ -11,7 +11,10 @@ import type { Setting } from './setting-kinds.ts';
 /** The kinds of numbers, and what each is called. */
 const units = { integer: 'a whole number', seconds: 'whole seconds', days: 'whole days' } as const;
 
-/** Checks a value as {@link checkSetting} does that comes from where others can read it: on a command line or in a settings file no password may stand. */
+/**
+ * Checks a value as {@link checkSetting} does that comes from where others can read it: on a command line or in a settings file no
+ * password may stand.
+ */
 export function checkShown(setting: Setting, label: string, given: string, from = '.'): string {
   const value = checkSetting(setting, label, given, from);
   if (setting.kind !== 'smtp' || parseSmtpUrl(value)?.login === undefined) return value;

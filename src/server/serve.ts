@@ -37,7 +37,10 @@ export interface RunningServer {
   readonly fingerprint: string;
   /** Asks the server to end: the first time in order, the second time at once. */
   stop(signal: 'SIGINT' | 'SIGTERM'): void;
-  /** SIGHUP: reads the certificates again, and shows them from then on; nothing that is open is dropped. Also the end of its terminal, which changes nothing else. */
+  /**
+   * SIGHUP: reads the certificates again, and shows them from then on; nothing that is open is dropped. Also the end of its terminal,
+   * which changes nothing else.
+   */
   hangUp(): void;
   /** The process's exit code, when the server has ended: 0 in order, 1 by a failure, 128 + signal at once. */
   readonly closed: Promise<number>;

@@ -22,7 +22,10 @@ export interface IssuedCertificate {
 export interface CertificateAuthority {
   /** Takes a request in PEM; `invalid` naming `request` for anything else, for a wrong signature and for a weak key. */
   readRequest(pem: string): Promise<SigningRequest>;
-  /** Signs a certificate over the request's key: for `username`, and for logging in alone. Whatever else the request asks for is not looked at. */
+  /**
+   * Signs a certificate over the request's key: for `username`, and for logging in alone. Whatever else the request asks for is not
+   * looked at.
+   */
   issue(order: {
     readonly request: SigningRequest;
     readonly username: Username;

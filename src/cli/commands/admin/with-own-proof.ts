@@ -9,7 +9,10 @@ import { type LoggedIn, withSession } from '../../session.ts';
 /** The flags by which an administrator proves who asks. */
 export const ownProofOptions = { ...otpOption, ...passwordOptions } as const;
 
-/** Does to the account that the operand names what a session alone may not: `work` gets a fresh proof of the administrator's own password or certificate. */
+/**
+ * Does to the account that the operand names what a session alone may not: `work` gets a fresh proof of the administrator's own
+ * password or certificate.
+ */
 export async function withOwnProof<T>(
   { operands, options }: { operands: readonly string[]; options: OptionValues<typeof ownProofOptions> },
   context: CommandContext,

@@ -5,7 +5,10 @@ import { makeRecoveryCodes } from '../../login/recovery-codes.ts';
 import { operation } from '../../operation.ts';
 import { freshProof } from '../shapes.ts';
 
-/** Makes a new set of recovery codes, which are shown this once; those from before are worth nothing any more. Takes a fresh proof, with a code. `conflict` without a factor. */
+/**
+ * Makes a new set of recovery codes, which are shown this once; those from before are worth nothing any more. Takes a fresh proof,
+ * with a code. `conflict` without a factor.
+ */
 export const recoveryCodes = operation({
   name: 'account.recovery-codes',
   access: 'session',

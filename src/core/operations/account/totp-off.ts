@@ -4,7 +4,10 @@ import { proveAgain } from '../../login/fresh-proof.ts';
 import { operation } from '../../operation.ts';
 import { freshProof } from '../shapes.ts';
 
-/** Turns the second factor off, with its recovery codes, and ends the account's other sessions. Takes a fresh proof, with a code. `conflict` when none is on. */
+/**
+ * Turns the second factor off, with its recovery codes, and ends the account's other sessions. Takes a fresh proof, with a code.
+ * `conflict` when none is on.
+ */
 export const totpOff = operation({
   name: 'account.totp-off',
   access: 'session',

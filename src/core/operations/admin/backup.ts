@@ -2,7 +2,10 @@ import * as z from 'zod';
 import { operation } from '../../operation.ts';
 import { operatorOf } from './operator-of.ts';
 
-/** Copies the database to the server's directory for backups, under a name that the server makes: nobody writes elsewhere on its machine from afar. */
+/**
+ * Copies the database to the server's directory for backups, under a name that the server makes: nobody writes elsewhere on its
+ * machine from afar.
+ */
 export const backup = operation({
   name: 'admin.backup',
   access: 'admin',

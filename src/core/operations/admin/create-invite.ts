@@ -8,7 +8,10 @@ import { instant } from '../shapes.ts';
 
 const { defaultMs, maxMs, maxUses } = inviteLimits;
 
-/** Makes a code with which so many accounts can be made until it is over: once and within the hour unless said otherwise (ASVS 6.4.1). The code is shown this once. */
+/**
+ * Makes a code with which so many accounts can be made until it is over: once and within the hour unless said otherwise (ASVS 6.4.1).
+ * The code is shown this once.
+ */
 export const createInvite = operation({
   name: 'admin.create-invite',
   access: 'admin',

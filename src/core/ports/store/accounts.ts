@@ -7,12 +7,18 @@ import type { Consent } from './own-data.ts';
 
 /** Accounts, and what their passwords are checked against. */
 export interface AccountStore {
-  /** Makes an account; one whose admission does not hold is `not-admitted`, whatever it is called. An invite is used once for each account made, and not for those refused. */
+  /**
+   * Makes an account; one whose admission does not hold is `not-admitted`, whatever it is called. An invite is used once for each
+   * account made, and not for those refused.
+   */
   createAccount(account: NewAccount): Promise<CreatedAccount>;
   account(username: Username): Promise<Account | undefined>;
   /** True for a name that nobody can have any more: an account's, or that of one that was erased. */
   isNameTaken(username: Username): Promise<boolean>;
-  /** Whom an e-mail address leads to, whatever its case: who has confirmed it, or while nobody has, whoever gave it first of those who have it. */
+  /**
+   * Whom an e-mail address leads to, whatever its case: who has confirmed it, or while nobody has, whoever gave it first of those who
+   * have it.
+   */
   usernameByEmail(email: string): Promise<Username | undefined>;
   credential(username: Username): Promise<{ account: Account; verifier: Verifier } | undefined>;
   /** Puts a verifier in the place of the one with StoredKey `replaces`; false, and nothing done, when that is not the account's any more. */

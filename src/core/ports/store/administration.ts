@@ -8,7 +8,10 @@ export interface AdministrationStore {
   accounts(page: { after: string; limit: number }): Promise<Account[]>;
   /** How much there is. Looks at each account, session and conversation, never at messages. */
   counts(): Promise<StoreCounts>;
-  /** Keeps the digest of the code that makes the first administrator, in the place of an older one; false, and none is kept, when there is an administrator. */
+  /**
+   * Keeps the digest of the code that makes the first administrator, in the place of an older one; false, and none is kept, when there
+   * is an administrator.
+   */
   offerClaim(offer: { codeHash: Uint8Array }): Promise<boolean>;
   /** Makes an account the first administrator for the code that was offered last, which is used up then; `taken` when there is one already. */
   claimAdministration(claim: {

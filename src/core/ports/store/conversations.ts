@@ -17,7 +17,10 @@ export interface ConversationStore {
   }): Promise<ConversationView | ConversationRefusal>;
   /** Every conversation of `userId`: the rooms it is in (the lobby too) and its direct ones. */
   conversations(query: { userId: UserId }): Promise<ConversationView[]>;
-  /** The seq after which reading starts: before the first message sent at or after `since`, after message `id`, or before the last `last`. `undefined` when `id` is not in this conversation. */
+  /**
+   * The seq after which reading starts: before the first message sent at or after `since`, after message `id`, or before the last
+   * `last`. `undefined` when `id` is not in this conversation.
+   */
   startingSeq(query: { conversation: ConversationId; from: StartingPoint }): Promise<number | undefined>;
   /** Moves the read marker forward, never back; answers where it stands. */
   markRead(mark: { conversation: ConversationId; userId: UserId; seq: number }): Promise<number>;

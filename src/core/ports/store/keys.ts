@@ -15,7 +15,10 @@ export interface KeyStore {
     now: number;
     backup?: (KeyBackupChange & { readonly version: number }) | undefined;
   }): Promise<'published' | 'other-record' | 'other-backup'>;
-  /** An account's key record of a number, or its newest; `newestSeq` is 0, with no record, for one without keys. Undefined for a name that nobody has. */
+  /**
+   * An account's key record of a number, or its newest; `newestSeq` is 0, with no record, for one without keys. Undefined for a name
+   * that nobody has.
+   */
   keyRecord(query: {
     username: Username;
     seq?: number | undefined;

@@ -5,7 +5,10 @@ import type { HashedRecoveryCode, SecondFactor } from '../../model/second-factor
 export interface SecondFactorStore {
   /** An account's second factor, or the one that is being set up. */
   secondFactor(userId: UserId): Promise<SecondFactor | undefined>;
-  /** Keeps the sealed secret of a factor that is being set up, in the place of one that was before; false when one is on, or there is no such account. */
+  /**
+   * Keeps the sealed secret of a factor that is being set up, in the place of one that was before; false when one is on, or there is
+   * no such account.
+   */
   beginSecondFactor(begin: { userId: UserId; secret: Uint8Array; now: number }): Promise<boolean>;
   /**
    * Turns on the factor that was begun with `secret`, `step` being used by that, with a first set of recovery codes, and ends the
