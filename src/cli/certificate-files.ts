@@ -3,29 +3,39 @@ import { join } from 'node:path';
 import type { ServerAddress } from '../client/address.ts';
 import type { ClientCertificate } from '../client/connection.ts';
 import { ChatError } from '../core/errors.ts';
+import type { NamedFiles } from './certificate-elsewhere.ts';
 import { stateDirectory } from './directories.ts';
 import type { Host } from './host.ts';
-import { readPrivateFile, replacePrivateFile, stateError } from './state-directory.ts';
+import { readPrivateFile, removePrivateFile, replacePrivateFile, stateError } from './state-directory.ts';
 
 /** A certificate that is kept here with its key, both PEM. */
 export interface KeptCertificate extends ClientCertificate {
   /** The last moment of its validity, UTC milliseconds. */
   readonly expiresAt: number;
-  /** True when a third of its life or less is left (security 2). */
+  /** True when a third of its life or less is left (security 2), and this server signs the next one. */
   readonly isDue: boolean;
+  /** Where the certificate is. */
+  readonly path: string;
 }
 
 /** The key and the certificate of one account at one server, as files that other programs can use too. */
 export interface CertificateFiles {
   readonly keyPath: string;
   readonly certificatePath: string;
-  /** What is kept; undefined when either is missing. Throws `invalid` naming a file that is damaged, or does not go with the other. */
+  /**
+   * What is kept, or what the files have that are named in its place; undefined when either is missing. Throws `invalid` naming a file that
+   * is damaged, or does not go with the other.
+   */
   load(): Promise<KeptCertificate | undefined>;
   /** The key that is kept; undefined when there is none. */
   key(): Promise<string | undefined>;
   saveKey(key: string): Promise<void>;
-  /** Keeps a certificate that was signed; throws `untrusted` for one that is not over `key` and for this account. */
+  /** Keeps a certificate that was signed, and goes by it from now on; throws `untrusted` for one that is not over `key` and for this account. */
   save(certificate: string, key: string): Promise<void>;
+  /** The files of a certificate from elsewhere that are gone by; undefined where there are none. */
+  named(): Promise<NamedFiles | undefined>;
+  /** Goes by files from elsewhere from now on. */
+  name(files: NamedFiles): Promise<void>;
 }
 
 /** Makes a key (P-256), PKCS#8 in PEM. */
@@ -34,18 +44,34 @@ export function makeKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
+/** True for a key of the kind that {@link makeKey} makes, over which another certificate can be asked for. */
+export function isOurKind(key: string): boolean {
+  return createPublicKey(key).asymmetricKeyDetails?.namedCurve === 'prime256v1';
+}
+
 /** Opens the files of an account, by its server and not by context: a key is worth keeping. Touches none yet. */
 export function openCertificateFiles(host: Host, server: ServerAddress, username: string): CertificateFiles {
   const place = `${server.scheme}_${encodeURIComponent(server.host)}_${server.port}`;
   const directory = join(stateDirectory(host), 'certificates', place);
   const keyPath = join(directory, `${username}.key`);
   const certificatePath = join(directory, `${username}.crt`);
+  const namesPath = join(directory, `${username}.json`);
   const read = (path: string) => readPrivateFile(path, host.userId);
   const write = (path: string, text: string) => replacePrivateFile(path, text, host.userId);
+  async function named(): Promise<NamedFiles | undefined> {
+    const text = await read(namesPath);
+    if (text === undefined) return undefined;
+    const { parseNames } = await import('./certificate-elsewhere.ts');
+    const files = parseNames(text);
+    if (!files) throw stateError(namesPath, 'is damaged (no names of files); move it away and log in again');
+    return files;
+  }
   return {
     keyPath,
     certificatePath,
     async load() {
+      const files = await named();
+      if (files) return await loadNamed(files);
       const [key, certificate] = [await read(keyPath), await read(certificatePath)];
       if (key === undefined || certificate === undefined) return undefined;
       const parsed = parse(certificate);
@@ -55,7 +81,13 @@ export function openCertificateFiles(host: Host, server: ServerAddress, username
       }
       const from = parsed.validFromDate.getTime();
       const to = parsed.validToDate.getTime();
-      return { key, certificate, expiresAt: to, isDue: to - host.now() <= (to - from) / 3 };
+      return {
+        key,
+        certificate,
+        expiresAt: to,
+        isDue: to - host.now() <= (to - from) / 3,
+        path: certificatePath,
+      };
     },
     key: () => read(keyPath),
     saveKey: (key) => write(keyPath, key),
@@ -66,8 +98,17 @@ export function openCertificateFiles(host: Host, server: ServerAddress, username
       }
       if ((await read(keyPath)) !== key) await write(keyPath, key);
       await write(certificatePath, certificate);
+      await removePrivateFile(namesPath);
     },
+    named,
+    name: (files) => write(namesPath, `${JSON.stringify(files, undefined, 2)}\n`),
   };
+}
+
+/** Files that are gone, on a stick that is not there for one, are no reason to stop a session that is alive. */
+async function loadNamed(files: NamedFiles): Promise<KeptCertificate | undefined> {
+  const { isThere, readNamed } = await import('./certificate-elsewhere.ts');
+  return (await isThere(files)) ? await readNamed(files) : undefined;
 }
 
 function parse(certificate: string): X509Certificate | undefined {

@@ -1,7 +1,8 @@
 import { formatServerAddress } from '../client/address.ts';
 import type { Connection } from '../client/connection.ts';
 import { ChatError } from '../core/errors.ts';
-import { type CertificateFiles, makeKey } from './certificate-files.ts';
+import type { NamedFiles } from './certificate-elsewhere.ts';
+import { type CertificateFiles, isOurKind, type KeptCertificate, makeKey } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
 import { keepRealm } from './known-servers.ts';
 import { keepLogin, type LoginRequest, logIn, setUpKeysOf } from './log-in.ts';
@@ -9,7 +10,7 @@ import { codePrompt } from './one-time-code.ts';
 import { type OptionTable, usageError } from './options.ts';
 import type { SavedLogin } from './profile.ts';
 import { certificateFilesOf, labelOf, renewCertificate, requestFor } from './renew-certificate.ts';
-import { profileOf, savedLogin, withConnection } from './session.ts';
+import { callTimeoutMs, profileOf, savedLogin, withConnection } from './session.ts';
 
 /** The flag by which a command goes by certificate. */
 export const certificateOption = {
@@ -20,22 +21,25 @@ export const certificateOption = {
 } as const satisfies OptionTable;
 
 /** Who logs in with a certificate, and on what. */
-export type CertificateLogin = Omit<LoginRequest, 'password'>;
+export interface CertificateLogin extends Omit<LoginRequest, 'password'> {
+  /** Files from elsewhere, which are gone by from then on; left out: what is kept here. */
+  readonly named?: NamedFiles | undefined;
+}
 
 /** Certificates are shown in TLS: throws `invalid` (exit 2) for a server in clear text. */
-export function checkCertificateServer({ settings }: CommandContext): void {
+export function checkCertificateServer({ settings }: CommandContext, what = '--certificate'): void {
   if (settings.server.scheme === 'chat') return;
-  throw usageError(`--certificate needs TLS, and ${formatServerAddress(settings.server)} is clear text`);
+  throw usageError(`${what} needs TLS, and ${formatServerAddress(settings.server)} is clear text`);
 }
 
 const byCertificate = (login: SavedLogin): SavedLogin => ({ ...login, by: 'certificate' });
 
-/** Logs in with the certificate that is kept here, and keeps the session; throws `unauthenticated` with what to do when it is refused. */
+/** Logs in with the certificate that is kept or named, and keeps the session; throws `unauthenticated` with what to do when it is refused. */
 export async function logInByKept(context: CommandContext, request: CertificateLogin): Promise<SavedLogin> {
   const { host } = context;
-  const { username, device, otp, recoveryFile } = request;
+  const { username, device, otp, recoveryFile, named } = request;
   const files = certificateFilesOf(context, username);
-  const kept = await files.load();
+  const kept = await (named ? readNamedWarning(context, named) : files.load());
   if (!kept) throw new ChatError('unauthenticated', `there is no certificate of ${username} here`);
   const work = async (connection: Connection): Promise<SavedLogin> => {
     const before = await profileOf(context).load();
@@ -45,11 +49,12 @@ export async function logInByKept(context: CommandContext, request: CertificateL
     const { session, realm, standing } = await host.client
       .loginByCertificate(connection, asked)
       .catch((error: unknown) => {
-        throw withAdvice(error, files);
+        throw withAdvice(error, kept, named !== undefined);
       });
     const login = byCertificate(savedLogin(session, host.now()));
     await keepRealm(host, context.settings.server, { username, realm });
     await keepLogin(context, login, { before, standing });
+    if (named) await goBy(connection, files, kept, named);
     await request.onLoggedIn?.(login);
     if (kept.isDue) await renewCertificate(context, connection, username);
     await setUpKeysOf(context, connection, { username, password: undefined, realm, recoveryFile }, standing);
@@ -65,14 +70,40 @@ export function isRefusedCertificate(error: unknown): error is ChatError {
 }
 
 /** What to do about a certificate that the server refuses, which says no more than that. */
-function withAdvice(error: unknown, { certificatePath }: CertificateFiles): unknown {
+function withAdvice(error: unknown, { path }: KeptCertificate, isNamed: boolean): unknown {
   if (!isRefusedCertificate(error)) return error;
-  return new ChatError(
-    'unauthenticated',
-    `${error.message}: ${certificatePath} may have expired or been revoked. With a password, chat login --certificate --new has ` +
-      'another one signed; without one, an administrator gives a code for chat reset --certificate',
-    { cause: error },
-  );
+  const advice = isNamed
+    ? `${path} may not be this account's, or have been revoked. Whoever is logged in with a password adds one with chat sessions certificate add`
+    : `${path} may have expired or been revoked. With a password, chat login --certificate --new has another one signed; without one, ` +
+      'an administrator gives a code for chat reset --certificate';
+  return new ChatError('unauthenticated', `${error.message}: ${advice}`, { cause: error });
+}
+
+/** Reads a certificate from elsewhere, and warns of a key that is not its owner's alone. */
+export async function readNamedWarning(
+  { host, output }: CommandContext,
+  files: NamedFiles,
+): Promise<KeptCertificate> {
+  const { isOpenKey, readNamed } = await import('./certificate-elsewhere.ts');
+  const kept = await readNamed(files, host.now());
+  if (await isOpenKey(files))
+    await output.note(`warning: others on this machine can read ${files.key}: chmod 600 keeps it yours`);
+  return kept;
+}
+
+/**
+ * Goes by a certificate that has just logged in from now on. One from elsewhere stays where it is, since whoever signs it renews it there;
+ * one of this server's comes here, where it is renewed as if it had been made here.
+ */
+async function goBy(
+  connection: Connection,
+  files: CertificateFiles,
+  { certificate, key }: KeptCertificate,
+  named: NamedFiles,
+): Promise<void> {
+  const { certificates } = await connection.call('certificate.list', {}, { timeoutMs: callTimeoutMs });
+  const isOurs = certificates.some(({ current, kind }) => current && kind === 'issued');
+  await (isOurs && isOurKind(key) ? files.save(certificate, key) : files.name(named));
 }
 
 /** Logs in with a password and has a certificate signed over a new key, with which every later login goes. */

@@ -1,5 +1,6 @@
 import type { CertificateRegisterOptions } from '../client/certificate.ts';
 import { ChatError } from '../core/errors.ts';
+import { type NamedFiles, readNamed } from './certificate-elsewhere.ts';
 import { makeKey } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
 import { certificateFilesOf, labelOf, requestFor } from './renew-certificate.ts';
@@ -46,6 +47,23 @@ async function registerWith(
       request,
       label: labelOf(context, device),
     });
-    await files.save(signed.certificate, key);
+    if (signed) await files.save(signed.certificate, key);
   });
+}
+
+/** Creates an account that logs in with a certificate from elsewhere, by its key; throws `conflict` when the name or the key is taken. */
+export async function registerNamed(
+  context: CommandContext,
+  registration: KeyRegistration & { readonly named: NamedFiles },
+): Promise<void> {
+  const { device, named, ...wishes } = registration;
+  const certificate = await readNamed(named, context.host.now());
+  await withConnection(
+    context,
+    async (connection) => {
+      const label = labelOf(context, device);
+      await context.host.client.registerByCertificate(connection, { ...wishes, label });
+    },
+    certificate,
+  );
 }

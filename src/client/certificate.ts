@@ -20,8 +20,8 @@ export interface SignedCertificate {
 /** Who registers with a key in the place of a password. */
 export interface CertificateRegisterOptions extends RegistrationWishes {
   readonly username: string;
-  /** PKCS#10 in PEM. */
-  readonly request: string;
+  /** PKCS#10 in PEM; left out for the certificate from elsewhere that the connection has shown. */
+  readonly request?: string | undefined;
   /** What the list of certificates calls it. */
   readonly label: string;
 }
@@ -49,22 +49,24 @@ export async function loginByCertificate(
   return { session, realm, standing: await confirm(connection, session) };
 }
 
-/** Creates an account that has no password: whoever has the request's key logs in. Throws `conflict` when the name or the key is taken. */
+/** Creates an account that has no password: whoever has the request's key logs in, or that of the certificate that was shown. Throws `conflict` when the name or the key is taken. */
 export async function registerByCertificate(
   connection: Connection,
   options: CertificateRegisterOptions,
-): Promise<{ account: RegisteredAccount; signed: SignedCertificate }> {
+): Promise<{ account: RegisteredAccount; signed: SignedCertificate | undefined }> {
   const username = parseUsername(options.username);
   const wishes = await settleWishes(await beginRegistration(connection), options);
   const answer = await connection.call('account.register', {
     username,
-    certificate_request: options.request,
+    ...(options.request === undefined
+      ? { certificate: true as const }
+      : { certificate_request: options.request }),
     certificate_label: options.label,
     ...wishes,
   });
   return believed(connection, answer, (value) => ({
     account: readRegistered(value, username),
-    signed: readSigned(objectIn(value, 'an account').certificate),
+    signed: options.request === undefined ? undefined : readSigned(objectIn(value, 'an account').certificate),
   }));
 }
 

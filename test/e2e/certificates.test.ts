@@ -276,6 +276,42 @@ describe('certificates, with the built program', { timeout: longMs }, () => {
     expect(await finn.run([...login, '--otp', codeOf(secret, 1)])).toMatchObject({ code: 0 });
   });
 
+  it('one from elsewhere is added by its owner, and logs in from any machine that has its files', async () => {
+    const gina = await world.person('gina', server).register();
+    const { cert, key } = foreign('gina-card');
+    const added = await gina.run(['sessions', 'certificate', 'add', cert, '--key-file', key]);
+    expect(added).toMatchObject({ code: 0, err: 'added; it logs in with: chat login gina --certificate\n' });
+    const noPassword = { CHAT_PASSWORD: undefined };
+    await gina.does(['logout']);
+    expect(await gina.run(['login', 'gina', '--certificate'], '', noPassword)).toMatchObject({ code: 0 });
+    const laptop = world.person('gina-laptop', server);
+    const named = ['--certificate-file', cert, '--key-file', key];
+    expect(await laptop.run(['login', 'gina', '--certificate', ...named], '', noPassword)).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('logged in as gina, with a certificate'),
+    });
+    expect(await laptop.run(['login', 'hank', '--certificate', ...named], '', noPassword)).toMatchObject({
+      code: 4,
+      err: expect.stringContaining("may not be this account's"),
+    });
+    const other = foreign('hank-card');
+    const hank = world.person('hank', server);
+    const registered = [
+      'register',
+      'hank',
+      '--certificate',
+      '--certificate-file',
+      other.cert,
+      '--key-file',
+      other.key,
+    ];
+    expect(await hank.run(registered, '', noPassword)).toMatchObject({ code: 0 });
+    expect(await hank.run(['sessions', 'certificate', 'add', cert, '--key-file', key])).toMatchObject({
+      code: 5,
+      err: expect.stringContaining('chat account password gives it one'),
+    });
+  });
+
   it('one from elsewhere registers and logs in at the slash door, by openssl alone', async () => {
     const { cert, key } = foreign('sam');
     const said = await new Promise<string>((resolve, reject) => {

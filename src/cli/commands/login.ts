@@ -1,4 +1,5 @@
 import { parseUsername } from '../../core/model/username.ts';
+import { elsewhereOptions, type NamedFiles, namedFiles } from '../certificate-elsewhere.ts';
 import {
   certificateOption,
   checkCertificateServer,
@@ -9,7 +10,7 @@ import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { checkStateBeforeLogin, type LoginRequest, logIn } from '../log-in.ts';
 import { otpOption } from '../one-time-code.ts';
-import { type OptionTable, type OptionValues, usageError } from '../options.ts';
+import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../options.ts';
 import type { SavedLogin } from '../profile.ts';
 import { recoveryOption } from '../recovery-file.ts';
 import { certificateFilesOf } from '../renew-certificate.ts';
@@ -27,6 +28,7 @@ const options = {
     type: 'flag',
     describe: 'with --certificate: have another one signed over a new key, which takes the password',
   },
+  ...elsewhereOptions,
   ...otpOption,
   ...recoveryOption,
   ...passwordOptions,
@@ -34,13 +36,18 @@ const options = {
 
 /** Logs in with a password, or with a certificate, and keeps the session. */
 export const login = command({
-  usage: ['login [NAME] [flags]', 'login [NAME] --certificate [--new]'],
+  usage: [
+    'login [NAME] [flags]',
+    'login [NAME] --certificate [--new]',
+    'login [NAME] --certificate --certificate-file FILE [--key-file FILE]',
+  ],
   description:
     'Logs in with a password and keeps the session for the commands after it. Replaces the login kept for this server ' +
     'and context; the session of another account that was kept there is ended. The keys of private messages come along: made and ' +
     "published at an account's first login with chat, and on another machine brought from their sealed backup by the password, or by " +
     'the recovery key when that was lost. Without both, old private messages cannot be read any more. With --certificate the first login ' +
-    'takes the password and has a certificate signed; later ones take the certificate alone, which is renewed by itself.',
+    'takes the password and has a certificate signed; later ones take the certificate alone, which is renewed by itself. One from elsewhere, ' +
+    'whose key the account has (chat sessions certificate add), is named with --certificate-file, and later logins go by it.',
   options,
   operands: { min: 0, max: 1, names: 'NAME' },
   examples: [
@@ -52,8 +59,10 @@ export const login = command({
     if (options.new && !options.certificate) {
       throw usageError('--new is for --certificate: it says of which there is to be a new one', '--new');
     }
+    const named = namedFiles(options);
+    refuseBoth(options, 'new', 'certificate-file', 'a new one is made here');
     const saved = options.certificate
-      ? await byCertificate(context, options, operands[0])
+      ? await byCertificate(context, { ...options, named }, operands[0])
       : await byPassword(context, options, operands[0]);
     const { user_id, session_id, expires_at, device_id } = saved;
     if (context.output.format === 'json') {
@@ -83,14 +92,19 @@ async function byPassword(
 /** With the certificate that is kept, or for a password with one that is signed now. */
 async function byCertificate(
   context: CommandContext,
-  options: OptionValues<typeof passwordOptions> & LoginWishes & { readonly new: boolean },
+  options: OptionValues<typeof passwordOptions> &
+    LoginWishes & { readonly new: boolean; readonly named: NamedFiles | undefined },
   name: string | undefined,
 ): Promise<SavedLogin> {
   checkCertificateServer(context);
   const username = parseUsername(await readName(context, name), 'NAME');
   await checkStateBeforeLogin(context);
   const wishes = wishesOf(context, options);
-  const kept = options.new ? undefined : await certificateFilesOf(context, username).load();
+  const files = certificateFilesOf(context, username);
+  // What was named stays so: nothing is signed in its place because it is gone for now.
+  const named = options.new ? undefined : (options.named ?? (await files.named()));
+  if (named) return await logInByKept(context, { username, named, ...wishes });
+  const kept = options.new ? undefined : await files.load();
   if (kept && context.host.now() <= kept.expiresAt) {
     return await logInByKept(context, { username, ...wishes });
   }

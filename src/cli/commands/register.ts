@@ -1,6 +1,7 @@
 import { ChatError } from '../../core/errors.ts';
 import type { Terms } from '../../core/model/terms.ts';
 import { parseUsername } from '../../core/model/username.ts';
+import { elsewhereOptions, namedFiles } from '../certificate-elsewhere.ts';
 import { certificateOption, checkCertificateServer, logInByKept } from '../certificate-login.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
@@ -9,7 +10,7 @@ import { checkStateBeforeLogin, logIn, warnOf } from '../log-in.ts';
 import type { OptionTable, OptionValues } from '../options.ts';
 import type { SavedLogin } from '../profile.ts';
 import { checkNewRecoveryFile, hasRecoveryKey, recoveryOption } from '../recovery-file.ts';
-import { registerKey } from '../register-key.ts';
+import { registerKey, registerNamed } from '../register-key.ts';
 import { certificateFilesOf } from '../renew-certificate.ts';
 import { checkPasswordSource, passwordOptions, readName, readPassword, refusePassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
@@ -33,6 +34,7 @@ const options = {
     describe: 'accept the terms of the server, where it has any, without being asked',
   },
   ...certificateOption,
+  ...elsewhereOptions,
   'ignore-exists': {
     type: 'flag',
     describe: 'when the name is taken, log in instead: for scripts that run twice',
@@ -45,7 +47,7 @@ type Values = OptionValues<typeof options>;
 
 /** Creates an account and logs in. */
 export const register = command({
-  usage: ['register [NAME] [flags]', 'register [NAME] --certificate'],
+  usage: ['register [NAME] [flags]', 'register [NAME] --certificate [flags]'],
   description:
     'Creates an account and logs in. The password never leaves this machine: the server gets what it needs to check it. ' +
     'NAME is asked at a terminal when it is missing; the password is asked twice. The keys of private messages are made here too, and their ' +
@@ -61,6 +63,7 @@ export const register = command({
   ],
   async run({ options, operands }, context) {
     const [name] = operands;
+    namedFiles(options);
     await checkRecoveryFile(options);
     return await (options.certificate ? withCertificate : withPassword)(context, options, name);
   },
@@ -121,18 +124,22 @@ async function withCertificate(
   const username = parseUsername(await readName(context, name), 'NAME');
   await checkStateBeforeLogin(context);
   const { device } = options;
+  const registration = { username, device, ...wishesOf(context, options) };
+  const named = namedFiles(options);
   return await createAndEnter(context, options['ignore-exists'], {
-    create: () => registerKey(context, { username, device, ...wishesOf(context, options) }),
+    create: () =>
+      named ? registerNamed(context, { ...registration, named }) : registerKey(context, registration),
     enter: (isNew) =>
       logInByKept(context, {
         username,
         device,
         otp: undefined,
+        named,
         recoveryFile: options['recovery-file'],
         async onLoggedIn(opened) {
           await telling(context, isNew)(opened);
           if (!isNew) return;
-          const { keyPath } = certificateFilesOf(context, username);
+          const keyPath = named?.key ?? certificateFilesOf(context, username).keyPath;
           await context.output.note(
             `the key is ${keyPath}: keep a copy, for without it only an administrator can help`,
           );

@@ -184,7 +184,13 @@ async function listCertificates({ output, host }: CommandContext, connection: Lo
 
 /** Lists the sessions and certificates of the account, and ends them. */
 export const sessions = command({
-  usage: ['sessions', 'sessions revoke ID', 'sessions revoke --others | --all', 'sessions rename ID NAME'],
+  usage: [
+    'sessions',
+    'sessions revoke ID',
+    'sessions revoke --others | --all',
+    'sessions rename ID NAME',
+    'sessions certificate add FILE [flags]',
+  ],
   description:
     'Prints the sessions of this account: id, device, door, address, beginning, last use and end (UTC), and which one is this. Then its ' +
     'certificates: id, name, certificate, fingerprint of the key, beginning, last use, end, and whether it is this one or revoked. ' +
@@ -195,6 +201,11 @@ export const sessions = command({
   subcommands: [
     { name: 'revoke', summary: 'end one, all other or all sessions', load: async () => revoke },
     { name: 'rename', summary: "name a session's device", load: async () => rename },
+    {
+      name: 'certificate',
+      summary: 'let a certificate from elsewhere log in',
+      load: async () => (await import('./sessions/certificate.ts')).certificate,
+    },
   ],
   async run(_args, context) {
     return await withSession(context, async ({ connection }) => {

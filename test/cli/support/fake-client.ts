@@ -139,10 +139,9 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
       return { session: openedSession(username), realm: testPin.realm };
     },
     async registerByCertificate(connection, { username, request, label }) {
-      const certificate_request = request;
       const signed = await connection.call('account.register', {
         username,
-        certificate_request,
+        ...(request === undefined ? { certificate: true as const } : { certificate_request: request }),
         certificate_label: label,
       });
       const account = { user_id: `id-of-${username}`, username, created_at: '2026-11-21T06:00:00.000Z' };
