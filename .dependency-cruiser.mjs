@@ -17,7 +17,7 @@ const entryPoints =
 
 /** All that touches files. What each may write is in test/toolchain/files.test.ts, and where in docs/confinement.md. */
 const touchesFiles = [
-  '^src/cli/(amid-line|durable-cursor|file-lock|held-lock|reader-probe|recovery-file|saved-logins|secret)\\.ts$',
+  '^src/cli/(amid-line|certificate-elsewhere|durable-cursor|file-lock|held-lock|reader-probe|recovery-file|saved-logins|secret)\\.ts$',
   '^src/cli/(send-input|settings-file|state-directory|system-stdin|system-terminal|whole-file)\\.ts$',
   '^src/cli/(commands/account/export|doctor/files|doctor/settings|outbox/kept-file|outbox/kept-messages)\\.ts$',
   '^src/server/(backups|certificates|data-directory|store/sqlite|workers)/',

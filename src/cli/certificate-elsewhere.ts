@@ -1,19 +1,12 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { ChatError } from '../core/errors.ts';
-import type { KeptCertificate } from './certificate-files.ts';
+import type { ChatError } from '../core/errors.ts';
+import type { KeptCertificate, NamedFiles } from './kept-certificate.ts';
 import { lineTime } from './message-text.ts';
 import { type OptionTable, type OptionValues, usageError } from './options.ts';
-import { readNamedFile } from './secret.ts';
 import { decodeUtf8 } from './text-input.ts';
-
-/** The files of a certificate that was not made here, by absolute paths; one file may hold both. */
-export interface NamedFiles {
-  readonly certificate: string;
-  readonly key: string;
-}
 
 /** The flag for the key of a certificate that is named. */
 export const keyFileOption = {
@@ -134,11 +127,13 @@ const certificateShape = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE--
 const clientUses: readonly string[] = ['1.3.6.1.5.5.7.3.2', '2.5.29.37.0'];
 
 async function readText(label: string, path: string): Promise<string> {
-  const bytes = await readNamedFile(label, path);
+  const bytes = await readFile(path).catch((error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw usageError(`${label}: cannot read ${path} (${code})`);
+  });
   try {
     return decodeUtf8(label, bytes);
-  } catch (error) {
-    if (!(error instanceof ChatError)) throw error;
+  } catch {
     throw refused(label, path, `is not PEM; ${toPem}`);
   }
 }
@@ -171,5 +166,5 @@ function parse(certificate: string): X509Certificate | undefined {
 }
 
 function refused(label: string, path: string, why: string): ChatError {
-  return usageError(`${label}: ${path} ${why}`, label);
+  return usageError(`${label}: ${path} ${why}`);
 }

@@ -1,22 +1,11 @@
 import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { ServerAddress } from '../client/address.ts';
-import type { ClientCertificate } from '../client/connection.ts';
 import { ChatError } from '../core/errors.ts';
-import type { NamedFiles } from './certificate-elsewhere.ts';
 import { stateDirectory } from './directories.ts';
 import type { Host } from './host.ts';
+import type { KeptCertificate, NamedFiles } from './kept-certificate.ts';
 import { readPrivateFile, removePrivateFile, replacePrivateFile, stateError } from './state-directory.ts';
-
-/** A certificate that is kept here with its key, both PEM. */
-export interface KeptCertificate extends ClientCertificate {
-  /** The last moment of its validity, UTC milliseconds. */
-  readonly expiresAt: number;
-  /** True when a third of its life or less is left (security 2), and this server signs the next one. */
-  readonly isDue: boolean;
-  /** Where the certificate is. */
-  readonly path: string;
-}
 
 /** The key and the certificate of one account at one server, as files that other programs can use too. */
 export interface CertificateFiles {

@@ -1,9 +1,9 @@
 import { formatServerAddress } from '../client/address.ts';
 import type { Connection } from '../client/connection.ts';
 import { ChatError } from '../core/errors.ts';
-import type { NamedFiles } from './certificate-elsewhere.ts';
-import { type CertificateFiles, isOurKind, type KeptCertificate, makeKey } from './certificate-files.ts';
+import { type CertificateFiles, isOurKind, makeKey } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
+import type { KeptCertificate, NamedFiles } from './kept-certificate.ts';
 import { keepRealm } from './known-servers.ts';
 import { keepLogin, type LoginRequest, logIn, setUpKeysOf } from './log-in.ts';
 import { codePrompt } from './one-time-code.ts';

@@ -1,8 +1,9 @@
 import type { CertificateRegisterOptions } from '../client/certificate.ts';
 import { ChatError } from '../core/errors.ts';
-import { type NamedFiles, readNamed } from './certificate-elsewhere.ts';
+import { readNamed } from './certificate-elsewhere.ts';
 import { makeKey } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
+import type { NamedFiles } from './kept-certificate.ts';
 import { certificateFilesOf, labelOf, requestFor } from './renew-certificate.ts';
 import { withConnection } from './session.ts';
 

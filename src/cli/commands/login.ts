@@ -1,5 +1,5 @@
 import { parseUsername } from '../../core/model/username.ts';
-import { elsewhereOptions, type NamedFiles, namedFiles } from '../certificate-elsewhere.ts';
+import { elsewhereOptions, namedFiles } from '../certificate-elsewhere.ts';
 import {
   certificateOption,
   checkCertificateServer,
@@ -8,6 +8,7 @@ import {
 } from '../certificate-login.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
+import type { NamedFiles } from '../kept-certificate.ts';
 import { checkStateBeforeLogin, type LoginRequest, logIn } from '../log-in.ts';
 import { otpOption } from '../one-time-code.ts';
 import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../options.ts';
