@@ -184,6 +184,17 @@ export default {
       to: { path: '^(node:)?fs(/promises)?$', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'no-other-way-to-files',
+      comment:
+        'SQLite of the platform, heap snapshots and modules by name write or load files past the rule above.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/store/sqlite/assets\\.ts$' },
+      to: {
+        path: '^(node:)?(sqlite|v8|module|inspector(/promises)?|vm|wasi)$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'processes-only-where-named',
       comment: 'Another program is run for `chat tail --exec` alone, whose person has typed it.',
       severity: 'error',

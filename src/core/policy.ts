@@ -125,6 +125,16 @@ export const cacheFailureToldMs = 10_000;
 export const certificateMs = 90 * 24 * 3_600_000;
 /** Certificates that one account may have, revoked ones too until they have expired: enough for every machine of a person. */
 export const maxCertificatesPerAccount = 100;
+/**
+ * TLS handshakes, of which what is shown is checked on the main thread: so many of one address at a time, and bytes that a client and its
+ * chain of certificates have room in; beyond it the address is asked for none for so long. And how many addresses that is remembered of.
+ */
+export const handshakeBounds = {
+  atOncePerAddress: 8,
+  maxShownBytes: 8_192,
+  notAskedMs: 600_000,
+  maxNotAsked: 10_000,
+} as const;
 /** A request for a certificate in PEM, in characters: one over an RSA key of 8,192 bits has about 4,000. */
 export const maxSigningRequestCharacters = 16_384;
 /** So long after a login on the same connection what it was proven with counts as proven now. */

@@ -87,6 +87,7 @@ describe('login.certificate', () => {
     ['expired', (key) => ours('alice', key, { notAfter: start - 1 })],
     ['not-yet-valid', (key) => ours('alice', key, { notBefore: start + 1 })],
     ['wrong-use', (key) => ours('alice', key, { isForClients: false })],
+    ['weak-key', (key) => ours('alice', key, { isStrong: false })],
     ['wrong-user', (key) => ours('bob', key)],
   ];
 
@@ -351,7 +352,12 @@ describe('a certificate from elsewhere', () => {
     expect(await t.call(later, 'certificate.list', {})).toMatchObject({
       certificates: [{ kind: 'foreign', expires_at: null, current: true }],
     });
-    for (const other of [{ notAfter: start - 1 }, { notBefore: start + 1 }, { isForClients: false }]) {
+    for (const other of [
+      { notAfter: start - 1 },
+      { notBefore: start + 1 },
+      { isForClients: false },
+      { isStrong: false },
+    ]) {
       const attempt = t.call(showing(shown(key, other)), 'login.certificate', { username: 'sam' });
       expect(await refusal(attempt)).toEqual(badCertificate);
     }

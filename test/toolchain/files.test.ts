@@ -76,6 +76,17 @@ it('a module that writes is found however it asks for it', () => {
   for (const [text, by] of asks) expect([text, writesBy(text)]).toEqual([text, by]);
 });
 
+it('no module of ours makes code from text, or reaches what the platform hides', () => {
+  const ways =
+    /\bnew Function\b|\beval\s*\(|\beval:\s*true|\bwriteReport\b|\bprocess\.binding\b|\bgetBuiltinModule\((?!'node:ffi')/;
+  const found = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => ways.test(readFileSync(join(root, 'src', name), 'utf8')));
+  expect(found).toEqual([]);
+  for (const text of ['new Function("x")', 'eval(x)', '{ eval: true }', 'process.report.writeReport(x)'])
+    expect([text, ways.test(text)]).toEqual([text, true]);
+});
+
 it('every writer stands in docs/confinement.md', () => {
   const page = readFileSync(join(root, 'docs/confinement.md'), 'utf8');
   const missing = Object.keys(writers).filter((path) => !page.includes(path.replace(/^src\//, '')));

@@ -204,6 +204,14 @@ const broken: readonly [rule: string, from: string, text: string, to: string][] 
   ],
   ['files-only-where-named', 'src/server/doors/line-door.ts', "import 'node:fs';", 'fs'],
   ['files-only-where-named', 'src/client/a.ts', "await import('node:fs/promises');", 'fs/promises'],
+  ['no-other-way-to-files', 'src/client/a.ts', "import 'node:sqlite';", 'node:sqlite'],
+  [
+    'no-other-way-to-files',
+    'src/server/store/a.ts',
+    "import { createRequire } from 'node:module';",
+    'module',
+  ],
+  ['no-other-way-to-files', 'src/cli/a.ts', "await import('node:v8');", 'v8'],
   ['processes-only-where-named', 'src/cli/commands/send.ts', "import 'node:child_process';", 'child_process'],
   [
     'prompts-loaded-lazily',

@@ -4,7 +4,7 @@ import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
 import { failuresPastWait, failuresTold, failureWaits, loginsWaitingPerAddress } from '../policy.ts';
 import type { Counter } from '../ports/counter.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from '../take-turns.ts';
 
 /**
  * What failed logins cost, over all doors together (security 4; ASVS 6.3.1): after the free ones of an account or of an address the next

@@ -52,7 +52,7 @@ export function shownForKeeps(
   if (!shown || unfitness(shown, now) !== undefined || shown.issuedTo !== undefined) {
     throw new ChatError(
       'invalid',
-      'certificate: this connection has shown none that could be taken: one of your own, in its time, and for clients',
+      'certificate: this connection has shown none that could be taken: one of your own, in its time, for clients, and over a strong key',
       { field: 'certificate' },
     );
   }

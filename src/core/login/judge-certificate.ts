@@ -9,6 +9,7 @@ export type CertificateFault =
   | 'not-yet-valid'
   | 'expired'
   | 'wrong-use'
+  | 'weak-key'
   | 'unknown-key'
   | 'unknown-authority'
   | 'wrong-user'
@@ -41,7 +42,8 @@ export async function judgeCertificate(
 export function unfitness(shown: ShownCertificate, now: number): CertificateFault | undefined {
   if (now < shown.notBefore) return 'not-yet-valid';
   if (now > shown.notAfter) return 'expired';
-  return shown.isForClients ? undefined : 'wrong-use';
+  if (!shown.isForClients) return 'wrong-use';
+  return shown.isStrong ? undefined : 'weak-key';
 }
 
 function misfit(

@@ -14,6 +14,8 @@ export interface ShownCertificate {
   /** The first and the last moment of its validity (RFC 5280 4.1.2.5). */
   readonly notBefore: number;
   readonly notAfter: number;
+  /** False for a key that somebody could find by computing. */
+  readonly isStrong: boolean;
   /** False when it says what it may be used for, and that is something else than logging in. */
   readonly isForClients: boolean;
   /** For one that this server's authority has signed, the name that it was made out to; undefined for one from elsewhere. */

@@ -18,8 +18,10 @@ export function certificateAuthority(current: () => AuthorityCredential): Certif
       const { readSigningRequest } = await import('./make.ts');
       const publicKey = await readSigningRequest(pem);
       if (!publicKey) throw badRequest('it is damaged, or was not signed with its own key');
-      const weakness = weaknessOf(publicKey);
-      if (weakness !== undefined) throw badRequest(weakness);
+      const key = createPublicKey({ key: Buffer.from(publicKey), type: 'spki', format: 'der' });
+      if (!isStrong(key)) {
+        throw badRequest('its key is none of P-256, P-384, P-521, Ed25519, and RSA of 2048 to 8192 bits');
+      }
       return { publicKey, keyHash: sha256(publicKey) };
     },
     async issue({ request, username, now, validMs }) {
@@ -49,6 +51,7 @@ export function readShown(certificate: X509Certificate, authority: AuthorityCred
     keyHash: sha256(certificate.publicKey.export({ type: 'spki', format: 'der' })),
     notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime(),
+    isStrong: isStrong(certificate.publicKey),
     isForClients: uses === undefined || uses.some((use) => clientUses.includes(use)),
     issuedTo: isSignedBy(certificate, authority) ? nameOf(certificate) : undefined,
   };
@@ -65,18 +68,12 @@ function nameOf({ subject }: X509Certificate): string {
   return /^CN=([a-z0-9._-]+)$/.exec(subject)?.[1] ?? '';
 }
 
-/** Curves and lengths that are enough for the life of a certificate; undefined for a key that is. */
-function weaknessOf(publicKey: Uint8Array): string | undefined {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = createPublicKey({
-    key: Buffer.from(publicKey),
-    type: 'spki',
-    format: 'der',
-  });
-  const { namedCurve = '', modulusLength = 0 } = details;
-  if (type === 'ed25519') return undefined;
-  if (type === 'ec' && ['prime256v1', 'secp384r1', 'secp521r1'].includes(namedCurve)) return undefined;
-  if (type === 'rsa' && modulusLength >= 2_048 && modulusLength <= 8_192) return undefined;
-  return 'its key is none of P-256, P-384, P-521, Ed25519, and RSA of 2048 to 8192 bits';
+/** Curves and lengths that are enough for the life of a certificate, and an exponent that costs nobody much to check. */
+function isStrong({ asymmetricKeyType: type, asymmetricKeyDetails: details = {} }: KeyObject): boolean {
+  const { namedCurve = '', modulusLength = 0, publicExponent = 0n } = details;
+  if (type === 'ed25519') return true;
+  if (type === 'ec') return ['prime256v1', 'secp384r1', 'secp521r1'].includes(namedCurve);
+  return type === 'rsa' && modulusLength >= 2_048 && modulusLength <= 8_192 && publicExponent < 2n ** 64n;
 }
 
 function sha256(data: Uint8Array): Uint8Array {

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { ChatError } from '../../core/errors.ts';
 
 /** The files of a certificate that somebody else has signed for this server. */
@@ -19,6 +20,9 @@ export interface OperatorCertificate {
   readonly parsed: X509Certificate;
 }
 
+/** The curves that every client knows. */
+const curves: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1'];
+
 /** Reads an operator's own certificate and its key; throws `invalid` naming the setting and the file for what cannot be shown. */
 export async function readOperatorCertificate(files: OperatorFiles): Promise<OperatorCertificate> {
   const certificate = await read('--tls-cert', files.certificate);
@@ -37,6 +41,24 @@ export async function readOperatorCertificate(files: OperatorFiles): Promise<Ope
   }
   if (!parsed.checkPrivateKey(key)) {
     throw refused('--tls-key', files.key, `is not the key of the first certificate in ${files.certificate}`);
+  }
+  const { asymmetricKeyType: type = 'of no kind', asymmetricKeyDetails: details = {} } = key;
+  const { namedCurve } = details;
+  if (type !== 'rsa' && !(type === 'ec' && curves.includes(namedCurve ?? ''))) {
+    throw refused(
+      '--tls-key',
+      files.key,
+      `is ${namedCurve ?? type}: RSA, P-256, P-384 or P-521 is what clients take`,
+    );
+  }
+  try {
+    createSecureContext({ key: keyText, cert: certificate });
+  } catch (cause) {
+    // OpenSSL says why in words of its own: `…:SSL routines::ee key too small`.
+    const why = String((cause as Error).message)
+      .split(':')
+      .at(-1);
+    throw refused('--tls-cert', files.certificate, `cannot be shown with its key (${why})`, cause);
   }
   return { key, keyText, certificate, parsed };
 }

@@ -10,6 +10,7 @@ import { createAdmission } from './admission.ts';
 import type { DoorParts, OpenDoor } from './door.ts';
 import { openDoors } from './doors.ts';
 import { type FirstArrival, readFirstBytes } from './first-arrival.ts';
+import { createHandshakes } from './handshakes.ts';
 import { clearTextRefused, refusal, tooManyConnections } from './refusals.ts';
 import { secureChannel, tlsDoor } from './tls.ts';
 
@@ -67,6 +68,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   let { identity } = options;
   const admission = createAdmission(limits, options.proxies);
   const tls = tlsDoor(identity);
+  const handshakes = createHandshakes(tls, options.proxies);
   const doors = await openDoors(options);
   const sockets = new Set<Socket>();
   /** Accepted sockets that have not chosen a door yet. */
@@ -141,7 +143,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   }
 
   function startTls(socket: Socket, address: string, bytes: Buffer): void {
-    if (limits.maxHandshakes !== 0 && tls.pending >= limits.maxHandshakes) {
+    if (limits.maxHandshakes !== 0 && handshakes.pending >= limits.maxHandshakes) {
       lastWords(socket, refusal('tls', tooManyConnections('server')));
       return;
     }
@@ -150,7 +152,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     const shown = identity;
     const timer = handshakeMs === 0 ? undefined : setTimeout(() => socket.destroy(), handshakeMs);
     socket.unshift(bytes);
-    tls.shakeHands(socket, (secured) => {
+    handshakes.shakeHands(socket, address, (secured) => {
       clearTimeout(timer);
       if (!secured) return;
       secured.on('error', ignore);

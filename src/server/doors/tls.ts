@@ -10,12 +10,10 @@ export type HandshakeEnd = (secured: TLSSocket | undefined) => void;
 
 /** TLS 1.2 and 1.3 over sockets that somebody else has accepted. */
 export interface TlsDoor {
-  /** Shakes hands; `ended` is called once, with nothing when it failed and the socket is closing. */
-  shakeHands(socket: Socket, ended: HandshakeEnd): void;
+  /** Shakes hands, and asks for a certificate or not; `ended` is called once, with nothing when it failed and the socket is closing. */
+  shakeHands(socket: Socket, how: { readonly asks: boolean }, ended: HandshakeEnd): void;
   /** Shows another certificate in the handshakes that begin from now on; what is open or under way stays as it is. */
   replace(identity: TlsIdentity): void;
-  /** Handshakes under way. */
-  readonly pending: number;
 }
 
 /** What TLS shows, and whose certificates it asks for. */
@@ -26,35 +24,36 @@ const neverMs = 2_147_483_647;
 
 /**
  * Builds the TLS side of the listener: no version below 1.2, no renegotiation, and no tickets, since a resumed session was seen to show a
- * peer as authorized without its key. Certificates are asked for and never demanded, and whichever is shown is let through: TLS proves its
+ * peer as authorized without its key. Certificates are asked for where that is wanted and never demanded, and whichever is shown is let through: TLS proves its
  * key, and each login judges the rest (security 2).
  */
 export function tlsDoor(identity: TlsIdentity): TlsDoor {
-  const server: Server = createServer({
-    ...contextOf(identity),
-    requestCert: true,
-    rejectUnauthorized: false,
-    handshakeTimeout: neverMs,
-  });
+  const open = (requestCert: boolean): Server =>
+    createServer({
+      ...contextOf(identity),
+      requestCert,
+      rejectUnauthorized: false,
+      handshakeTimeout: neverMs,
+    });
+  const servers = { asking: open(true), silent: open(false) };
   // A TLS server does not say which accepted socket it has secured; the peer's end names it among the open ones.
   const pending = new Map<string, HandshakeEnd>();
 
-  server.on('secureConnection', (secured) => {
-    secured.allowHalfOpen = true;
-    pending.get(endpoint(secured))?.(secured);
-  });
-  server.on('tlsClientError', (_error, secured) => {
-    secured.destroy();
-  });
+  for (const server of Object.values(servers)) {
+    server.on('secureConnection', (secured) => {
+      secured.allowHalfOpen = true;
+      pending.get(endpoint(secured))?.(secured);
+    });
+    server.on('tlsClientError', (_error, secured) => {
+      secured.destroy();
+    });
+  }
 
   return {
     replace(next) {
-      server.setSecureContext(contextOf(next));
+      for (const server of Object.values(servers)) server.setSecureContext(contextOf(next));
     },
-    get pending() {
-      return pending.size;
-    },
-    shakeHands(socket, ended) {
+    shakeHands(socket, { asks }, ended) {
       const name = endpoint(socket);
       const settle: HandshakeEnd = (secured) => {
         if (pending.get(name) !== settle) return;
@@ -67,7 +66,7 @@ export function tlsDoor(identity: TlsIdentity): TlsDoor {
       socket.once('close', onClose);
       // TLS takes this over: a peer that ends amid its handshake is gone, one that ends later may still be answered.
       socket.allowHalfOpen = false;
-      server.emit('connection', socket);
+      (asks ? servers.asking : servers.silent).emit('connection', socket);
     },
   };
 }

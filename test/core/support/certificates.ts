@@ -65,6 +65,7 @@ export function shown(key: TestKey, other: Partial<ShownCertificate> = {}): Show
     keyHash: key.hash,
     notBefore: now - dayMs,
     notAfter: now + dayMs,
+    isStrong: true,
     isForClients: true,
     issuedTo: undefined,
     ...other,
@@ -84,6 +85,8 @@ export interface CertificateParts {
   readonly by?: AuthorityCredential;
   readonly notBefore?: number;
   readonly notAfter?: number;
+  /** A comment in it, in bytes. */
+  readonly commentBytes?: number;
 }
 
 /** A real certificate over `key`, PEM. */
@@ -101,9 +104,22 @@ export async function signCertificate(key: TestKey, parts: CertificateParts = {}
     signingAlgorithm: algorithm,
     publicKey: pair.publicKey,
     signingKey: signer.privateKey,
-    extensions: use === 'any' ? [] : [new x509.ExtendedKeyUsageExtension([uses[use]])],
+    extensions: [
+      ...(use === 'any' ? [] : [new x509.ExtendedKeyUsageExtension([uses[use]])]),
+      ...(parts.commentBytes === undefined ? [] : [comment(parts.commentBytes)]),
+    ],
   });
   return made.toString('pem');
+}
+
+/** Netscape's comment, an IA5String. */
+function comment(bytes: number): x509.Extension {
+  const header = Buffer.from([0x16, 0x82, bytes >> 8, bytes & 0xff]);
+  return new x509.Extension(
+    '2.16.840.1.113730.1.13',
+    false,
+    Buffer.concat([header, Buffer.alloc(bytes, 'x')]),
+  );
 }
 
 async function webKeys(key: KeyObject): Promise<webcrypto.CryptoKeyPair> {

@@ -79,6 +79,7 @@ describe('a certificate that was signed', () => {
       keyHash: key.hash,
       notBefore: parsed.validFromDate.getTime(),
       notAfter: now + 5_000,
+      isStrong: true,
       isForClients: true,
       issuedTo: 'alice',
     });
@@ -111,6 +112,26 @@ describe('a certificate that was shown', () => {
   it('of ours with a subject that is no name alone is nobody’s', async () => {
     expect((await shown({ name: 'alice,O=chat', by: authority })).issuedTo).toBe('');
     expect((await shown({ name: 'Alice', by: authority })).issuedTo).toBe('');
+  });
+
+  it('over a key that could be computed, or that costs much to check, is weak', async () => {
+    const of = async (...options: string[]) => {
+      const path = join(await temporaryDirectory(), 'key');
+      const args = ['req', '-x509', '-nodes', '-newkey', ...options, '-subj', '/CN=x', '-keyout', path];
+      const pem = execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
+      return readShown(new X509Certificate(pem), authority).isStrong;
+    };
+    const curve = (name: string) => ['ec', '-pkeyopt', `ec_paramgen_curve:${name}`];
+    expect([
+      await of('rsa:1024'),
+      await of('rsa:2048'),
+      await of('rsa:2048', '-pkeyopt', `rsa_keygen_pubexp:${2n ** 64n + 13n}`),
+      await of(...curve('secp224r1')),
+      await of(...curve('secp256k1')),
+      await of(...curve('P-256')),
+      await of(...curve('P-521')),
+      await of('ed25519'),
+    ]).toEqual([false, true, false, false, false, true, true, true]);
   });
 
   it('over an RSA key is known by its key, too', async () => {

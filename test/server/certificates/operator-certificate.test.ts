@@ -96,6 +96,50 @@ describe('an operator’s certificate', () => {
     ]);
   });
 
+  it('is refused when TLS would not show it: a weak key, a curve that nobody takes, a damaged certificate in the chain', async () => {
+    const { files, directory } = await filesOf();
+    const made = async (name: string, ...newKey: string[]) => {
+      const [certificate, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
+      const args = [
+        'req',
+        '-x509',
+        '-nodes',
+        '-newkey',
+        ...newKey,
+        '-subj',
+        '/CN=x',
+        '-keyout',
+        key,
+        '-out',
+        certificate,
+      ];
+      execFileSync('openssl', args, { stdio: 'ignore' });
+      return { certificate, key };
+    };
+    const damaged = join(directory, 'damaged.crt');
+    await writeFile(
+      damaged,
+      `${await readFile(files.certificate, 'utf8')}\n-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIB\n-----END CERTIFICATE-----\n`,
+    );
+    const weak = await made('weak', 'rsa:1024');
+    const odd = await made('odd', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp224r1');
+    const cases = [
+      [weak, `--tls-cert: ${weak.certificate} cannot be shown with its key (`],
+      [odd, `--tls-key: ${odd.key} is secp224r1: RSA, P-256, P-384 or P-521 is what clients take`],
+      [{ ...files, certificate: damaged }, `--tls-cert: ${damaged} cannot be shown with its key (`],
+    ] as const;
+    for (const [other, message] of cases) {
+      const refusal = { code: 'invalid', message: expect.stringContaining(message) };
+      await expect(readOperatorCertificate(other)).rejects.toMatchObject(refusal);
+      const [, checked] = await inspectCertificates(join(directory, 'data'), {
+        now: Date.now(),
+        files: other,
+        hasDatabase: false,
+      });
+      expect(checked).toMatchObject({ status: 'fail', message: expect.stringContaining(message) });
+    }
+  });
+
   it('is looked at by the check of a server, which changes nothing', async () => {
     const { files, directory } = await filesOf();
     const now = Date.now();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTurns } from '../../src/core/login/turns.ts';
+import { createTurns } from '../../src/core/take-turns.ts';
 
 /** Works that end when they are told to, in the order in which they began. */
 function works() {
