@@ -78,14 +78,14 @@ export const keys: readonly Mutant[] = [
     rule: 'an older record than one that was seen is not believed',
     file: 'src/client/keys/pin.ts',
     find: "if (record.seq < pin.seq) return { kind: 'older' };",
-    replace: "if (record.seq < pin.seq) return { kind: 'known', pin, isFirst: false };",
+    replace: "if (record.seq < pin.seq) return { kind: 'known', pin };",
     test: 'test/client/keys/pin.test.ts',
   },
   {
     rule: 'two records of one number are not believed',
     file: 'src/client/keys/pin.ts',
     find: ": { kind: 'forked' };",
-    replace: ": { kind: 'known', pin, isFirst: false };",
+    replace: ": { kind: 'known', pin };",
     test: 'test/client/keys/pin.test.ts',
   },
   {
@@ -99,10 +99,35 @@ export const keys: readonly Mutant[] = [
   {
     rule: 'an old message was signed by the identity that is known',
     file: 'src/client/keys/known-keys.ts',
-    find: 'if (!pin || !isIdentity(pin, record)) throw untrusted(refusals.changed(user));',
-    replace: '',
+    find: 'if (pin && isIdentity(pin, record)) return { record, isReplaced: false };',
+    replace: 'if (pin) return { record, isReplaced: false };',
     test: 'test/client/keys/private-messages.test.ts',
     titled: 'cannot put its own keys',
+  },
+  {
+    rule: 'a recovery key is kept before what it takes the place of is gone',
+    file: 'src/client/keys/recovery-keeper.ts',
+    find: '  await keeper?.keep(key, keys);\n  try {\n    return await store();',
+    replace:
+      '  try {\n    const stored = await store();\n    await keeper?.keep(key, keys);\n    return stored;',
+    test: 'test/client/keys/change-keys.test.ts',
+    titled: 'that cannot be kept',
+  },
+  {
+    rule: 'an identity was the account’s before when the one that is known says so',
+    file: 'src/client/keys/known-keys.ts',
+    find: 'if (!equalDigests(next.previous, before.digest)) return false;',
+    replace: '',
+    test: 'test/client/keys/replaced-identity.test.ts',
+    titled: 'a server has made up',
+  },
+  {
+    rule: 'what an identity signs that was replaced is not shown',
+    file: 'src/client/keys/private-messages.ts',
+    find: 'if (sender.isReplaced || isForNewer || !secret) {',
+    replace: 'if (isForNewer || !secret) {',
+    test: 'test/client/keys/replaced-identity.test.ts',
+    titled: 'are not shown',
   },
   {
     rule: 'keys are those of the account, number and server that were asked for',
@@ -139,8 +164,8 @@ export const keys: readonly Mutant[] = [
   {
     rule: 'a message is for newer keys only when its sender has signed so',
     file: 'src/client/keys/private-messages.ts',
-    find: "return fault === undefined ? { kind: 'locked', isForNewer } : failed(fault);",
-    replace: "void fault;\n        return { kind: 'locked', isForNewer };",
+    find: "return fault === undefined ? { kind: 'locked', by } : failed(fault);",
+    replace: "void fault;\n        return { kind: 'locked', by };",
     test: 'test/client/keys/private-messages.test.ts',
     titled: 'cannot change a message',
   },
@@ -259,8 +284,8 @@ export const keys: readonly Mutant[] = [
   {
     rule: 'a private message goes in clear when that was said, and never else',
     file: 'src/cli/sealer.ts',
-    find: 'if (allowsClear) return { text };',
-    replace: 'if (allowsClear || text) return { text };',
+    find: "if (clear === 'allowed') return",
+    replace: 'if (clear) return',
     test: 'test/cli/sealer.test.ts',
   },
   {

@@ -1,4 +1,5 @@
 import type { KeyFile, KeyStore } from '../client/keys/key-file.ts';
+import { noKeysText } from '../client/keys/no-keys.ts';
 import { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
 import { keyStoreOf } from './key-store.ts';
@@ -21,11 +22,6 @@ export async function keyStoreHere(context: CommandContext, username: string): P
 export async function keysHere(context: CommandContext, username: string): Promise<KeysHere> {
   const store = await keyStoreHere(context, username);
   const own = await store.load();
-  if (!own) {
-    throw new ChatError(
-      'not-found',
-      'this machine has no keys of this account; chat login or chat keys restore brings them',
-    );
-  }
+  if (!own) throw new ChatError('not-found', noKeysText);
   return { store, own };
 }

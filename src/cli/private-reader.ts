@@ -1,7 +1,8 @@
 import { passes, pause } from '../client/backoff.ts';
 import type { Caller, Connection } from '../client/connection.ts';
-import type { Unsealed, WireMessage } from '../client/frames.ts';
-import type { PrivateMessages } from '../client/keys/private-messages.ts';
+import type { WireMessage } from '../client/frames.ts';
+import { noKeysText } from '../client/keys/no-keys.ts';
+import type { OpenedMessage, PrivateMessages } from '../client/keys/private-messages.ts';
 import type { CommandContext } from './command.ts';
 import { openPrivateMessages } from './sealer.ts';
 import { callTimeoutMs, openSession } from './session.ts';
@@ -18,18 +19,13 @@ export interface PrivateReader {
   close(): Promise<void>;
 }
 
-/** Whoever has no keys here is told what to do. */
-const noKeysHere: Unsealed = {
-  kind: 'locked',
-  why: 'this machine has no keys of this account; chat login or chat keys restore brings them',
-};
-const newerKeys: Unsealed = {
-  kind: 'locked',
-  why: 'it is for newer keys of this account; chat login brings them here',
-};
-const lostKeys: Unsealed = {
-  kind: 'locked',
-  why: 'it is for keys of this account from before its new identity, which are lost',
+/** Why a message's text is not shown that no server has spoiled. */
+const lockedWhy: Readonly<
+  Record<Extract<OpenedMessage, { kind: 'locked' }>['by'], (sender: string) => string>
+> = {
+  newer: () => 'it is for newer keys of this account; chat login brings them here',
+  lost: () => 'it is for keys of this account from before its new identity, which are lost',
+  replaced: (sender) => `it is signed by an identity that ${sender} has replaced`,
 };
 /** So often is a lookup tried that fails on its way, unless told, and so long is waited between, in milliseconds. */
 const usualTries = 3;
@@ -72,7 +68,7 @@ export function openPrivateReader(
 
   async function unseal(message: WireMessage & { readonly envelope: string }): Promise<WireMessage> {
     const messages = await messagesOf(username());
-    if (!messages) return { ...message, unsealed: noKeysHere };
+    if (!messages) return { ...message, unsealed: { kind: 'locked', why: noKeysText } };
     const opened = await messages.open(message);
     if (opened.kind === 'text') {
       const { envelope: _envelope, ...rest } = message;
@@ -86,9 +82,9 @@ export function openPrivateReader(
       };
     }
     if (opened.kind === 'locked') {
-      // The next message is opened with what is here then.
-      opening = undefined;
-      return { ...message, unsealed: opened.isForNewer ? newerKeys : lostKeys };
+      // The next message is opened with the keys that are here then.
+      if (opened.by !== 'replaced') opening = undefined;
+      return { ...message, unsealed: { kind: 'locked', why: lockedWhy[opened.by](message.sender) } };
     }
     failed += 1;
     return { ...message, unsealed: opened };

@@ -1,4 +1,5 @@
 import type { Caller, Connection } from '../client/connection.ts';
+import { noKeysText } from '../client/keys/no-keys.ts';
 import type { PrivateMessages } from '../client/keys/private-messages.ts';
 import type { Body, Seal } from '../client/outbox.ts';
 import { ChatError } from '../core/errors.ts';
@@ -16,41 +17,54 @@ export const allowClearOption = {
   },
 } as const;
 
+/** What goes to the server for a text, and how it is marked then: as a reader finds it; undefined for what the server can read. */
+export interface Sealed {
+  readonly body: Body;
+  readonly protection: 'encrypted' | 'verified' | undefined;
+}
+
+/** Whether a private text may go in clear: when that was said; and from the outbox only after it was taken out. */
+export type ClearRule = 'allowed' | 'refused' | 'refused-in-outbox';
+
+const clearAdvice: Readonly<Record<Exclude<ClearRule, 'allowed'>, string>> = {
+  refused: 'chat send --allow-clear sends it so that the server can read it',
+  'refused-in-outbox':
+    'chat outbox rm ID drops it, and then chat send --allow-clear sends it so that the server can read it',
+};
+
 /** Seals private messages for whoever is logged in on a connection. */
 export interface Sealer {
   /** Tells whose connection it is; before anything is sealed on it. */
   use(session: Pick<LoggedIn, 'connection' | 'username'>): void;
-  /** What goes to the server for a text to `to`. Throws `untrusted` (exit 9) for what cannot be encrypted and may not go in clear. */
-  seal(connection: Connection, to: string, text: string): Promise<Body>;
+  /** Seals a text to `to`. Throws `untrusted` (exit 9) for what cannot be encrypted and may not go in clear. */
+  seal(connection: Connection, to: string, text: string): Promise<Sealed>;
   /** The same for one conversation; undefined for a room, where nothing is encrypted. */
   sealTo(to: string): Seal | undefined;
 }
 
 /** Nothing is loaded before a private message is sealed. */
-export function createSealer(context: CommandContext, allowsClear: boolean): Sealer {
+export function createSealer(context: CommandContext, clear: ClearRule): Sealer {
   const users = new WeakMap<Connection, string>();
   const sealing = new WeakMap<Connection, Promise<PrivateMessages | undefined>>();
 
-  async function seal(connection: Connection, to: string, text: string): Promise<Body> {
-    if (!to.startsWith('@')) return { text };
+  async function seal(connection: Connection, to: string, text: string): Promise<Sealed> {
+    if (!to.startsWith('@')) return { body: { text }, protection: undefined };
     const opened = sealing.get(connection) ?? openPrivateMessages(context, connection, users.get(connection));
     sealing.set(connection, opened);
     // Another login, or another process, may have brought them by the next time.
     opened.then((there) => there ?? sealing.delete(connection)).catch(() => sealing.delete(connection));
     const messages = await opened;
-    if (!messages) return inClear(text, 'this machine has no keys to encrypt with: chat login brings them');
-    const envelope = await messages.seal(to.slice(1) as Username, text);
-    return envelope === undefined
-      ? inClear(text, `${to.slice(1)} has no keys to encrypt for: they come with a login by chat`)
-      : { envelope };
+    if (!messages) return inClear(text, noKeysText);
+    const sealed = await messages.seal(to.slice(1) as Username, text);
+    if (!sealed)
+      return inClear(text, `${to.slice(1)} has no keys to encrypt for: they come with a login by chat`);
+    const { envelope, isVerified } = sealed;
+    return { body: { envelope }, protection: isVerified ? 'verified' : 'encrypted' };
   }
 
-  function inClear(text: string, why: string): Body {
-    if (allowsClear) return { text };
-    throw new ChatError(
-      'untrusted',
-      `${why}; chat send --allow-clear sends it so that the server can read it`,
-    );
+  function inClear(text: string, why: string): Sealed {
+    if (clear === 'allowed') return { body: { text }, protection: undefined };
+    throw new ChatError('untrusted', `${why}; ${clearAdvice[clear]}`);
   }
 
   return {
@@ -58,7 +72,8 @@ export function createSealer(context: CommandContext, allowsClear: boolean): Sea
       users.set(connection, username);
     },
     seal,
-    sealTo: (to) => (to.startsWith('@') ? (connection, text) => seal(connection, to, text) : undefined),
+    sealTo: (to) =>
+      to.startsWith('@') ? async (connection, text) => (await seal(connection, to, text)).body : undefined,
   };
 }
 

@@ -67,7 +67,7 @@ describe('chat keys', () => {
         code: 6,
         stdout: '',
         stderr:
-          'chat: this machine has no keys of this account; chat login or chat keys restore brings them\n',
+          'chat: this machine has no keys of this account: chat keys restore brings them (in a script: --recovery-file FILE)\n',
       });
     }
   });
@@ -209,7 +209,7 @@ describe('chat keys verify', () => {
     expect(await run('keys', 'verify', 'bob', '--no-color')).toEqual({
       code: 9,
       stdout: '',
-      stderr: 'chat: bob has other keys than the ones known here: chat trust bob shows both\n',
+      stderr: 'chat: bob has other keys than the ones known here: chat trust bob shows what to compare\n',
     });
   });
 });

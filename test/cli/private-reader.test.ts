@@ -113,7 +113,7 @@ describe('a reader of private messages', () => {
     const given = await sealed(1, 'for later');
     expect((await reader.open(given)).unsealed).toEqual({
       kind: 'locked',
-      why: 'this machine has no keys of this account; chat login or chat keys restore brings them',
+      why: 'this machine has no keys of this account: chat keys restore brings them (in a script: --recovery-file FILE)',
     });
     await store.update(() => alice);
     expect((await reader.open(given)).text).toBe('for later');

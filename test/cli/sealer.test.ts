@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CommandContext } from '../../src/cli/command.ts';
 import { openKeyStore } from '../../src/cli/key-store.ts';
 import { openKnownServers } from '../../src/cli/known-servers.ts';
-import { createSealer } from '../../src/cli/sealer.ts';
+import { type ClearRule, createSealer } from '../../src/cli/sealer.ts';
 import { parseServerAddress } from '../../src/client/address.ts';
 import type { Connection } from '../../src/client/connection.ts';
 import { makeKeys } from '../../src/client/keys/make-keys.ts';
@@ -34,8 +34,8 @@ async function world(records: Record<string, string | null>, hasKeys = true) {
     },
   } as unknown as Connection;
   const context = { host, settings: { server } } as unknown as CommandContext;
-  const sealer = (allowsClear: boolean) => {
-    const made = createSealer(context, allowsClear);
+  const sealer = (clear: ClearRule) => {
+    const made = createSealer(context, clear);
     made.use({ connection, username: 'alice' });
     return made;
   };
@@ -46,7 +46,7 @@ describe('a private text', () => {
   it('is sealed for its recipient, whose keys a stream of texts asks for once', async () => {
     const { record } = await keysOf('bob');
     const { sealer, connection, asked } = await world({ bob: record.text });
-    const seal = sealer(false).sealTo('@bob');
+    const seal = sealer('refused').sealTo('@bob');
     for (const text of ['one', 'two']) {
       const body = await seal?.(connection, text);
       const envelope = body && 'envelope' in body ? readEnvelope(body.envelope) : undefined;
@@ -61,29 +61,41 @@ describe('a private text', () => {
     const noRecipient =
       'bob has no keys to encrypt for: they come with a login by chat; chat send --allow-clear sends it so that the server can read it';
     const noOwn =
-      'this machine has no keys to encrypt with: chat login brings them; chat send --allow-clear sends it so that the server can read it';
+      'this machine has no keys of this account: chat keys restore brings them (in a script: --recovery-file FILE); chat send --allow-clear sends it so that the server can read it';
     for (const [records, hasKeys, message] of [
       [{}, true, noRecipient],
       [{ bob }, false, noOwn],
     ] as const) {
       const { sealer, connection } = await world(records, hasKeys);
-      expect(await refusal(sealer(false).seal(connection, '@bob', 'hi'))).toEqual({
+      expect(await refusal(sealer('refused').seal(connection, '@bob', 'hi'))).toEqual({
         code: 'untrusted',
         message,
       });
-      expect(await sealer(true).seal(connection, '@bob', 'hi')).toEqual({ text: 'hi' });
+      expect(await sealer('allowed').seal(connection, '@bob', 'hi')).toEqual({
+        body: { text: 'hi' },
+        protection: undefined,
+      });
     }
     const { sealer, connection } = await world({ bob });
-    expect(await sealer(true).seal(connection, '@bob', 'hi')).toHaveProperty('envelope');
+    expect(await sealer('allowed').seal(connection, '@bob', 'hi')).toMatchObject({ protection: 'encrypted' });
+  });
+
+  it('of the outbox is to be taken out of it before it goes in clear, so that it does not go twice', async () => {
+    const { sealer, connection } = await world({});
+    expect(await refusal(sealer('refused-in-outbox').seal(connection, '@bob', 'hi'))).toMatchObject({
+      message: expect.stringContaining('chat outbox rm ID drops it, and then chat send --allow-clear'),
+    });
   });
 
   it('never goes in clear to somebody whose keys have gone or changed', async () => {
     const records: Record<string, string | null> = { bob: (await keysOf('bob')).record.text };
     const { sealer, connection } = await world(records);
-    await sealer(false).seal(connection, '@bob', 'known now');
+    await sealer('refused').seal(connection, '@bob', 'known now');
     for (const shown of [null, (await keysOf('bob')).record.text]) {
       records.bob = shown;
-      expect(await refusal(sealer(true).seal(connection, '@bob', 'hi'))).toMatchObject({ code: 'untrusted' });
+      expect(await refusal(sealer('allowed').seal(connection, '@bob', 'hi'))).toMatchObject({
+        code: 'untrusted',
+      });
     }
   });
 });
@@ -91,8 +103,8 @@ describe('a private text', () => {
 describe('a text for a room', () => {
   it('goes as it is, and nobody is asked for keys', async () => {
     const { sealer, connection, asked } = await world({}, false);
-    expect(sealer(false).sealTo('#lobby')).toBeUndefined();
-    expect(await sealer(false).seal(connection, '#lobby', 'hi')).toEqual({ text: 'hi' });
+    expect(sealer('refused').sealTo('#lobby')).toBeUndefined();
+    expect(await sealer('refused').seal(connection, '#lobby', 'hi')).toMatchObject({ body: { text: 'hi' } });
     expect(asked).toEqual([]);
   });
 });

@@ -136,7 +136,7 @@ describe('a recipient without keys', () => {
     const { code, err } = await other.run(['login', 'hal']);
     expect([code, err]).toEqual([0, expect.stringContaining('bring their keys with chat keys restore')]);
     const locked = await shown(other, '@gus');
-    expect(locked.at(-1)).toMatch(/^gus: @hal \[encrypted: this machine has no keys of this account;/);
+    expect(locked.at(-1)).toMatch(/^gus: @hal \[encrypted: this machine has no keys of this account:/);
     expect(await other.run(['send', '@gus', 'hi'])).toMatchObject({ code: 9 });
     await other.succeed(['keys', 'restore', '--recovery-file', recovery]);
     expect((await shown(other, '@gus')).at(-1)).toBe('gus: @hal [encrypted] now encrypted');
@@ -256,6 +256,7 @@ describe('the keys of an account', () => {
   it('of another identity stop who writes until they are trusted', async () => {
     const [quy, rob] = (await people('quy', 'rob')) as [Person, Person];
     await quy.does(['send', '@rob', 'to the first identity']);
+    await rob.does(['send', '@quy', 'from the first identity']);
     expect(await rob.run(['keys', 'rotate', '--new-identity'])).toMatchObject({ code: 2 });
     const key = await rob.succeed(['keys', 'rotate', '--new-identity', '--yes']);
     expect(key.trim()).toMatch(/^([0-9A-Z]{4}-){6}[0-9A-Z]{4}$/);
@@ -268,8 +269,18 @@ describe('the keys of an account', () => {
     expect((await quy.run(['trust', 'rob'])).code).toBe(2);
     expect((await quy.run(['trust', 'rob', '--yes'])).code).toBe(0);
     await quy.succeed(['send', '@rob', 'to the second']);
+    // It ends with 0: nothing has failed.
+    expect((await quy.succeed(['tail', '@rob', '--once'])).split('\n').map((line) => line.slice(20))).toEqual(
+      [
+        'quy: @rob [encrypted] to the first identity',
+        'rob: @quy [encrypted: it is signed by an identity that rob has replaced]',
+        'quy: @rob [encrypted] to the second',
+        '',
+      ],
+    );
     expect(await shown(rob, '@quy')).toEqual([
       'quy: @rob [encrypted: it is for keys of this account from before its new identity, which are lost]',
+      'rob: @quy [encrypted: it is for keys of this account from before its new identity, which are lost]',
       'quy: @rob [encrypted] to the second',
     ]);
   });

@@ -123,7 +123,7 @@ async function pass(
       kept,
       account,
       timeoutMs,
-      sealer: createSealer(context, false),
+      sealer: createSealer(context, 'refused-in-outbox'),
       retriesRefused,
       onSent: (entry, last) => printSent(context, entry, last),
       onRetry({ message }) {

@@ -134,7 +134,8 @@ interface Sending {
 
 function sendingBy(context: CommandContext, values: SendValues): Sending {
   const timeoutMs = timeoutOf(values);
-  const sealer = createSealer(context, values['allow-clear']);
+  const refused = values.outbox ? 'refused-in-outbox' : 'refused';
+  const sealer = createSealer(context, values['allow-clear'] ? 'allowed' : refused);
   const open: Open = async (sessionEnd) => {
     const session = await openSession(context, Math.min(callTimeoutMs, timeoutMs), sessionEnd);
     sealer.use(session);

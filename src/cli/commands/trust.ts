@@ -1,20 +1,20 @@
+import { refusalText } from '../../client/keys/pin.ts';
 import { parseUsername } from '../../core/model/username.ts';
 import { command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
 import { canPrompt } from '../host.ts';
 import { keysHere } from '../keys-here.ts';
 import { usageError } from '../options.ts';
+import { numberLines } from '../safety-number.ts';
 import { withSession } from '../session.ts';
 
 const situations = {
   known: (user: string) => `the keys of ${user} are the ones that are known here; nothing is to be done`,
   new: (user: string) => `the keys of ${user} are known here from now on`,
   changed: (user: string) =>
-    `${user} has another identity than the one known here: somebody who has lost all keys has, and so has somebody who pretends to be ${user}`,
-  older: (user: string) =>
-    `the server shows older keys of ${user} than it has shown before: it was set back, or it lies`,
-  forked: (user: string) =>
-    `the server shows other keys of ${user} than before under the same number: it was set back, or it lies`,
+    `${refusalText.changed(user)}: somebody who has lost all keys has, and so has somebody who pretends to be ${user}`,
+  older: (user: string) => `${refusalText.older(user)}: it was set back, or it lies`,
+  forked: (user: string) => `${refusalText.forked(user)}: it was set back, or it lies`,
 } as const;
 
 /** Takes another account's changed keys for its own. */
@@ -23,7 +23,7 @@ export const trust = command({
   description:
     'Takes the keys that the server shows of USER now for the ones to encrypt for, after they have changed. Says what has changed and prints the ' +
     'safety number, which is to be compared with USER by another way first; asks at a terminal, and needs --yes in a script. ' +
-    'Messages of the keys before cannot be read then.',
+    'What was signed with the keys before is shown as such, without its text.',
   options: { yes: { type: 'flag', describe: 'the number was compared; do not ask' } },
   operands: { min: 1, max: 1, names: 'USER', complete: ['user'] },
   examples: [['chat trust bob', 'after bob has told you that all keys were lost']],
@@ -35,7 +35,10 @@ export const trust = command({
       const { record, judged, pin, safetyNumber: number } = await lookUp(connection, own, user);
       const situation = judged.kind === 'known' && pin === undefined ? 'new' : judged.kind;
       await context.output.log(situations[situation](user));
-      if (situation !== 'known') await context.output.log(`safety number: ${number}`);
+      if (situation !== 'known') {
+        await context.output.log('safety number:');
+        for (const line of numberLines(number)) await context.output.log(line);
+      }
       const isChange = situation !== 'known' && situation !== 'new';
       if (isChange && !options.yes) {
         if (!canPrompt(context.host))

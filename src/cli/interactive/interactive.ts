@@ -35,7 +35,7 @@ interface Face {
   readonly firstMessages: number;
   readonly changed: () => void;
   readonly message?: (message: WireMessage) => void;
-  readonly refused: (message: Outgoing) => void;
+  readonly refused: (message: Outgoing, why: ChatError) => void;
   readonly say: (text: string) => void;
   /** Says something about what the person has just asked for. */
   readonly hint: (text: string) => void;
@@ -90,7 +90,7 @@ function plainFace(
     firstMessages: 10,
     changed: () => plain.changed(),
     message: (message) => plain.message(message),
-    refused: ({ to, text }) => plain.say(`not sent to ${to}: ${text}`),
+    refused: ({ to, text }, why) => plain.say(`not sent to ${to}: ${why.message}; it was: ${text}`),
     say: (text) => plain.say(text),
     hint: (text) => plain.say(text),
     start: (live) => plain.run(live),
@@ -163,13 +163,13 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
   live = new LiveChat({
     context: inChat,
     state,
-    sealer: createSealer(inChat, false),
+    sealer: createSealer(inChat, 'refused'),
     reader,
     first,
     firstMessages: face.firstMessages,
     signal,
     onChange,
-    onRefused: (message) => face.refused(message),
+    onRefused: (message, why) => face.refused(message, why),
     ...(face.message === undefined ? {} : { onMessage: face.message }),
   });
   try {

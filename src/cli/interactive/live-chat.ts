@@ -1,11 +1,10 @@
 import type { Connection, WireMessage } from '../../client/connection.ts';
 import type { StartingPoint } from '../../client/follow.ts';
-import type { Body } from '../../client/outbox.ts';
 import { ChatError } from '../../core/errors.ts';
 import { accountNoticeText } from '../account-notice.ts';
 import type { CommandContext } from '../command.ts';
 import type { PrivateReader } from '../private-reader.ts';
-import type { Sealer } from '../sealer.ts';
+import type { Sealed, Sealer } from '../sealer.ts';
 import { callTimeoutMs, type LoggedIn, openSession } from '../session.ts';
 import { listConversations, listNames } from './chat-lists.ts';
 import {
@@ -45,7 +44,7 @@ export interface LiveChatOptions {
   /** A message that is new here, but for those that were typed here. */
   readonly onMessage?: (message: WireMessage) => void;
   /** A message that is not to be sent, to be typed anew. */
-  readonly onRefused: (message: Outgoing) => void;
+  readonly onRefused: (message: Outgoing, why: ChatError) => void;
 }
 
 /** So many messages are fetched each time one scrolls up. */
@@ -70,7 +69,7 @@ export class LiveChat {
     this.#first = options.first;
     this.#queue = new SendQueue(
       {
-        stored: (message, answer, body) => this.#onStored(message, answer, body),
+        stored: (message, answer, sealed) => this.#onStored(message, answer, sealed),
         refused: (message, why) => this.#onRefused(message, why),
       },
       options.sealer.seal,
@@ -287,12 +286,12 @@ export class LiveChat {
   }
 
   /** The event that brings it back comes a moment later: nothing is to flicker meanwhile. */
-  #onStored(message: Outgoing, { id, seq, sent_at }: StoredAnswer, body: Body): void {
+  #onStored(message: Outgoing, { id, seq, sent_at }: StoredAnswer, { protection }: Sealed): void {
     const { state } = this.#options;
     const conversation = conversationOf(state, message.to);
     this.#dropPending(conversation, message);
     const { to, text } = message;
-    const unsealed = 'envelope' in body ? { unsealed: { kind: 'encrypted' as const } } : {};
+    const unsealed = protection === undefined ? {} : { unsealed: { kind: protection } };
     addStored(state, { to, seq, id, sender: state.username, sent_at, text, ...unsealed });
     this.#changed();
   }
@@ -302,7 +301,7 @@ export class LiveChat {
     const conversation = conversationOf(state, message.to);
     this.#dropPending(conversation, message);
     addNotice(conversation, `not sent: ${why.message}`, true);
-    onRefused(message);
+    onRefused(message, why);
     this.#changed();
   }
 

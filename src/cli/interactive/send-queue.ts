@@ -1,8 +1,8 @@
 import { passes } from '../../client/backoff.ts';
 import type { Connection } from '../../client/connection.ts';
-import type { Body } from '../../client/outbox.ts';
 import { ChatError } from '../../core/errors.ts';
 import { uuidV7 } from '../../core/random.ts';
+import type { Sealed } from '../sealer.ts';
 
 /** A message that is on its way. */
 export interface Outgoing {
@@ -21,13 +21,13 @@ export interface StoredAnswer {
 
 /** What happens to messages that were typed. */
 export interface SendQueueEvents {
-  stored(message: Outgoing, answer: StoredAnswer, body: Body): void;
+  stored(message: Outgoing, answer: StoredAnswer, sealed: Sealed): void;
   /** The server does not take it; it will not be tried again. */
   refused(message: Outgoing, why: ChatError): void;
 }
 
 /** What goes to the server for a text; throws as if the server had refused it. */
-export type SealText = (connection: Connection, to: string, text: string) => Promise<Body>;
+export type SealText = (connection: Connection, to: string, text: string) => Promise<Sealed>;
 
 /** How long one try may take, in milliseconds; a connection that is lost ends it sooner. */
 const tryMs = 30_000;
@@ -47,7 +47,7 @@ export class SendQueue {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Nothing is sent before a connection is there. */
-  constructor(events: SendQueueEvents, seal: SealText = async (_connection, _to, text) => ({ text })) {
+  constructor(events: SendQueueEvents, seal: SealText) {
     this.#events = events;
     this.#seal = seal;
   }
@@ -97,13 +97,13 @@ export class SendQueue {
 
   /** False when this connection cannot be used, or not now. */
   async #send(connection: Connection, message: Outgoing): Promise<boolean> {
-    let sent: { readonly answer: StoredAnswer; readonly body: Body };
+    let sent: { readonly answer: StoredAnswer; readonly sealed: Sealed };
     try {
       const { to, text, key } = message;
-      const body = await this.#seal(connection, to, text);
+      const sealed = await this.#seal(connection, to, text);
       sent = {
-        body,
-        answer: await connection.call('message.send', { to, key, ...body }, { timeoutMs: tryMs }),
+        sealed,
+        answer: await connection.call('message.send', { to, key, ...sealed.body }, { timeoutMs: tryMs }),
       };
     } catch (cause) {
       // One message that cannot be made ready is no reason to end the chat, nor to hold up those after it.
@@ -118,7 +118,7 @@ export class SendQueue {
       return false;
     }
     this.#waiting.shift();
-    this.#events.stored(message, sent.answer, sent.body);
+    this.#events.stored(message, sent.answer, sent.sealed);
     return true;
   }
 

@@ -15,6 +15,7 @@ import type { FreshProof } from '../prove-again.ts';
 import { fetchOwnRecord } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { makeKeys, type PasswordWrap } from './make-keys.ts';
+import { noKeysText } from './no-keys.ts';
 import { type RecoveryKeeper, storeKept } from './recovery-keeper.ts';
 
 /** Whose keys are changed. */
@@ -159,8 +160,5 @@ async function current(connection: Connection, store: KeyStore): Promise<KeyFile
 }
 
 function noKeys(): ChatError {
-  return new ChatError(
-    'not-found',
-    'this device has no keys of this account: bring them with chat keys restore',
-  );
+  return new ChatError('not-found', noKeysText);
 }

@@ -17,9 +17,17 @@ export interface Pin {
  * another identity key, which only a person can trust; `older`: the server goes back behind what it has shown; `forked`: another
  * record of a number that was seen.
  */
-export type Judgement =
-  | { readonly kind: 'known'; readonly pin: Pin; readonly isFirst: boolean }
-  | { readonly kind: 'changed' | 'older' | 'forked' };
+export type Judgement = { readonly kind: 'known'; readonly pin: Pin } | { readonly kind: RefusedKind };
+
+/** Why a record is not believed. */
+export type RefusedKind = 'changed' | 'older' | 'forked';
+
+/** The same in words; what to do about it stands behind them. */
+export const refusalText: Readonly<Record<RefusedKind, (user: string) => string>> = {
+  changed: (user) => `${user} has another identity key than the one known here`,
+  older: (user) => `the server shows older keys of ${user} than it has shown before`,
+  forked: (user) => `the server shows other keys of ${user} than it has shown before under the same number`,
+};
 
 /** The pin of a record that a person, or the first sight of it, has made the account's. */
 export function pinOfRecord({ keys, seq, digest }: SignedKeyRecord, isVerified = false): Pin {
@@ -28,14 +36,11 @@ export function pinOfRecord({ keys, seq, digest }: SignedKeyRecord, isVerified =
 
 /** Judges the newest record that the server shows of an account. */
 export function judgeRecord(pin: Pin | undefined, record: SignedKeyRecord): Judgement {
-  if (!pin) return { kind: 'known', pin: pinOfRecord(record), isFirst: true };
+  if (!pin) return { kind: 'known', pin: pinOfRecord(record) };
   if (!isIdentity(pin, record)) return { kind: 'changed' };
   if (record.seq < pin.seq) return { kind: 'older' };
-  if (record.seq > pin.seq)
-    return { kind: 'known', pin: pinOfRecord(record, pin.isVerified), isFirst: false };
-  return toBase64url(record.digest) === pin.digest
-    ? { kind: 'known', pin, isFirst: false }
-    : { kind: 'forked' };
+  if (record.seq > pin.seq) return { kind: 'known', pin: pinOfRecord(record, pin.isVerified) };
+  return toBase64url(record.digest) === pin.digest ? { kind: 'known', pin } : { kind: 'forked' };
 }
 
 /** True when a record, also an old one, was signed by the identity that is remembered. */

@@ -13,7 +13,7 @@ import type { Username } from '../../core/model/username.ts';
 import { uuidV7 } from '../../core/random.ts';
 import type { WireMessage } from '../frames.ts';
 import type { KeyFile } from './key-file.ts';
-import type { KnownKeys } from './known-keys.ts';
+import type { FoundRecord, KnownKeys } from './known-keys.ts';
 
 /** What a reader is told of an encrypted message: its text, or why it is shown as failed; never a text that did not hold. */
 export type OpenedMessage =
@@ -24,14 +24,24 @@ export type OpenedMessage =
       /** True when it was sealed for keys of this account from before its newest, well after those had come. */
       readonly isStale: boolean;
     }
-  /** It is sealed for keys of this account that are not here: newer ones, or such as were lost. */
-  | { readonly kind: 'locked'; readonly isForNewer: boolean }
+  /**
+   * Its text is not shown, and its server is not to blame: it is sealed for keys of this account that are not here, `newer` ones or such as
+   * were `lost`; or signed by an identity that its sender has `replaced`.
+   */
+  | { readonly kind: 'locked'; readonly by: 'newer' | 'lost' | 'replaced' }
   | { readonly kind: 'failed'; readonly why: string };
+
+/** A text in its envelope. */
+export interface SealedText {
+  readonly envelope: string;
+  /** True when its sender has compared the keys that it is sealed for. */
+  readonly isVerified: boolean;
+}
 
 /** Seals and opens private messages of one account on one server. */
 export interface PrivateMessages {
   /** An envelope for `to` around `text`; undefined when `to` has no keys. Throws what {@link KnownKeys.newest} throws. */
-  seal(to: Username, text: string): Promise<string | undefined>;
+  seal(to: Username, text: string): Promise<SealedText | undefined>;
   /** Opens a message's envelope; `unavailable` and the like are thrown, for then nothing is known of the message. */
   open(message: WireMessage & { readonly envelope: string }): Promise<OpenedMessage>;
 }
@@ -44,6 +54,9 @@ const clocksApartMs = 10 * 60_000;
 
 /** How long keys that were asked for are taken for the newest: as long may a message still be sealed for the epoch before. */
 const newestGoodForMs = 5_000;
+
+/** So many envelopes are remembered, of those opened last: a reader may run for months, and each takes 200 bytes. */
+const mostSeen = 50_000;
 
 const faults: Readonly<Record<EnvelopeFault, string>> = {
   malformed: 'it is no envelope that this client knows',
@@ -60,8 +73,14 @@ const faults: Readonly<Record<EnvelopeFault, string>> = {
 export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMessages {
   const { record, ring } = own;
   const { user: self, realm } = record;
-  /** Where an envelope was seen, by its sender and the id that it gave: under another message it is a replay. */
+  /** Where an envelope was seen, by its sender and the id that it gave, the oldest first: under another message it is a replay. */
   const seen = new Map<string, string>();
+
+  function see(envelope: string, message: string): void {
+    seen.set(envelope, message);
+    const [oldest] = seen.size > mostSeen ? seen.keys() : [];
+    if (oldest !== undefined) seen.delete(oldest);
+  }
 
   /** Whose newest keys were asked for, and when: a stream of messages does not ask for each. */
   const asked = new Map<Username, { readonly at: number; readonly record: SignedKeyRecord }>();
@@ -90,20 +109,22 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
       const recipient = to === self ? record : await newestOf(to);
       if (!recipient) return undefined;
       const message = { id: uuidV7(), at: Date.now() };
+      const isVerified = await known.isVerified(to);
       try {
-        return await sealMessage(text, message, { record, secrets: currentKeys(ring) }, recipient);
+        const envelope = await sealMessage(text, message, { record, secrets: currentKeys(ring) }, recipient);
+        return { envelope, isVerified };
       } catch (cause) {
         throw new ChatError('untrusted', `nothing can be encrypted for the keys that ${to} has published`, {
           cause,
         });
       }
     },
-    async open({ to, sender, sent_at: sentAt, id, envelope: sealed }) {
+    async open({ to, sender: name, sent_at: sentAt, id, envelope: sealed }) {
       const envelope = readEnvelope(sealed);
       if (!envelope) return failed('malformed');
       const { context } = envelope;
       const peer = to.slice(1) as Username;
-      const from = sender as Username;
+      const from = name as Username;
       if (!to.startsWith('@') || (from !== self && from !== peer)) return failed('wrong-conversation');
       // Not by the id alone, which a peer could take from a message of somebody else's.
       const envelopeId = `${context.sender} ${context.id}`;
@@ -116,34 +137,41 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
       }
       // What one has sent under an identity that was lost nobody can open, and nobody can check who it is from.
       if (from === self && context.senderSeq < (ring.encryption[0]?.seq ?? 1))
-        return { kind: 'locked', isForNewer: false };
-      const senderRecord = await recordOf(from, context.senderSeq);
-      if (typeof senderRecord === 'string') return { kind: 'failed', why: senderRecord };
-      const found = { realm, sender: from, recipient: from === self ? peer : self, senderRecord };
+        return { kind: 'locked', by: 'lost' };
+      const sender = await recordOf(from, context.senderSeq);
+      if (typeof sender === 'string') return { kind: 'failed', why: sender };
+      const found = {
+        realm,
+        sender: from,
+        recipient: from === self ? peer : self,
+        senderRecord: sender.record,
+      };
       const ownSeq = from === self ? context.senderSeq : context.recipientSeq;
       const isForNewer = ownSeq > record.seq;
       const secret = secretOf(ownSeq);
       // Who has signed for keys that are not here is believed that there are such; nobody else is.
-      if (isForNewer || !secret) {
+      if (sender.isReplaced || isForNewer || !secret) {
+        const by = sender.isReplaced ? 'replaced' : isForNewer ? 'newer' : 'lost';
         const fault = faultOf(envelope, found);
-        return fault === undefined ? { kind: 'locked', isForNewer } : failed(fault);
+        return fault === undefined ? { kind: 'locked', by } : failed(fault);
       }
       const opened = await openEnvelope(envelope, { ...found, user: self, secrets: { encryption: secret } });
       if (!opened.ok) return failed(opened.fault);
-      seen.set(envelopeId, id);
+      see(envelopeId, id);
       return {
         kind: 'text',
         text: opened.text,
-        isVerified: known.isVerified(peer),
+        isVerified: await known.isVerified(peer),
         isStale: isStale(context),
       };
     },
   };
 
   /** The record that an envelope names, or why there is none to believe. */
-  async function recordOf(user: Username, seq: number) {
+  async function recordOf(user: Username, seq: number): Promise<FoundRecord | string> {
     try {
-      return user === self && seq === record.seq ? record : await known.ofNumber(user, seq);
+      const isNewest = user === self && seq === record.seq;
+      return isNewest ? { record, isReplaced: false } : await known.ofNumber(user, seq);
     } catch (error) {
       if (error instanceof ChatError && (error.code === 'untrusted' || error.code === 'not-found'))
         return error.message;

@@ -104,7 +104,10 @@ function world(first = line(), state: ChatState = startState('alice', 'chat://12
     state,
     sealer: {
       use: () => {},
-      seal: async (_connection, to, text) => (to === '@carol' ? { envelope: `sealed ${text}` } : { text }),
+      async seal(_connection, to, text) {
+        if (to !== '@carol') return { body: { text }, protection: undefined };
+        return { body: { envelope: `sealed ${text}` }, protection: 'verified' };
+      },
     },
     reader: {
       async open({ envelope, ...rest }) {
@@ -118,7 +121,7 @@ function world(first = line(), state: ChatState = startState('alice', 'chat://12
     signal: leaving.signal,
     onChange: () => {},
     onMessage: ({ seq }) => heard.push(seq),
-    onRefused: ({ to, text }) => refused.push(`${to} ${text}`),
+    onRefused: ({ to, text }, why) => refused.push(`${to} ${text}: ${why.message}`),
   });
   return {
     live,
@@ -264,7 +267,7 @@ describe('a message that is sent', () => {
     expect(shown(state)).toEqual([1, 2, 3]);
   });
 
-  it('in private goes as an envelope, and stays readable here', async () => {
+  it('in private goes as an envelope, and stays readable here, marked as a reader finds it', async () => {
     const first = line({ 'message.send': stored(1) });
     const { live, state } = await running(first);
     live.send('@carol', 'psst');
@@ -273,7 +276,7 @@ describe('a message that is sent', () => {
       { to: '@carol', key: expect.any(String), envelope: 'sealed psst' },
     ]);
     expect(conversationOf(state, '@carol').items).toMatchObject([
-      { message: { text: 'psst', unsealed: { kind: 'encrypted' } } },
+      { message: { text: 'psst', unsealed: { kind: 'verified' } } },
     ]);
   });
 
@@ -283,7 +286,7 @@ describe('a message that is sent', () => {
     );
     live.send('@bob', 'hello');
     await settled();
-    expect([shown(state, '@bob'), refused, live.unsent]).toEqual([['not sent: no'], ['@bob hello'], 0]);
+    expect([shown(state, '@bob'), refused, live.unsent]).toEqual([['not sent: no'], ['@bob hello: no'], 0]);
   });
 
   it('ends scrolling', async () => {

@@ -32,10 +32,13 @@ const settled = async () => {
 function queue() {
   const stored: string[] = [];
   const refused: string[] = [];
-  const made = new SendQueue({
-    stored: ({ text }) => stored.push(text),
-    refused: ({ text }, { message }) => refused.push(`${text}: ${message}`),
-  });
+  const made = new SendQueue(
+    {
+      stored: ({ text }) => stored.push(text),
+      refused: ({ text }, { message }) => refused.push(`${text}: ${message}`),
+    },
+    async (_connection, _to, text) => ({ body: { text }, protection: undefined }),
+  );
   return { queue: made, stored, refused };
 }
 
@@ -135,7 +138,7 @@ describe('messages that were typed', () => {
       async (_connection, to, text) => {
         tried.push(text);
         if (to === '@mallory') throw new TypeError('not a key');
-        return { text };
+        return { body: { text }, protection: undefined };
       },
     );
     const { calls, connection: open } = connection();

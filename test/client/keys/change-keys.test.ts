@@ -219,8 +219,8 @@ describe('another identity', () => {
     expect(file.record).toMatchObject({ seq: 2, epoch: 2 });
     const toOld = { ...(await alice.last('bob')), to: '@alice' };
     const reader = await lost.messages();
-    expect(await reader.open(toOld)).toEqual({ kind: 'locked', isForNewer: false });
-    expect(await reader.open({ ...ofOld, to: '@alice' })).toEqual({ kind: 'locked', isForNewer: false });
+    expect(await reader.open(toOld)).toEqual({ kind: 'locked', by: 'lost' });
+    expect(await reader.open({ ...ofOld, to: '@alice' })).toEqual({ kind: 'locked', by: 'lost' });
     expect((await device(t, 'bob', { store: lost.store })).keys).toEqual({
       kind: 'kept',
       file: await fileOf(lost),

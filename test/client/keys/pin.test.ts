@@ -13,17 +13,13 @@ const second = signKeyRecord(
 
 describe('a pin', () => {
   it('is what is first seen of an account', () => {
-    expect(judgeRecord(undefined, bob.record)).toEqual({
-      kind: 'known',
-      pin: pinOfRecord(bob.record),
-      isFirst: true,
-    });
+    expect(judgeRecord(undefined, bob.record)).toEqual({ kind: 'known', pin: pinOfRecord(bob.record) });
   });
 
   it('stays for the same record, and moves with a newer one, verified as before', () => {
     const pin = pinOfRecord(bob.record, true);
-    expect(judgeRecord(pin, bob.record)).toEqual({ kind: 'known', pin, isFirst: false });
-    const moved = { kind: 'known', pin: pinOfRecord(second, true), isFirst: false };
+    expect(judgeRecord(pin, bob.record)).toEqual({ kind: 'known', pin });
+    const moved = { kind: 'known', pin: pinOfRecord(second, true) };
     expect(judgeRecord(pin, second)).toEqual(moved);
   });
 

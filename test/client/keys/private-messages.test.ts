@@ -101,7 +101,7 @@ describe('a private message', () => {
     const second = await device(t, 'bob');
     await rotate(bob);
     const sent = { ...(await alice.send('bob', 'for the new keys')), to: '@alice' };
-    expect(await (await second.messages()).open(sent)).toEqual({ kind: 'locked', isForNewer: true });
+    expect(await (await second.messages()).open(sent)).toEqual({ kind: 'locked', by: 'newer' });
     const after = await device(t, 'bob', { store: second.store });
     expect(after.keys.kind).toBe('restored');
     expect(await (await after.messages()).open(sent)).toMatchObject({ text: 'for the new keys' });
@@ -144,7 +144,11 @@ describe('a private message', () => {
     const { alice, bob } = await people();
     const { record } = await fileOf(bob);
     const weak = { ...record, keys: { ...record.keys, encryption: new Uint8Array(32) } };
-    const known = { newest: async () => weak, ofNumber: async () => weak, isVerified: () => false };
+    const known = {
+      newest: async () => weak,
+      ofNumber: async () => ({ record: weak, isReplaced: false }),
+      isVerified: async () => false,
+    };
     const messages = createPrivateMessages(await fileOf(alice), known);
     expect(await refusal(messages.seal(parseUsername('bob'), 'x'))).toEqual({
       code: 'untrusted',

@@ -5,6 +5,7 @@ import { exitOk } from '../../exit-codes.ts';
 import { canPrompt } from '../../host.ts';
 import { keysHere } from '../../keys-here.ts';
 import { usageError } from '../../options.ts';
+import { numberLines } from '../../safety-number.ts';
 import { withSession } from '../../session.ts';
 
 const digits = 60;
@@ -16,19 +17,13 @@ function readDigits(typed: string): string {
   throw usageError(`--number takes the ${digits} digits that the other one sees`, '--number');
 }
 
-/** Twelve groups on three lines, to be read aloud. */
-function numberLines(number: string): string[] {
-  const groups = number.split(' ');
-  return [0, 4, 8].map((from) => groups.slice(from, from + 4).join(' '));
-}
-
 /** Shows the number that two people compare, and remembers that they did. */
 export const verify = command({
   usage: ['keys verify USER [--number DIGITS]'],
   description:
     'Prints the safety number of you and USER: 60 digits, the same on both sides when nobody stands between you, and another for everybody ' +
     'else. Compare it with USER by another way, by phone or in person. At a terminal it then asks whether the numbers are the same, ' +
-    'and --number takes the one that USER sees; messages of keys that were compared are marked [verified]. Exit 9 when they differ.',
+    'and --number takes the one that USER sees: exit 9 when it differs. Messages of keys that were compared are marked [verified].',
   options: {
     number: { type: 'text', value: 'DIGITS', describe: 'what USER sees, to be compared here' },
   },
@@ -47,7 +42,7 @@ export const verify = command({
       if (judged.kind !== 'known') {
         throw new ChatError(
           'untrusted',
-          `${user} has other keys than the ones known here: chat trust ${user} shows both`,
+          `${user} has other keys than the ones known here: chat trust ${user} shows what to compare`,
         );
       }
       if (given !== undefined && given !== number.replaceAll(' ', '')) {

@@ -147,9 +147,9 @@ export async function device(
     messages,
     last,
     async send(to, text) {
-      const envelope = await (await messages()).seal(parseUsername(to), text);
-      if (envelope === undefined) throw new Error(`${to} has no keys`);
-      await connection.call('message.send', { to: `@${to}`, envelope });
+      const sealed = await (await messages()).seal(parseUsername(to), text);
+      if (!sealed) throw new Error(`${to} has no keys`);
+      await connection.call('message.send', { to: `@${to}`, envelope: sealed.envelope });
       return await last(to);
     },
   };
