@@ -11,9 +11,10 @@ export type ProvingSession = Pick<LoggedIn, 'connection' | 'username'> &
   Partial<Pick<LoggedIn, 'showsCertificate'>>;
 
 /**
- * Makes the proof that a risky operation takes from a person who has just given the password, showing on a terminal that it is
- * being stretched; without a password, that the connection has shown a certificate of the account. Good for one call on the session's connection. Where the account has a second factor its code is `otp`, or is asked for;
- * throws `second-factor-required` (exit 11) in a script without one.
+ * Makes the proof that a risky operation takes from a person who has just given the password, showing on a terminal that it is being
+ * stretched; without a password, that the connection has shown a certificate of the account. Good for one call on the session's
+ * connection. Where the account has a second factor its code is `otp`, or is asked for; throws `second-factor-required` (exit 11) in a
+ * script without one.
  */
 export async function freshProof(
   context: CommandContext,

@@ -3,8 +3,8 @@ import { keyStoreOf } from './key-store.ts';
 import type { LoggedIn } from './session.ts';
 
 /**
- * Wraps the backup of the account's keys by its new password, to be changed with it in one step; undefined on a machine without keys, and for an
- * open account, whose password the server sees.
+ * Wraps the backup of the account's keys by its new password, to be changed with it in one step; undefined on a machine without keys,
+ * and for an open account, whose password the server sees.
  */
 export async function wrapForNewPassword(
   context: CommandContext,

@@ -5,8 +5,8 @@ import { freshProof, type ProvingSession } from './fresh-proof.ts';
 import { callTimeoutMs } from './session.ts';
 
 /**
- * Has a password that was set anew open the backup of the keys again, which took the recovery key just now and keeps it. An open account's opens
- * none. What goes wrong is said, and is no reason to fail: the keys are here.
+ * Has a password that was set anew open the backup of the keys again, which took the recovery key just now and keeps it. An open
+ * account's opens none. What goes wrong is said, and is no reason to fail: the keys are here.
  */
 export async function rewrapBackup(
   context: CommandContext,

@@ -21,7 +21,8 @@ export interface WireMessage {
 
 /**
  * What came of opening an envelope. Of `verified` and `encrypted` ones, whose text is there, all was right; the keys of a verified one
- * were compared by two people, and a stale one was sealed for keys of this account from before its newest. `failed` ones did not hold, and `locked` ones are for keys that are not here: they have no text.
+ * were compared by two people, and a stale one was sealed for keys of this account from before its newest. `failed` ones did not hold,
+ * and `locked` ones are for keys that are not here: they have no text.
  */
 export type Unsealed =
   | { readonly kind: 'verified' | 'encrypted'; readonly stale?: true }

@@ -20,8 +20,8 @@ export interface RegisteredAccount {
 }
 
 /**
- * Creates an account whose password the server never sees (security 1.3). Throws `invalid` for a name or password
- * that does not fit or that the server's rules refuse, `untrusted` for a server that asks for a weak verifier, `conflict` when the name is taken.
+ * Creates an account whose password the server never sees (security 1.3). Throws `invalid` for a name or password that does not fit or
+ * that the server's rules refuse, `untrusted` for a server that asks for a weak verifier, `conflict` when the name is taken.
  */
 export async function register(connection: Connection, options: RegisterOptions): Promise<RegisteredAccount> {
   const username = parseUsername(options.username);

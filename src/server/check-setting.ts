@@ -25,8 +25,8 @@ export function checkShown(setting: Setting, label: string, given: string, from 
 export const isNumeric = ({ kind }: Setting): boolean => kind in units;
 
 /**
- * Checks a setting's value and answers it in its one spelling; a relative path is taken from `from`, or from where the server is started. Throws
- * `invalid` that begins with `label`.
+ * Checks a setting's value and answers it in its one spelling; a relative path is taken from `from`, or from where the server is
+ * started. Throws `invalid` that begins with `label`.
  */
 export function checkSetting(setting: Setting, label: string, given: string, from = '.'): string {
   switch (setting.kind) {

@@ -31,8 +31,8 @@ export interface SetUpOptions {
   /** Keeps the recovery key of new keys before anybody else knows of them; what it throws ends the making. */
   readonly recovery?: RecoveryKeeper | undefined;
   /**
-   * Asked for when the password does not open the backup, and once more with why the one before was refused, three times at most; undefined when
-   * nobody can be asked.
+   * Asked for when the password does not open the backup, and once more with why the one before was refused, three times at most;
+   * undefined when nobody can be asked.
    */
   readonly askRecoveryKey: ((refused?: ChatError) => Promise<OneTimeCode | undefined>) | undefined;
   /** Makes a fresh proof, for a login that is too old to be given the backup, or to publish first keys, without one. */

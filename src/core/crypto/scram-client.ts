@@ -78,7 +78,8 @@ export interface FinishedLogin {
   readonly message: string;
   /**
    * Checks that the server knows the account too, and answers what to pin. Until it returns, nothing the server gave may be used.
-   * Throws `unauthenticated`, for a wrong or missing signature as for the server's own refusal; `untrusted` when the server saw another connection than ours.
+   * Throws `unauthenticated`, for a wrong or missing signature as for the server's own refusal; `untrusted` when the server saw
+   * another connection than ours.
    */
   verifyServer(serverFinal: string | undefined): LoginPin;
 }

@@ -158,8 +158,8 @@ export function faultOf(
 }
 
 /**
- * Opens an envelope: where it was found and who signed it first, then the key, then the text. Nothing of the text is answered unless all holds. Duplicate
- * ids and records that are older than ones seen are the caller's to know.
+ * Opens an envelope: where it was found and who signed it first, then the key, then the text. Nothing of the text is answered unless
+ * all holds. Duplicate ids and records that are older than ones seen are the caller's to know.
  */
 export async function openEnvelope(
   envelope: SealedEnvelope,

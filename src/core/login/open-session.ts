@@ -61,8 +61,9 @@ function factorChanged(): ChatError {
 }
 
 /**
- * Ends every login mechanism: opens a session for an account that has proven itself, or was just made, and binds it to the connection. Replaces the device's session (security 3); a device of another account is replaced
- * by a new one, and its session ends: somebody else has the machine now.
+ * Ends every login mechanism: opens a session for an account that has proven itself, or was just made, and binds it to the connection.
+ * Replaces the device's session (security 3); a device of another account is replaced by a new one, and its session ends: somebody
+ * else has the machine now.
  */
 export async function openSession(
   context: CallContext,

@@ -7,8 +7,9 @@ import type { Password } from '../model/password.ts';
 import type { CallContext } from '../operation.ts';
 
 /**
- * What a login that has just been proven against `verifier` asks of its client: a new one, when the server's cost has risen
- * since. Its salt is the name's own at that cost, as `login.salt` tells it for a name without an account. A cost that was lowered changes nothing: clients go below no cost that they have seen.
+ * What a login that has just been proven against `verifier` asks of its client: a new one, when the server's cost has risen since. Its
+ * salt is the name's own at that cost, as `login.salt` tells it for a name without an account. A cost that was lowered changes
+ * nothing: clients go below no cost that they have seen.
  */
 export function askToRaise(
   { services, peer, now }: CallContext,

@@ -47,10 +47,10 @@ interface Credential {
 }
 
 /**
- * The server's authority and certificate in `dataDirectory`: made at the first start, completed after an interrupted
- * one, renewed when a third of their time is left or the host has changed, always over the same keys, so that the
- * fingerprint stays. With `files` the server shows an operator's certificate instead of one of its own. Throws `unavailable` naming a file that is damaged or cannot be used, `invalid` for
- * an operator's. The caller holds the directory's lock.
+ * The server's authority and certificate in `dataDirectory`: made at the first start, completed after an interrupted one, renewed when
+ * a third of their time is left or the host has changed, always over the same keys, so that the fingerprint stays. With `files` the
+ * server shows an operator's certificate instead of one of its own. Throws `unavailable` naming a file that is damaged or cannot be
+ * used, `invalid` for an operator's. The caller holds the directory's lock.
  */
 export async function openCertificates(options: {
   readonly dataDirectory: string;

@@ -4,8 +4,8 @@ import type { Store } from '../../core/ports/store.ts';
 export type StoreCall = Exclude<keyof Store, 'close'>;
 
 /**
- * Every call, and whether it may write (`openConversation` may make one). It stands apart from the queries: they are loaded by the thread of the
- * store alone, and every other one goes by the names.
+ * Every call, and whether it may write (`openConversation` may make one). It stands apart from the queries: they are loaded by the
+ * thread of the store alone, and every other one goes by the names.
  */
 export const storeCalls: Readonly<Record<StoreCall, 'reads' | 'writes'>> = {
   settings: 'writes',

@@ -7,6 +7,7 @@ import { changedMeanwhile } from '../../login/open-session.ts';
 import { checkNewPassword } from '../../new-password.ts';
 import { operation } from '../../operation.ts';
 import { freshProof, hashedPassword, password, sealedKeys, verifier } from '../shapes.ts';
+import { checkOneSecret, refuseIn } from './one-secret.ts';
 
 const input = z
   .strictObject({
@@ -18,12 +19,8 @@ const input = z
     keys: z.strictObject({ version: z.number().int().min(1), password_wrap: sealedKeys }).optional(),
   })
   .superRefine((given, context) => {
-    const refuse = (path: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [path], message });
-    const secrets = [given.verifier, given.hashed_password, given.password].filter(
-      (secret) => secret !== undefined,
-    );
-    if (secrets.length !== 1) refuse('password', 'give one of password, hashed_password and verifier');
+    const refuse = refuseIn(context);
+    checkOneSecret(given, ['password', 'hashed_password', 'verifier'], refuse);
     if (given.password !== undefined && given.privacy === 'private') {
       refuse('privacy', 'a password that is shown here makes an open account: give a verifier');
     }

@@ -29,6 +29,7 @@ import {
   verifier,
 } from '../shapes.ts';
 import { admitRegistration, notAdmitted } from './admission.ts';
+import { checkOneSecret, refuseIn } from './one-secret.ts';
 
 const input = z
   .strictObject({
@@ -46,19 +47,10 @@ const input = z
     accept_terms: acceptTerms.optional(),
   })
   .superRefine((given, context) => {
-    const refuse = (path: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [path], message });
-    const { verifier, hashed_password, password, certificate_request, certificate } = given;
-    const secrets = [verifier, hashed_password, password, certificate_request, certificate].filter(
-      (secret) => secret !== undefined,
-    );
-    if (secrets.length !== 1) {
-      refuse(
-        'password',
-        'give one of password, hashed_password, verifier, certificate_request and certificate',
-      );
-    }
-    if (given.certificate_label !== undefined && !certificate_request && !certificate) {
+    const refuse = refuseIn(context);
+    const ways = ['password', 'hashed_password', 'verifier', 'certificate_request', 'certificate'] as const;
+    checkOneSecret(given, ways, refuse);
+    if (given.certificate_label !== undefined && !given.certificate_request && !given.certificate) {
       refuse('certificate_label', 'only a certificate has one');
     }
     // What a client makes of its password has the name in it.
@@ -71,11 +63,12 @@ const input = z
 type Registration = z.output<typeof input>;
 
 /**
- * Creates an account; with `open_session` it logs in too, the secret having just been shown. From a verifier or a hashed password, which are made on the client, it is private: the
- * server never sees the password (security 1.3). From a password it is open: that works at every door (security 1.10). An
- * e-mail address alone makes the name of its local part. With a request for a certificate, or with the certificate that this connection
- * has shown, there is no password (security 2). Answers `conflict` when the name is taken, or with an
- * address alone when that leads to another account; anybody else may have the same address, until one of them confirms it. Answers a warning with a common password where those are not refused. Registered again with the same key, a name that has been
+ * Creates an account; with `open_session` it logs in too, the secret having just been shown. From a verifier or a hashed password,
+ * which are made on the client, it is private: the server never sees the password (security 1.3). From a password it is open: that
+ * works at every door (security 1.10). An e-mail address alone makes the name of its local part. With a request for a certificate, or
+ * with the certificate that this connection has shown, there is no password (security 2). Answers `conflict` when the name is taken,
+ * or with an address alone when that leads to another account; anybody else may have the same address, until one of them confirms it.
+ * Answers a warning with a common password where those are not refused. Registered again with the same key, a name that has been
  * registered with it gets its certificate again.
  */
 export const register = operation({

@@ -16,6 +16,7 @@ import {
   username,
   verifier,
 } from '../shapes.ts';
+import { checkOneSecret, refuseIn } from './one-secret.ts';
 
 const input = z
   .strictObject({
@@ -28,16 +29,10 @@ const input = z
     certificate_label: label.optional(),
   })
   .superRefine((given, context) => {
-    const refuse = (path: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [path], message });
-    const { verifier, hashed_password, password, certificate_request } = given;
-    const secrets = [verifier, hashed_password, password, certificate_request].filter(
-      (secret) => secret !== undefined,
-    );
-    if (secrets.length !== 1) {
-      refuse('password', 'give one of password, hashed_password, verifier and certificate_request');
-    }
-    if (given.certificate_label !== undefined && !certificate_request) {
+    const refuse = refuseIn(context);
+    const ways = ['password', 'hashed_password', 'verifier', 'certificate_request'] as const;
+    checkOneSecret(given, ways, refuse);
+    if (given.certificate_label !== undefined && !given.certificate_request) {
       refuse('certificate_label', 'only a certificate has one');
     }
     // What a client makes of its password has the name in it: for another name it would open nothing.
@@ -47,11 +42,11 @@ const input = z
   });
 
 /**
- * Sets a new password for the account that a code was made for, by mail or by an administrator, and uses the code up. All
- * sessions end, and all certificates are revoked: who has lost a key comes by this way too, with a request for a new one in the place of
- * a password. A second factor stays, and the next login asks for it. From a verifier or a hashed password the account is private
- * then, made with what `login.salt` tells for the name; from a password open. `not-found`, with one text, for a code that is unknown, used, too old or
- * another account's than the one that is named.
+ * Sets a new password for the account that a code was made for, by mail or by an administrator, and uses the code up. All sessions
+ * end, and all certificates are revoked: who has lost a key comes by this way too, with a request for a new one in the place of a
+ * password. A second factor stays, and the next login asks for it. From a verifier or a hashed password the account is private then,
+ * made with what `login.salt` tells for the name; from a password open. `not-found`, with one text, for a code that is unknown, used,
+ * too old or another account's than the one that is named.
  */
 export const resetPassword = operation({
   name: 'account.reset-password',

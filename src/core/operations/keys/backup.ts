@@ -6,7 +6,8 @@ import { proveAnew, proveOwner } from './prove-owner.ts';
 
 /**
  * Keeps the account's sealed keys over those of `version`, 0 for the first. Whoever overwrites them takes old messages from their
- * reader: it takes a fresh proof, and the first one a login of a short while ago or a proof. A wrap by password is kept for private accounts alone: an open one has shown it.
+ * reader: it takes a fresh proof, and the first one a login of a short while ago or a proof. A wrap by password is kept for private
+ * accounts alone: an open one has shown it.
  */
 export const backup = operation({
   name: 'keys.backup',
