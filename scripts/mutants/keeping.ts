@@ -143,4 +143,19 @@ export const keeping: readonly Mutant[] = [
     test: 'test/cli/state-directory.test.ts',
     titled: 'that is a symlink is neither read nor replaced',
   },
+  {
+    rule: 'a client takes an answer for what the operation answers only when it is that',
+    file: 'src/client/connection.ts',
+    find: 'believed(this, answer, (value) => checkAnswer(name, value));',
+    replace: '',
+    test: 'test/client/connection.test.ts',
+    titled: 'has not what the operation answers',
+  },
+  {
+    rule: 'a page that leads to itself is not asked for for ever',
+    file: 'src/cli/pages.ts',
+    find: 'if (page.next === after)',
+    replace: 'if (false)',
+    test: 'test/cli/pages.test.ts',
+  },
 ];

@@ -4,6 +4,8 @@ import type { InputOf, OperationName, OutputOf } from '../core/operations/index.
 import { maxLineBytes } from '../core/policy.ts';
 import { endedError } from '../core/session-end.ts';
 import { formatServerAddress, type ServerAddress } from './address.ts';
+import { checkAnswer } from './answer-shapes.ts';
+import { believed } from './answers.ts';
 import { PendingCalls } from './calls.ts';
 import { BadFrame, readServerFrame, type ServerFrame, type WireEvent } from './frames.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
@@ -152,8 +154,10 @@ class LineConnection implements Connection {
     }
     const { id, answered } = this.#calls.add(name, options.timeoutMs ?? callTimeoutMs);
     this.#write(`{"jsonrpc":"2.0","id":${id},"method":"${name}","params":${body}}\n`);
-    // What an operation answers is checked where it is used: the shape is the server's word until then.
-    return answered as Promise<OutputOf<N>>;
+    return answered.then((answer) => {
+      believed(this, answer, (value) => checkAnswer(name, value));
+      return answer as OutputOf<N>;
+    });
   }
 
   onEvent(listener: (event: WireEvent) => void): () => void {

@@ -5,6 +5,7 @@ import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { ownAccount } from '../client/support/own-account.ts';
 import { temporaryDirectory } from './support/fake-host.ts';
 import { lineServer } from './support/line-server.ts';
 
@@ -235,7 +236,7 @@ describe('what a client command loads', () => {
     const stored = { id: 'm1', seq: 1, sent_at: '2019-11-01T09:30:00.000Z' };
     const { url } = await lineServer({
       'message.send': () => stored,
-      'account.me': () => ({ username: 'alice' }),
+      'account.me': () => ownAccount('alice'),
       'conversation.follow': (_params, push) => {
         setImmediate(() => push('message', event(1)));
         return lobbyFrom0;
@@ -262,7 +263,7 @@ describe('what a client command loads', () => {
   });
 
   it('is YAML too when there is a settings file, and not for contexts', async () => {
-    const { url } = await lineServer({ 'account.me': () => ({ username: 'alice' }) });
+    const { url } = await lineServer({ 'account.me': () => ownAccount('alice') });
     const home = await temporaryDirectory();
     const directory = join(home, 'chat');
     await mkdir(directory);

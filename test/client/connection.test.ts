@@ -88,6 +88,8 @@ describe('connecting', () => {
   });
 });
 
+const noRooms = { rooms: [], next: null };
+
 describe('a call', () => {
   it('gets the answer of its own id, whatever the order of the answers', async () => {
     const { connection, peer } = await connected();
@@ -108,7 +110,7 @@ describe('a call', () => {
     const requests = [await peer.next(), await peer.next(), await peer.next()];
     expect(requests.map(({ params }) => params.room)).toEqual(['a', 'b', 'c']);
     expect(write.mock.calls.filter(([bytes]) => String(bytes).includes('room.join'))).toHaveLength(1);
-    for (const request of requests) peer.result(request, {});
+    for (const request of requests) peer.result(request, { room: 'a', joined: true });
     await Promise.all(calls);
   });
 
@@ -135,6 +137,19 @@ describe('a call', () => {
     expect(await call).toEqual({ fine: true });
   });
 
+  it('whose answer has not what the operation answers is unavailable, and the connection is closed', async () => {
+    const { connection, peer } = await connected();
+    const refused = refusal(connection.call('room.list', {}));
+    peer.result(await peer.next(), { rooms: [{ room: 'a' }], next: null });
+    expect(await refused).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(
+        /^plain:\/\/127\.0\.0\.1:\d+: the server answered with a wrong members$/,
+      ),
+    });
+    await peer.closed;
+  });
+
   it('times out to the millisecond, and its late answer is ignored', async () => {
     stopTime();
     const { connection, peer } = await connected();
@@ -151,8 +166,8 @@ describe('a call', () => {
     vi.advanceTimersByTime(1);
     expect(whole(await late)).toEqual({ code: 'timeout', text: 'room.list: no answer within 1000 ms' });
     peer.result(first, { late: true });
-    peer.result(second, { fine: true });
-    expect(await other).toEqual({ fine: true });
+    peer.result(second, { members: [], next: null });
+    expect(await other).toEqual({ members: [], next: null });
   });
 
   it('waits 30 s when nothing else is said, and for ever when told so', async () => {
@@ -163,19 +178,19 @@ describe('a call', () => {
     const [, second] = [await peer.next(), await peer.next()];
     vi.advanceTimersByTime(30_000);
     expect((await usual).code).toBe('timeout');
-    peer.result(second, { fine: true });
-    expect(await patient).toEqual({ fine: true });
+    peer.result(second, noRooms);
+    expect(await patient).toEqual(noRooms);
   });
 
   it('does not run out of time while the connection is not read', async () => {
     stopTime();
     const { connection, peer } = await connected();
     const call = connection.call('room.list', {}, { timeoutMs: 1_000 });
-    peer.result(await peer.next(), { fine: true });
+    peer.result(await peer.next(), noRooms);
     connection.pause();
     vi.advanceTimersByTime(1_000_000);
     connection.resume();
-    expect(await call).toEqual({ fine: true });
+    expect(await call).toEqual(noRooms);
   });
 });
 
@@ -363,9 +378,9 @@ describe('events', () => {
     );
     const [first, second] = [await peer.next(), await peer.next()];
     peer.raw(messageLine(2));
-    peer.result(second, {});
+    peer.result(second, { room: 'b', joined: true });
     peer.raw(messageLine(3));
-    peer.result(first, {});
+    peer.result(first, { room: 'a', joined: true });
     await Promise.all(calls);
     stop();
     peer.raw(messageLine(4));
@@ -492,7 +507,7 @@ describe('a sign of life', () => {
     const call = connection.call('room.list', {});
     const request = await peer.next();
     expect(request.method).toBe('room.list');
-    peer.result(request, {});
+    peer.result(request, noRooms);
     await call;
   });
 
@@ -505,7 +520,7 @@ describe('a sign of life', () => {
     const call = connection.call('room.list', {});
     const request = await peer.next();
     expect(request.method).toBe('room.list');
-    peer.result(request, {});
+    peer.result(request, noRooms);
     await call;
   });
 });

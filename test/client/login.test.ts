@@ -24,6 +24,7 @@ import { scriptRandomness } from '../../src/core/random.ts';
 import { makeCertificate, type TestCertificate } from './support/certificate.ts';
 import { connectTo, refusal, whole } from './support/connected.ts';
 import { type Peer, type Request, startLineServer } from './support/line-server.ts';
+import { ownAccount } from './support/own-account.ts';
 
 const realm = 'chat.example';
 const salt = Uint8Array.from({ length: 16 }, (_, index) => index);
@@ -100,7 +101,7 @@ async function startLogin(bent: Bent = {}): Promise<{ connection: Connection; ca
       if (bent.raised === 'hung up') peer.socket.destroy();
       if (bent.raised !== undefined) throw new ChatError('unavailable', 'not now');
     }
-    return request.method === 'account.me' ? (bent.me ?? { username: 'alice' }) : {};
+    return request.method === 'account.me' ? (bent.me ?? ownAccount('alice')) : {};
   };
   const server = await startLineServer({
     ...(bent.tls ? { tls: certificate } : {}),
@@ -419,7 +420,7 @@ describe('a server that is not to be trusted', () => {
       { finish: (answer) => ({ ...answer, session_token: 7 }) },
       'a wrong session_token',
     ],
-    ["another account's confirmation", { me: { username: 'mallory' } }, "another account's name"],
+    ["another account's confirmation", { me: ownAccount('mallory') }, "another account's name"],
   ])('(%s) is unavailable, and the connection is closed', async (_, bent, what) => {
     const { connection } = await startLogin(bent);
     const error = await refusal(login(connection, alice));

@@ -19,7 +19,8 @@ function rowsOf(me: OutputOf<'account.me'>): [string, string][] {
   return [
     ['name', username],
     ['e-mail', email === null ? '-' : isConfirmed ? email : `${email} (not confirmed)`],
-    ['password', passwordTexts[privacy]],
+    // A newer server may know more.
+    ['password', passwordTexts[privacy] ?? privacy],
     ['second factor', factorText(me.second_factor)],
     ['since', lineTime(created_at)],
     ...(erasesAt === undefined

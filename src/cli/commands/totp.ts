@@ -3,6 +3,7 @@ import { ChatError } from '../../core/errors.ts';
 import type { OutputOf } from '../../core/operations/index.ts';
 import { type CommandContext, command, noOperands } from '../command.ts';
 import { endedSessionsText } from '../ended-sessions.ts';
+import { escapeForTerminal } from '../escape.ts';
 import { exitOk } from '../exit-codes.ts';
 import { factorText } from '../factor-text.ts';
 import { freshProof } from '../fresh-proof.ts';
@@ -22,7 +23,7 @@ async function showCodes(
   answer: { readonly recovery_codes: readonly string[] },
 ): Promise<void> {
   try {
-    await output.result(answer, answer.recovery_codes);
+    await output.result(answer, answer.recovery_codes.map(escapeForTerminal));
     await host.stdout.flush();
   } catch (error) {
     const why = error instanceof ChatError ? error.message : 'nobody reads the output';
@@ -117,7 +118,7 @@ const on = command({
       await refuseSecond(session);
       const begun = await begin(context, session, await readProofPassword(context, options));
       if (!canPrompt(context.host)) {
-        await context.output.result(begun, [begun.secret, begun.uri]);
+        await context.output.result(begun, [begun.secret, begun.uri].map(escapeForTerminal));
         await context.output.note('not on yet; turn it on within 15 minutes: chat totp on --otp CODE');
         return exitOk;
       }

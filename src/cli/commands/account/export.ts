@@ -6,6 +6,7 @@ import { type CommandContext, command, noOperands } from '../../command.ts';
 import { jsonLine } from '../../escape.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { usageError } from '../../options.ts';
+import { pages } from '../../pages.ts';
 import { callTimeoutMs, withSession } from '../../session.ts';
 import { taken, writeWhole } from '../../whole-file.ts';
 
@@ -14,16 +15,9 @@ type Put = (text: string) => Promise<void>;
 
 /** Everything of one section, page by page. */
 async function* rowsOf(connection: Connection, section: (typeof ownSections)[number]): AsyncGenerator<Row> {
-  let after: string | null = null;
-  do {
-    const page: { readonly rows: readonly Row[]; readonly next: string | null } = await connection.call(
-      'account.export',
-      { section, ...(after === null ? {} : { after }) },
-      { timeoutMs: callTimeoutMs },
-    );
-    yield* page.rows;
-    after = page.next;
-  } while (after !== null);
+  const fetch = (cursor: { readonly after?: string }) =>
+    connection.call('account.export', { section, ...cursor }, { timeoutMs: callTimeoutMs });
+  for await (const page of pages(fetch)) yield* page.rows;
 }
 
 /** What a sink is given in pieces: rows are small, and there may be a million of them. */

@@ -1,6 +1,7 @@
 import { inviteLimits, type RegistrationMode } from '../../../core/policy.ts';
 import { command, noOperands } from '../../command.ts';
 import { parseDuration } from '../../duration.ts';
+import { escapeForTerminal } from '../../escape.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { lineTime } from '../../message-text.ts';
 import { usageError } from '../../options.ts';
@@ -51,7 +52,7 @@ export const invite = command({
     const input = { uses: usesOf(options.uses), expires_in_s: secondsOf(options.expires) };
     return await withSession(context, async ({ connection }) => {
       const made = await connection.call('admin.create-invite', input, { timeoutMs: callTimeoutMs });
-      await context.output.result(made, made.code);
+      await context.output.result(made, escapeForTerminal(made.code));
       const accounts = made.uses === 1 ? 'one account' : `${made.uses} accounts`;
       await context.output.note(`good for ${accounts}, until ${lineTime(made.expires_at)} (UTC)`);
       const remark = remarkOn[made.registration];

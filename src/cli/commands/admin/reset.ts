@@ -1,4 +1,5 @@
 import { command } from '../../command.ts';
+import { escapeForTerminal } from '../../escape.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { lineTime } from '../../message-text.ts';
 import { callTimeoutMs } from '../../session.ts';
@@ -21,7 +22,7 @@ export const reset = command({
   run: (args, context) =>
     withOwnProof(args, context, async (connection, input) => {
       const answer = await connection.call('admin.reset', input, { timeoutMs: callTimeoutMs });
-      await context.output.result(answer, answer.code);
+      await context.output.result(answer, escapeForTerminal(answer.code));
       await context.output.note(
         `for ${answer.username}, once, until ${lineTime(answer.expires_at)} (UTC): chat reset ${answer.username} --code`,
       );
