@@ -1,9 +1,9 @@
 import { fromBase64 } from '../../../../src/core/crypto/bytes.ts';
 import { formatHashedPassword } from '../../../../src/core/crypto/hashed-password.ts';
-import { stretch } from '../../../../src/core/crypto/stretch.ts';
 import { parsePassword } from '../../../../src/core/model/password.ts';
 import { parseUsername } from '../../../../src/core/model/username.ts';
 import { Lines } from './lines.ts';
+import { stretched } from './stretched.ts';
 import type { Place, TestDoor, Visit } from './test-door.ts';
 
 type MakeSecret = (lines: Lines, username: string, password: string) => Promise<string>;
@@ -21,7 +21,7 @@ export async function tokenByPipe(place: Place, username: string, password: stri
 const hashed: MakeSecret = async (lines, name, password) => {
   lines.say(`SALT|${name}`);
   const [, realm = '', salt = '', cost] = await lines.nextLike(/^SALT\|SUCCESS\|(.*)\|(.*)\|(.*)$/);
-  const secret = await stretch({
+  const secret = await stretched({
     realm,
     username: parseUsername(name),
     password: parsePassword(password),

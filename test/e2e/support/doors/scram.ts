@@ -1,9 +1,9 @@
 import { fromBase64, toBase64 } from '../../../../src/core/crypto/bytes.ts';
 import { beginLogin } from '../../../../src/core/crypto/scram-client.ts';
-import { stretch } from '../../../../src/core/crypto/stretch.ts';
 import { verifierFrom } from '../../../../src/core/crypto/verifier.ts';
 import { parsePassword } from '../../../../src/core/model/password.ts';
 import { parseUsername } from '../../../../src/core/model/username.ts';
+import { stretched } from './stretched.ts';
 
 /** One call of an operation, however a door spells it. */
 export type Call = <T = Record<string, unknown>>(operation: string, params: object) => Promise<T>;
@@ -25,7 +25,7 @@ export async function scramLogin(call: Call, name: string, password: string): Pr
   });
   const { realm, salt, cost } = read;
   const finished = read.finish(
-    await stretch({ realm, username, password: parsePassword(password), salt, cost }),
+    await stretched({ realm, username, password: parsePassword(password), salt, cost }),
   );
   const opened = await call<{ message: string; session_token: string }>('login.finish', {
     exchange: begun.exchange,
@@ -43,7 +43,7 @@ export async function verifierOf(
 ): Promise<Record<string, string | number>> {
   const { realm, cost } = await call<{ realm: string; cost: number }>('account.begin-register', {});
   const salt = crypto.getRandomValues(new Uint8Array(16));
-  const secret = await stretch({
+  const secret = await stretched({
     realm,
     username: parseUsername(name),
     password: parsePassword(password),
