@@ -64,12 +64,13 @@ async function brokenAfter(disk: SimulatedDisk, acknowledged: number): Promise<s
   }
 }
 
+/** Cuts the power again and again; answers what the first cut has broken that breaks anything. */
 async function campaign(trials: number, seed: number, spoil: (host: HostFileSystem) => HostFileSystem) {
   const whole = simulatedDisk();
   await sendUntilCut(spoil(whole.host));
   const random = randomOf(seed);
   const broken: string[] = [];
-  for (let trial = 0; trial < trials; trial++) {
+  for (let trial = 0; trial < trials && broken.length === 0; trial++) {
     const disk = simulatedDisk();
     disk.cutPowerAt(1 + Math.floor(random() * whole.operations()));
     const acknowledged = await sendUntilCut(spoil(disk.host));
@@ -81,7 +82,7 @@ async function campaign(trials: number, seed: number, spoil: (host: HostFileSyst
 describe('a power cut', () => {
   test('loses nothing that was acknowledged and breaks nothing, in 30 cuts at any moment', async () => {
     expect(await campaign(30, 1, (host) => host)).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   test('is seen to lose messages when a file’s sync does nothing', async () => {
     const broken = await campaign(20, 2, (host) => ({ ...host, fdatasyncSync: () => {} }));
