@@ -31,14 +31,25 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Another process that takes the lock at a moment; answers what it said. */
-async function starter(at = 0, where = directory): Promise<{ child: ChildProcess; said: string }> {
-  const child = spawn(process.execPath, [program, where, `${at}`], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+/** Another process, which is about to take the lock; `take` answers what it said. */
+async function aboutTo(where = directory) {
+  const child = spawn(process.execPath, [program, where], { stdio: ['pipe', 'pipe', 'inherit'] });
   children.push(child);
-  const [said] = (await once(child.stdout, 'data')) as [Buffer];
-  return { child, said: said.toString().trim() };
+  const said = async () => String((await once(child.stdout, 'data'))[0]).trim();
+  expect(await said()).toBe('ready');
+  return {
+    child,
+    take() {
+      child.stdin.write('now');
+      return said();
+    },
+  };
+}
+
+/** Another process that takes the lock; answers what it said. */
+async function starter(where = directory): Promise<{ child: ChildProcess; said: string }> {
+  const { child, take } = await aboutTo(where);
+  return { child, said: await take() };
 }
 
 const inUse = (pid: number | undefined) =>
@@ -105,14 +116,13 @@ describe('the lock of a data directory', () => {
       const before = await starter();
       before.child.kill('SIGKILL');
       await once(before.child, 'exit');
-      const at = Date.now() + 1_500;
-      const starters = await Promise.all(Array.from({ length: 8 }, () => starter(at)));
-      const holders = starters.filter(({ said }) => said === 'held');
-      expect(holders).toHaveLength(1);
-      for (const { said } of starters) {
-        if (said !== 'held') expect(said).toContain('is in use by another chat server (process ');
+      const starters = await Promise.all(Array.from({ length: 8 }, () => aboutTo()));
+      const said = await Promise.all(starters.map(({ take }) => take()));
+      expect(said.filter((one) => one === 'held')).toHaveLength(1);
+      for (const one of said) {
+        if (one !== 'held') expect(one).toContain('is in use by another chat server (process ');
       }
-      for (const { child } of holders) child.kill('SIGKILL');
+      starters[said.indexOf('held')]?.child.kill('SIGKILL');
     }
   }, 60_000);
 
@@ -139,7 +149,7 @@ describe('the lock of a data directory', () => {
     const path = join(directory, 'd'.repeat(bytes - directory.length - 1));
     mkdirSync(path);
     expect(Buffer.byteLength(path)).toBe(bytes);
-    const { child, said } = await starter(0, path);
+    const { child, said } = await starter(path);
     expect(said).toBe('held');
     await expect(lockDirectory(path)).rejects.toMatchObject({
       message: expect.stringContaining(`(process ${child.pid}, since `),
@@ -147,7 +157,7 @@ describe('the lock of a data directory', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     const lock = await lockDirectory(path);
-    expect((await starter(0, path)).said).toContain(`(process ${process.pid}, since `);
+    expect((await starter(path)).said).toContain(`(process ${process.pid}, since `);
     await lock.release();
     expect(readdirSync(path)).toEqual([]);
   });
@@ -206,7 +216,7 @@ describe('a data directory', () => {
     const link = join(directory, 'link');
     mkdirSync(path);
     symlinkSync(path, link);
-    const { child } = await starter(0, link);
+    const { child } = await starter(link);
     await expect(openDataDirectory(path)).rejects.toMatchObject({
       message: expect.stringContaining(`(process ${child.pid}, since `),
     });
