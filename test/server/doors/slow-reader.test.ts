@@ -75,7 +75,7 @@ function told(client: TestClient, { isMessage }: Reading): string[] {
 
 /** Waits until as many messages have come as were sent. */
 async function toldAll(client: TestClient, door: Reading): Promise<void> {
-  await until(() => client.receivedBytes > messages * text.length);
+  await client.lineCount(door.answers.length + messages);
   await until(() => told(client, door).length >= messages);
 }
 

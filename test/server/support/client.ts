@@ -2,10 +2,14 @@ import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { until } from './until.ts';
 
+const newline = 0x0a;
+
 /** One end of a connection to a server under test; everything that came is kept. */
 export class TestClient<S extends Socket = Socket> {
   readonly socket: S;
   #chunks: Buffer[] = [];
+  #text: string | undefined;
+  #lines = 0;
   /** How many bytes came. */
   receivedBytes = 0;
   hasEnded = false;
@@ -16,7 +20,9 @@ export class TestClient<S extends Socket = Socket> {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
+      this.#text = undefined;
       this.receivedBytes += chunk.length;
+      for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, at + 1)) this.#lines += 1;
     });
     socket.on('end', () => {
       this.hasEnded = true;
@@ -36,7 +42,8 @@ export class TestClient<S extends Socket = Socket> {
   }
 
   get text(): string {
-    return this.received.toString();
+    this.#text ??= this.received.toString();
+    return this.#text;
   }
 
   /** Every whole line, parsed as JSON. */
@@ -61,7 +68,7 @@ export class TestClient<S extends Socket = Socket> {
   }
 
   async lineCount(count: number): Promise<void> {
-    await until(() => this.text.split('\n').length > count);
+    await until(() => this.#lines >= count);
   }
 }
 
