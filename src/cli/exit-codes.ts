@@ -36,7 +36,8 @@ export const exitCodeHelp = `Exit codes:
    6  not found
    7  taken already, or not possible as things are
    8  too often; try again later
-   9  the server's key is unknown or has changed; admin audit --verify: the trail is not intact
+   9  the server's key is unknown or has changed, or somebody's keys have; a private message that cannot
+      be encrypted or did not hold; admin audit --verify: the trail is not intact
   10  tail --timeout ended before the end or before --count
   11  a second factor is required (--otp)
  129  its terminal has gone (SIGHUP)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChatError } from '../../src/core/errors.ts';
-import { loggedIn } from './support/logged-in.ts';
+import { loggedIn as loggedInWith } from './support/logged-in.ts';
 
 const id = (seq: number): string => `01a1fe49-a9c4-7454-9e2c-${String(seq).padStart(12, '0')}`;
 const match = (seq: number, to = '#ops', text = `green ${seq}`) => ({
@@ -11,6 +11,12 @@ const match = (seq: number, to = '#ops', text = `green ${seq}`) => ({
   sent_at: '2026-11-21T09:30:00.000Z',
   text,
 });
+
+const loggedIn = (answers: Parameters<typeof loggedInWith>[0]) =>
+  loggedInWith({ 'conversation.list': { conversations: [] }, ...answers });
+/** What was asked of the server's own search. */
+const searches = ({ server }: Awaited<ReturnType<typeof loggedIn>>) =>
+  server.calls.filter(({ name }) => name === 'message.search');
 
 describe('chat search', () => {
   it('prints lines as tail does, newest first, each with its conversation', async () => {
@@ -27,7 +33,7 @@ describe('chat search', () => {
         '2026-11-21 09:30:00 bob: @alice [clear] green\\x1b[2J\n2026-11-21 09:30:00 #ops bob: green 1\n',
       stderr: '',
     });
-    expect(world.server.calls).toEqual([
+    expect(searches(world)).toEqual([
       { name: 'message.search', params: { q: 'green "the build"', limit: 20 } },
     ]);
   });
@@ -57,7 +63,7 @@ describe('chat search', () => {
       });
     const some = await paged();
     expect((await some.run('search', 'green', '-n', '120')).stdout.trimEnd().split('\n')).toHaveLength(120);
-    expect(some.server.calls.map(({ params }) => params)).toEqual([
+    expect(searches(some).map(({ params }) => params)).toEqual([
       { q: 'green', limit: 100 },
       { q: 'green', before: id(151), limit: 20 },
     ]);
@@ -74,6 +80,22 @@ describe('chat search', () => {
     expect((await early.run('search', 'green')).stderr).toBe(
       'the server has not indexed everything yet: there may be more\nnothing found\n',
     );
+  });
+
+  it('says that encrypted messages were not searched on a machine without keys, and only where there may be some', async () => {
+    const conversations = [{ to: '@bob', last_seq: 3, read_seq: 3 }];
+    const none = { messages: [], next: null, complete: true };
+    const world = await loggedIn({ 'message.search': none, 'conversation.list': { conversations } });
+    const note =
+      'encrypted messages were not searched: this machine has no keys of this account: chat keys restore brings them (in a script: --recovery-file FILE)\n';
+    expect(await world.run('search', 'green')).toEqual({
+      code: 6,
+      stdout: '',
+      stderr: `${note}nothing found\n`,
+    });
+    expect((await world.run('search', 'green', '--in', '@bob')).stderr).toContain(note);
+    for (const to of ['#ops', '@carol'])
+      expect((await world.run('search', 'green', '--in', to)).stderr).toBe('nothing found\n');
   });
 
   it('passes on what the server refuses, and refuses what cannot be', async () => {

@@ -231,6 +231,11 @@ describe('the keys of an account', () => {
     expect((await shown(laptop, '@max')).at(-1)).toBe(
       'max: @nia [encrypted: it is for newer keys of this account; chat login brings them here]',
     );
+    expect(await laptop.run(['search', 'two', '--in', '@max'])).toEqual({
+      code: 6,
+      out: '',
+      err: '1 encrypted message was not searched: it is for newer keys of this account; chat login brings them here\nnothing found\n',
+    });
     await laptop.does(['login', 'nia']);
     expect(await shown(laptop, '@max')).toEqual(both);
   });

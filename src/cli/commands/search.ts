@@ -76,6 +76,7 @@ export const search = command({
       for (const message of waiting) await print(message);
       for (const name of hidden.cut)
         await output.note(`of ${name} the newest ${grouped(searchedOfEach)} messages alone were opened`);
+      for (const note of hidden.notes) await output.note(note);
       if (!isComplete) await output.note('the server has not indexed everything yet: there may be more');
       if (found > 0) return exitOk;
       await output.note('nothing found');

@@ -190,14 +190,18 @@ async function chatUntilLeft(context: CommandContext, first: LoggedIn, state: Ch
   }
 }
 
-/** A context whose log is kept too: a screen is about to be drawn over what is shown this once, a recovery key above all. */
+/** A context whose talk is kept too: a screen is about to be drawn over it, and much of it is shown this once, a recovery key above all. */
 function remembering(context: CommandContext, said: string[]): CommandContext {
-  const { output } = context;
+  const { output, settings } = context;
   const log = async (text: string): Promise<void> => {
     said.push(text);
     await output.log(text);
   };
-  return { ...context, output: { ...output, log } };
+  const note = async (text: string): Promise<void> => {
+    if (!settings.quiet) said.push(text);
+    await output.note(text);
+  };
+  return { ...context, output: { ...output, log, note } };
 }
 
 /** The interactive mode: what `chat` alone is at a terminal. */
@@ -213,7 +217,7 @@ export const interactive = command({
     let hasEnded = false;
     for (;;) {
       const said: string[] = [];
-      const signedIn = await signIn(remembering(at, said), hasEnded);
+      const signedIn = await signIn(remembering(at, said), hasEnded, (text) => said.push(text));
       if (signedIn === undefined) return exitOk;
       at = { ...signedIn, output: context.output };
       try {

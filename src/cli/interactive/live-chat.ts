@@ -5,6 +5,7 @@ import { accountNoticeText } from '../account-notice.ts';
 import type { CommandContext } from '../command.ts';
 import type { PrivateReader } from '../private-reader.ts';
 import type { Sealed, Sealer } from '../sealer.ts';
+import type { PrivateMatches } from '../search-private.ts';
 import { callTimeoutMs, type LoggedIn, openSession } from '../session.ts';
 import { listConversations, listNames } from './chat-lists.ts';
 import {
@@ -191,12 +192,12 @@ export class LiveChat {
     }
   }
 
-  /** One's own encrypted messages that have these words, newest first. */
-  async searchPrivate(q: string): Promise<readonly WireMessage[]> {
+  /** One's own encrypted messages that have these words, newest first, and what could not be looked into. */
+  async searchPrivate(q: string): Promise<PrivateMatches> {
     const { context, state } = this.#options;
     const { searchPrivate } = await import('../search-private.ts');
     const session = { connection: this.connection, username: state.username };
-    return (await searchPrivate(context, session, { q })).messages;
+    return await searchPrivate(context, session, { q });
   }
 
   /** A message as it is shown; one that could not be opened now is there, and says why. */

@@ -154,12 +154,14 @@ async function canReach(context: CommandContext): Promise<boolean> {
 
 /**
  * Makes sure that somebody is logged in, asking as often as it takes; answers the context with the server that was chosen.
- * With `hasEnded` the saved login is over, and another one is asked for.
+ * With `hasEnded` the saved login is over, and another one is asked for. What goes wrong after a login, which is with its keys, is handed to
+ * `remember` too: the chat is about to take the screen.
  * Undefined when the person would rather leave.
  */
 export async function signIn(
   context: CommandContext,
   hasEnded: boolean,
+  remember: (text: string) => void,
 ): Promise<CommandContext | undefined> {
   if (context.host.env.CHAT_TOKEN !== undefined) return context;
   const isSignedIn = async (at: CommandContext): Promise<boolean> =>
@@ -180,28 +182,42 @@ export async function signIn(
     const question = `You are not logged in to ${server}.`;
     const choice = await context.host.prompts.choose<Choice>(question, [...first, ...always]);
     if (choice === 'leave') return undefined;
+    let isLoggedIn = false;
+    const onLoggedIn = async (): Promise<void> => {
+      isLoggedIn = true;
+    };
     try {
       if (choice === 'server') {
         const other = onServer(context, await askServer(chosen));
         ({ at: chosen, isKept } = await offerToKeep(other, configured));
         isAsked = true;
       } else if (choice !== 'again') {
-        await prove(chosen, choice === 'register');
+        await prove(chosen, { isNew: choice === 'register', onLoggedIn });
         isAsked = true;
       }
     } catch (error) {
       if (error instanceof BrokenPipe) throw error;
       await tell(chosen, error);
+      if (!isLoggedIn || !(error instanceof ChatError)) continue;
+      remember(`your private messages: ${error.message}`);
+      isAsked = true;
     }
   }
 }
 
+/** How somebody logs in here. */
+interface Proving {
+  readonly isNew: boolean;
+  /** Told before the keys are set up, which can still fail. */
+  readonly onLoggedIn: () => Promise<void>;
+}
+
 /** Asks for the name, and logs in by the certificate that is kept for it; else asks for the password, and registers when that is wanted. */
-async function prove(context: CommandContext, isNew: boolean): Promise<void> {
+async function prove(context: CommandContext, { isNew, onLoggedIn }: Proving): Promise<void> {
   const { host } = context;
   const username = parseUsername((await host.prompts.text('Username')).trim(), 'username');
   await checkStateBeforeLogin(context);
-  if (!isNew && (await isProvenByCertificate(context, username))) return;
+  if (!isNew && (await isProvenByCertificate(context, username, onLoggedIn))) return;
   const password = await readPassword(context, noFlags, isNew);
   await withConnection(context, async (connection) => {
     if (isNew) {
@@ -215,12 +231,16 @@ async function prove(context: CommandContext, isNew: boolean): Promise<void> {
       });
       context.output.progress(undefined);
     }
-    await logIn(context, connection, { username, password, device: undefined, otp: undefined });
+    await logIn(context, connection, { username, password, device: undefined, otp: undefined, onLoggedIn });
   });
 }
 
 /** Logs in by the certificate that is kept here; false when there is none that could, or the server refused it: a password may log in still. */
-async function isProvenByCertificate(context: CommandContext, username: Username): Promise<boolean> {
+async function isProvenByCertificate(
+  context: CommandContext,
+  username: Username,
+  whenLoggedIn: Proving['onLoggedIn'],
+): Promise<boolean> {
   const { host, settings } = context;
   if (settings.server.scheme !== 'chat') return false;
   const { openCertificateFiles } = await import('../certificate-files.ts');
@@ -230,6 +250,7 @@ async function isProvenByCertificate(context: CommandContext, username: Username
   let isLoggedIn = false;
   const onLoggedIn = async () => {
     isLoggedIn = true;
+    await whenLoggedIn();
   };
   try {
     await logInByKept(context, { username, device: undefined, otp: undefined, onLoggedIn });

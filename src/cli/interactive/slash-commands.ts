@@ -240,10 +240,11 @@ const search: SlashCommand = {
     const page = await searchPage(live.connection, { q: rest, limit: shownMatches }, options);
     const line = { reader: state.username, several: true, paint: { name: same, faint: same, error: same } };
     const hidden = await live.searchPrivate(rest);
-    const found = [...page.messages.toReversed(), ...hidden.toReversed()].sort(byTime);
+    const found = [...page.messages.toReversed(), ...hidden.messages.toReversed()].sort(byTime);
     // The newest at the bottom, as everything here.
     const lines = found.slice(-shownMatches).map((message) => messageLine(message, line));
     if (page.next !== undefined || found.length > shownMatches) lines.unshift('… the newest of more:');
+    lines.push(...hidden.notes);
     if (!page.isComplete) lines.push('not everything is indexed yet: there may be more');
     say(found.length === 0 ? ['nothing found', ...lines].join('\n') : lines.join('\n'));
   },

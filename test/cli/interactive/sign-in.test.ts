@@ -1,6 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { CommandContext } from '../../../src/cli/command.ts';
+import { signIn } from '../../../src/cli/interactive/sign-in.ts';
+import { createOutput } from '../../../src/cli/output.ts';
+import { parseServerAddress } from '../../../src/client/address.ts';
 import { register } from '../../../src/client/register.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 import { keepFrom, refused } from '../support/certificate-world.ts';
@@ -348,5 +352,59 @@ describe('which server', () => {
     const { chat, contexts } = await machine();
     expect(await chat(['another server', 'work.example.org', 'yes', 'leave'])).toMatchObject({ code: 0 });
     await expect(contexts()).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('keys that could not be set up at a login', () => {
+  const wrong = 'this is not the recovery key of this account: nothing was restored';
+  const client = {
+    setUpKeys: async () => {
+      throw new ChatError('invalid', wrong);
+    },
+  };
+
+  it('are told, and end in the chat, also after a session that was over', async () => {
+    const { chat, server } = await machine();
+    const first = await chat(['log in', 'alice', 'secret'], { client });
+    expect([first.began, first.stderr]).toEqual([
+      chatsAs('alice'),
+      expect.stringContaining(`chat: ${wrong}\n`),
+    ]);
+    server.alive.clear();
+    const { code, asked } = await chat(['log in', 'alice', 'secret'], { client });
+    expect([code, asked]).toEqual([0, [notLoggedIn, 'Username', 'Password']]);
+  });
+
+  it('are handed to whoever shows the screen, and no other error is', async () => {
+    const stateHome = await temporaryDirectory();
+    const typed = ['log in', 'alice', 'wrong', 'log in', 'alice', 'secret'];
+    const server = chatServer();
+    const host = await fakeHost({
+      terminal: true,
+      stateHome,
+      typed,
+      client: { ...fakeClient(server), ...client },
+    });
+    const settings = {
+      server: parseServerAddress(local),
+      context: 'default',
+      trust: 'always',
+      format: 'text',
+      quiet: false,
+      verbose: false,
+      color: false,
+      screenReader: false,
+    } as const;
+    const context = {
+      host,
+      settings,
+      configuration: { values: [], contexts: { saved: new Map(), selected: 'default' } },
+      output: createOutput(host, settings),
+      signal: new AbortController().signal,
+    } as unknown as CommandContext;
+    const remembered: string[] = [];
+    expect(await signIn(context, false, (text) => remembered.push(text))).toBeDefined();
+    expect(host.asked).toHaveLength(typed.length);
+    expect(remembered).toEqual([`your private messages: ${wrong}`]);
   });
 });

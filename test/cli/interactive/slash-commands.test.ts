@@ -14,6 +14,7 @@ function world(answers: Record<string, Answer | Answer[]> = {}) {
   const called: [string, object][] = [];
   const said: string[] = [];
   const hidden: WireMessage[] = [];
+  const unopened: string[] = [];
   let hasQuit = false;
   const call = async (name: string, params: object) => {
     called.push([name, params]);
@@ -27,7 +28,7 @@ function world(answers: Record<string, Answer | Answer[]> = {}) {
     live: {
       send: (to: string, text: string) => void sent.push([to, text]),
       connection: { call },
-      searchPrivate: async () => hidden,
+      searchPrivate: async () => ({ messages: hidden, cut: [], notes: unopened }),
     },
     say: (text: string) => void said.push(text),
     quit: () => {
@@ -40,10 +41,22 @@ function world(answers: Record<string, Answer | Answer[]> = {}) {
     called,
     said,
     hidden,
+    unopened,
     type: (line: string) => submit(line, context),
     left: () => hasQuit,
   };
 }
+
+describe('/search', () => {
+  it('says what it could not look into, also when it finds nothing', async () => {
+    const { type, said, unopened } = world({
+      'message.search': { messages: [], next: null, complete: true },
+    });
+    unopened.push('3 encrypted messages were not searched: no keys');
+    await type('/search zebra');
+    expect(said).toEqual(['nothing found\n3 encrypted messages were not searched: no keys']);
+  });
+});
 
 describe('a line', () => {
   it.each<[string, string, string]>([
