@@ -198,6 +198,29 @@ describe('a server with administrators', () => {
     await other.stop();
   });
 
+  it('lets who has its data directory help the only administrator, while it is stopped', async () => {
+    const reset = (...more: string[]) =>
+      alice.run(['admin', 'reset', 'alice', '--data', server.data, ...more]);
+    expect(await reset()).toMatchObject({ code: 3, out: '', err: expect.stringContaining('process ') });
+    await server.stop();
+    expect(await reset('--otp', '123456')).toMatchObject({
+      code: 2,
+      err: 'chat: --data and --otp cannot be given together: nobody logs in there\n',
+    });
+    const off = await alice.run(['admin', 'totp', 'off', 'alice', '--data', server.data]);
+    expect(off).toMatchObject({ code: 7, err: 'chat: this account has no second factor\n' });
+    const { out: code, err } = await reset();
+    expect(err).toMatch(/^for alice, once, until .* \(UTC\): chat reset alice --code\n$/);
+    server = await world.serve(flags, { listen: server.address, data: server.data });
+    alice.env.CHAT_PASSWORD = 'a new horse battery staple';
+    await alice.succeed(['reset', 'alice', '--code-stdin'], code);
+    await alice.succeed(['login', 'alice']);
+    expect(
+      await alice.succeed(['admin', 'audit', '--user', 'alice', '--operation', 'operator.reset']),
+    ).toMatch(/operator\.reset\talice\t-\t-\tok/);
+    expect(await alice.succeed(['admin', 'audit', '--verify'])).toMatch(/^intact: /);
+  });
+
   it('leaves no part of a backup when it is killed during one', async () => {
     const begun = Promise.withResolvers<void>();
     const watcher = watch(join(server.data, 'backups'), (_event, name) => {

@@ -1,31 +1,46 @@
-import { command } from '../../command.ts';
+import type { OutputOf } from '../../../core/operations/index.ts';
+import { type CommandContext, command } from '../../command.ts';
 import { escapeForTerminal } from '../../escape.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { lineTime } from '../../message-text.ts';
 import { callTimeoutMs } from '../../session.ts';
-import { ownProofOptions, withOwnProof } from './with-own-proof.ts';
+import { inDataDirectory, recoveryOptions } from './in-data-directory.ts';
+import { withOwnProof } from './with-own-proof.ts';
 
 /** Makes a code with which the owner of an account sets a new password. */
 export const reset = command({
-  usage: ['admin reset USER [flags]'],
+  usage: ['admin reset USER [flags]', 'admin reset USER --data DIR'],
   description:
     'Prints a code with which USER sets a new password (chat reset USER --code), or gets a certificate over a new key (--certificate); all ' +
     'sessions of the account end then, and its certificates are revoked. It works once, for an ' +
     'hour, and takes the place of an older one. Who has the code has the account: give it to nobody else. A second factor stays on. ' +
-    'Asks for your own password.',
-  options: ownProofOptions,
+    'Asks for your own password.\n\n' +
+    "--data does it without a login, on the server's machine and while the server is stopped: for the last administrator's password.",
+  options: recoveryOptions,
   operands: { min: 1, max: 1, names: 'USER', complete: ['user'] },
   examples: [
     ['chat admin reset alice', 'asks for your password, and prints the code for alice'],
     ['chat admin reset alice --password-file pw', 'in a script'],
+    ['chat admin reset alice --data /var/lib/chat', 'nobody is left who could log in and do it'],
   ],
-  run: (args, context) =>
-    withOwnProof(args, context, async (connection, input) => {
-      const answer = await connection.call('admin.reset', input, { timeoutMs: callTimeoutMs });
-      await context.output.result(answer, escapeForTerminal(answer.code));
-      await context.output.note(
-        `for ${answer.username}, once, until ${lineTime(answer.expires_at)} (UTC): chat reset ${answer.username} --code`,
-      );
-      return exitOk;
-    }),
+  async run(args, context) {
+    const { data } = args.options;
+    if (data !== undefined)
+      return await inDataDirectory(data, args, async (recovery, username) => {
+        const { code, expiresAt } = await recovery.resetCode(username);
+        return await show(context, { username, code, expires_at: new Date(expiresAt).toISOString() });
+      });
+    return await withOwnProof(args, context, async (connection, input) =>
+      show(context, await connection.call('admin.reset', input, { timeoutMs: callTimeoutMs })),
+    );
+  },
 });
+
+async function show({ output }: CommandContext, issued: OutputOf<'admin.reset'>): Promise<number> {
+  const { username, code, expires_at: expiresAt } = issued;
+  await output.result(issued, escapeForTerminal(code));
+  await output.note(
+    `for ${username}, once, until ${lineTime(expiresAt)} (UTC): chat reset ${username} --code`,
+  );
+  return exitOk;
+}

@@ -1,31 +1,47 @@
-import { command, noOperands } from '../../command.ts';
+import type { OutputOf } from '../../../core/operations/index.ts';
+import { type CommandContext, command, noOperands } from '../../command.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { usageError } from '../../options.ts';
 import { callTimeoutMs } from '../../session.ts';
-import { ownProofOptions, withOwnProof } from './with-own-proof.ts';
+import { inDataDirectory, recoveryOptions } from './in-data-directory.ts';
+import { withOwnProof } from './with-own-proof.ts';
 
 const off = command({
-  usage: ['admin totp off USER [flags]'],
+  usage: ['admin totp off USER [flags]', 'admin totp off USER --data DIR'],
   description:
     'Takes the second factor of an account away, with its recovery codes, for an owner who has lost both: be sure that it is the owner who ' +
-    'asks. All sessions of the account end; the next login asks for the password alone, and says what was done. Asks for your own password.',
-  options: ownProofOptions,
+    'asks. All sessions of the account end; the next login asks for the password alone, and says what was done. Asks for your own password.\n\n' +
+    "--data does it without a login, on the server's machine and while the server is stopped: for the last administrator.",
+  options: recoveryOptions,
   operands: { min: 1, max: 1, names: 'USER', complete: ['user'] },
   examples: [
     ['chat admin totp off alice', 'asks for your password, and alice logs in without a code'],
     ['chat admin totp off alice --password-file pw', 'in a script'],
+    ['chat admin totp off alice --data /var/lib/chat', 'nobody is left who could log in and do it'],
   ],
-  run: (args, context) =>
-    withOwnProof(args, context, async (connection, input) => {
-      const answer = await connection.call('admin.take-second-factor', input, { timeoutMs: callTimeoutMs });
-      const { username, ended_sessions: ended } = answer;
-      await context.output.note(
-        `${username} has no second factor any more; ended ${ended === 1 ? '1 session' : `${ended} sessions`}`,
+  async run(args, context) {
+    const { data } = args.options;
+    if (data !== undefined)
+      return await inDataDirectory(data, args, async (recovery, username) =>
+        show(context, { username, ended_sessions: await recovery.takeSecondFactor(username) }),
       );
-      if (context.output.format === 'json') await context.output.result(answer, []);
-      return exitOk;
-    }),
+    return await withOwnProof(args, context, async (connection, input) =>
+      show(context, await connection.call('admin.take-second-factor', input, { timeoutMs: callTimeoutMs })),
+    );
+  },
 });
+
+async function show(
+  { output }: CommandContext,
+  answer: OutputOf<'admin.take-second-factor'>,
+): Promise<number> {
+  const { username, ended_sessions: ended } = answer;
+  await output.note(
+    `${username} has no second factor any more; ended ${ended === 1 ? '1 session' : `${ended} sessions`}`,
+  );
+  if (output.format === 'json') await output.result(answer, []);
+  return exitOk;
+}
 
 /** Takes second factors away. */
 export const totp = command({

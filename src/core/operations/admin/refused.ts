@@ -12,3 +12,8 @@ export function lastAdministrator(): ChatError {
     field: 'username',
   });
 }
+
+/** There is nothing to take away. */
+export function noFactor(): ChatError {
+  return new ChatError('conflict', 'this account has no second factor', { field: 'username' });
+}

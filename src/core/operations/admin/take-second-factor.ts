@@ -3,7 +3,7 @@ import { ChatError } from '../../errors.ts';
 import { proveAgain } from '../../login/fresh-proof.ts';
 import { operation } from '../../operation.ts';
 import { freshProof, username } from '../shapes.ts';
-import { noSuchAccount } from './refused.ts';
+import { noFactor, noSuchAccount } from './refused.ts';
 
 /**
  * Takes the second factor of an account away, for an owner who has lost authenticator and recovery codes, and ends all its sessions:
@@ -44,7 +44,3 @@ export const takeSecondFactor = operation({
     return { username: name, ended_sessions: ended.length };
   },
 });
-
-function noFactor(): ChatError {
-  return new ChatError('conflict', 'this account has no second factor', { field: 'username' });
-}
