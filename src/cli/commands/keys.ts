@@ -12,7 +12,7 @@ export const keys = command({
     'Prints the keys of private messages on this machine: of the account, which epoch they are of and since when; and of others, those ' +
     'that were seen here, and whether they were compared (chat keys verify). They are kept in the state directory, and sealed on the ' +
     'server: the password opens that backup, and the recovery key when the password was lost. A lost password without a recovery key ' +
-    'loses old private messages: nobody can read them any more.',
+    'loses old private messages: nobody can read them any more. For an account that has a certificate alone, the recovery key alone opens it.',
   options: {},
   operands: noOperands,
   examples: [

@@ -52,7 +52,8 @@ export const register = command({
     'Creates an account and logs in. The password never leaves this machine: the server gets what it needs to check it. ' +
     'NAME is asked at a terminal when it is missing; the password is asked twice. The keys of private messages are made here too, and their ' +
     'recovery key is shown once: when the password is lost, nobody can read old private messages without it. With --certificate there is ' +
-    'no password: a key is made here, and the server signs a certificate over it. Who loses the key needs a code from an administrator.',
+    'no password: a key is made here, and the server signs a certificate over it. Who loses the key needs a code from an administrator, and ' +
+    'the recovery key for old private messages: a certificate does not open them on another machine.',
   options,
   operands: { min: 0, max: 1, names: 'NAME' },
   examples: [

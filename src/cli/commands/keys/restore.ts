@@ -16,7 +16,7 @@ export const restore = command({
   usage: ['keys restore [--recovery-file FILE] [flags]'],
   description:
     'Brings the keys of private messages to this machine from their sealed backup on the server: with the password, or with the recovery key, ' +
-    'which is asked for when the password does not open it (it was set anew, or the account is open). A recovery key that is not the ' +
+    'which is asked for when the password does not open it (it was set anew, or the account is open) and after a login by certificate. A recovery key that is not the ' +
     "account's is refused, and nothing is changed. From then on the password of a private account opens the backup again.",
   options: { ...recoveryOption, ...otpOption, ...passwordOptions },
   operands: noOperands,
