@@ -3,13 +3,14 @@ import { beginLogin } from '../../src/core/crypto/scram-client.ts';
 import { stretch } from '../../src/core/crypto/stretch.ts';
 import { parsePassword } from '../../src/core/model/password.ts';
 import { parseUsername } from '../../src/core/model/username.ts';
+import { certificateLogins } from './certificate-logins.ts';
 import { type Figure, type Lab, open } from './lab.ts';
 
 /** Fewer than the exchanges one address may have open. */
 const lanes = 16;
 const seconds = 3;
 
-/** Challenge–response logins per second, the session stored; the password is stretched once, as a client would that logs in often. */
+/** Challenge–response logins per second, the session stored; the password is stretched once, as a client would that logs in often. And logins by certificate. */
 export async function logins(lab: Lab): Promise<Figure[]> {
   const username = parseUsername('bench');
   const password = parsePassword('bench password');
@@ -51,6 +52,7 @@ export async function logins(lab: Lab): Promise<Figure[]> {
       value: rate,
       floor: { name: 'bcryptjs at cost 10 on one thread', value: bcrypt },
     },
+    ...(await certificateLogins(lab)),
   ];
 }
 
