@@ -25,7 +25,7 @@ export async function certificateLogins(lab: Lab): Promise<Figure[]> {
   });
   return [
     {
-      name: 'TLS connections that show a certificate, and a ping (client in the same figure)',
+      name: 'TLS connections that show a certificate, with a ping (and its client)',
       unit: '/s',
       value: shown,
       floor: { name: 'the same without a certificate', value: bare },
