@@ -322,4 +322,28 @@ export const certificates: readonly Mutant[] = [
     test: 'test/server/doors/handshakes.test.ts',
     titled: 'wait for their turn when eight are under way',
   },
+  {
+    rule: 'certificate: the session in which one was signed to go on with ends with it',
+    file: 'src/core/operations/certificate/issue.ts',
+    find: '...(goesOnByIt && { session: id }),',
+    replace: '',
+    test,
+    titled: 'is gone on by from the session whose login was its proof',
+  },
+  {
+    rule: 'certificate: one that is refused is not tried by every command',
+    file: 'src/cli/session.ts',
+    find: 'if (isUnauthenticated(error)) await profile.save({ ...over, by: undefined });',
+    replace: '',
+    test: 'test/cli/certificates.test.ts',
+    titled: 'is over when the certificate is refused',
+  },
+  {
+    rule: 'certificate: no code is used up for a key that cannot be kept',
+    file: 'src/cli/reset-key.ts',
+    find: 'await files.checkRoom();',
+    replace: '',
+    test: 'test/cli/certificates.test.ts',
+    titled: 'uses no code up where the key cannot be kept',
+  },
 ];

@@ -79,7 +79,13 @@ export async function readNamed(files: NamedFiles, now?: number): Promise<KeptCe
   };
   checkShowable(pem, files.key);
   // Whoever has signed it sees to the next one.
-  return { ...pem, expiresAt: parsed.validToDate.getTime(), isDue: false, path: files.certificate };
+  return {
+    ...pem,
+    validFrom: parsed.validFromDate.getTime(),
+    expiresAt: parsed.validToDate.getTime(),
+    isDue: false,
+    path: files.certificate,
+  };
 }
 
 function checkUsable(parsed: X509Certificate, path: string, now: number): void {

@@ -19,6 +19,8 @@ export interface CertificateFiles {
   /** The key that is kept; undefined when there is none. */
   key(): Promise<string | undefined>;
   saveKey(key: string): Promise<void>;
+  /** Sees that a key and its certificate can be kept, before a code is used up for them; what was kept stays. */
+  checkRoom(): Promise<void>;
   /** Keeps a certificate that was signed, and goes by it from now on; throws `untrusted` for one that is not over `key` and for this account. */
   save(certificate: string, key: string): Promise<void>;
   /** The files of a certificate from elsewhere that are gone by; undefined where there are none. */
@@ -26,6 +28,9 @@ export interface CertificateFiles {
   /** Goes by files from elsewhere from now on. */
   name(files: NamedFiles): Promise<void>;
 }
+
+/** More than a key and a certificate need, in bytes. */
+const roomBytes = 8_192;
 
 /** Makes a key (P-256), PKCS#8 in PEM. */
 export function makeKey(): string {
@@ -73,6 +78,7 @@ export function openCertificateFiles(host: Host, server: ServerAddress, username
       return {
         key,
         certificate,
+        validFrom: from,
         expiresAt: to,
         isDue: to - host.now() <= (to - from) / 3,
         path: certificatePath,
@@ -80,6 +86,10 @@ export function openCertificateFiles(host: Host, server: ServerAddress, username
     },
     key: () => read(keyPath),
     saveKey: (key) => write(keyPath, key),
+    async checkRoom() {
+      await write(`${keyPath}.new`, 'x'.repeat(roomBytes));
+      await removePrivateFile(`${keyPath}.new`);
+    },
     async save(certificate, key) {
       const parsed = parse(certificate);
       if (!parsed || !isOver(parsed, key) || parsed.subject !== `CN=${username}`) {

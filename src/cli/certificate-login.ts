@@ -1,6 +1,8 @@
 import { formatServerAddress } from '../client/address.ts';
 import type { Connection } from '../client/connection.ts';
 import { ChatError } from '../core/errors.ts';
+import type { Username } from '../core/model/username.ts';
+import { withAdvice } from './certificate-advice.ts';
 import { type CertificateFiles, isOurKind, makeKey } from './certificate-files.ts';
 import type { CommandContext } from './command.ts';
 import type { KeptCertificate, NamedFiles } from './kept-certificate.ts';
@@ -22,6 +24,8 @@ export const certificateOption = {
 
 /** Who logs in with a certificate, and on what. */
 export interface CertificateLogin extends Omit<LoginRequest, 'password'> {
+  /** To go by another certificate from then on, over a new key. */
+  readonly isNew?: boolean | undefined;
   /** Files from elsewhere, which are gone by from then on; left out: what is kept here. */
   readonly named?: NamedFiles | undefined;
 }
@@ -37,7 +41,7 @@ const byCertificate = (login: SavedLogin): SavedLogin => ({ ...login, by: 'certi
 /** Logs in with the certificate that is kept or named, and keeps the session; throws `unauthenticated` with what to do when it is refused. */
 export async function logInByKept(context: CommandContext, request: CertificateLogin): Promise<SavedLogin> {
   const { host } = context;
-  const { username, device, otp, recoveryFile, named } = request;
+  const { username, device, otp, recoveryFile, named, isNew = false } = request;
   const files = certificateFilesOf(context, username);
   const kept = await (named ? readNamedWarning(context, named) : files.load());
   if (!kept) throw new ChatError('unauthenticated', `there is no certificate of ${username} here`);
@@ -55,28 +59,13 @@ export async function logInByKept(context: CommandContext, request: CertificateL
     await keepRealm(host, context.settings.server, { username, realm });
     await keepLogin(context, login, { before, standing });
     if (named) await goBy(connection, files, kept, named);
+    if (isNew) await issueNew(context, connection, { username, device });
     await request.onLoggedIn?.(login);
-    if (kept.isDue) await renewCertificate(context, connection, username);
+    if (kept.isDue && !isNew) await renewCertificate(context, connection, username);
     await setUpKeysOf(context, connection, { username, password: undefined, realm, recoveryFile }, standing);
     return login;
   };
   return await withConnection(context, work, kept);
-}
-
-/** True for a login that the server has refused for its certificate's sake: only who has shown a good one hears of a code. */
-export function isRefusedCertificate(error: unknown): error is ChatError {
-  const isRefused = error instanceof ChatError && error.code === 'unauthenticated';
-  return isRefused && !error.message.includes('one-time code');
-}
-
-/** What to do about a certificate that the server refuses, which says no more than that. */
-function withAdvice(error: unknown, { path }: KeptCertificate, isNamed: boolean): unknown {
-  if (!isRefusedCertificate(error)) return error;
-  const advice = isNamed
-    ? `${path} may not be this account's, or have been revoked. Whoever is logged in with a password adds one with chat sessions certificate add`
-    : `${path} may have expired or been revoked. With a password, chat login --certificate --new has another one signed; without one, ` +
-      'an administrator gives a code for chat reset --certificate';
-  return new ChatError('unauthenticated', `${error.message}: ${advice}`, { cause: error });
 }
 
 /** Reads a certificate from elsewhere, and warns of a key that is not its owner's alone. */
@@ -106,6 +95,23 @@ async function goBy(
   await (isOurs && isOurKind(key) ? files.save(certificate, key) : files.name(named));
 }
 
+/** Has a certificate signed over a new key for who has just logged in on `connection`, and keeps both. */
+async function issueNew(
+  context: CommandContext,
+  connection: Connection,
+  { username, device }: { readonly username: Username; readonly device: string | undefined },
+): Promise<void> {
+  const files = certificateFilesOf(context, username);
+  await files.checkRoom();
+  const key = makeKey();
+  const signed = await context.host.client.issueCertificate(connection, {
+    request: await requestFor(key, username),
+    label: labelOf(context, device),
+    proof: 'login',
+  });
+  await files.save(signed.certificate, key);
+}
+
 /** Logs in with a password and has a certificate signed over a new key, with which every later login goes. */
 export async function logInAndIssue(
   context: CommandContext,
@@ -115,13 +121,7 @@ export async function logInAndIssue(
   const { username, device } = request;
   // The login proves the account for a minute: the keys, which may ask a person something, come after.
   const issue = async (login: SavedLogin): Promise<void> => {
-    const key = makeKey();
-    const signed = await context.host.client.issueCertificate(connection, {
-      request: await requestFor(key, username),
-      label: labelOf(context, device),
-      proof: 'login',
-    });
-    await certificateFilesOf(context, username).save(signed.certificate, key);
+    await issueNew(context, connection, { username, device });
     const kept = byCertificate(login);
     const profile = profileOf(context);
     await profile.locked(() => profile.save(kept));

@@ -10,6 +10,7 @@ export async function resetKey(
   { username, code }: { readonly username: Username; readonly code: string },
 ): Promise<CertificateFiles> {
   const files = certificateFilesOf(context, username);
+  await files.checkRoom();
   const key = makeKey();
   const request = await requestFor(key, username);
   await withConnection(context, async (connection) => {

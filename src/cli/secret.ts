@@ -131,11 +131,14 @@ export async function readPassword(
   return await readFrom(context, sourceOf(values, context.host), { question: 'Password', twice });
 }
 
+/** True when somebody has said which password is meant, and is not to be asked. */
+export function namesPassword(values: PasswordValues, { env }: Host): boolean {
+  return values['password-stdin'] || values['password-file'] !== undefined || env.CHAT_PASSWORD !== undefined;
+}
+
 /** True when whoever is logged in here shows a certificate, and nobody has named a password to prove himself with instead. */
 async function provesByCertificate(context: CommandContext, values: PasswordValues): Promise<boolean> {
-  const { env } = context.host;
-  const isNamed = values['password-stdin'] || values['password-file'] !== undefined;
-  if (isNamed || env.CHAT_PASSWORD !== undefined || env.CHAT_TOKEN !== undefined) return false;
+  if (namesPassword(values, context.host) || context.host.env.CHAT_TOKEN !== undefined) return false;
   return (await profileOf(context).load())?.by === 'certificate';
 }
 

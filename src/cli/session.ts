@@ -2,6 +2,7 @@ import { formatServerAddress } from '../client/address.ts';
 import type { ClientCertificate, Connection } from '../client/connection.ts';
 import type { OpenedSession } from '../client/login.ts';
 import { ChatError } from '../core/errors.ts';
+import { withAdvice } from './certificate-advice.ts';
 import type { CommandContext } from './command.ts';
 import type { KeptCertificate } from './kept-certificate.ts';
 import { keepRealm } from './known-servers.ts';
@@ -128,7 +129,10 @@ interface Resuming {
   readonly sessionEnd?: ChatError | undefined;
 }
 
-/** Logs in once more with the certificate that the connection has shown, and keeps the new session; undefined when that is refused. */
+/**
+ * Logs in once more with the certificate that the connection has shown, and keeps the new session. Throws `unauthenticated` with what to do
+ * when that is refused, and goes by that certificate no more: each further try would count as a failed login of this address.
+ */
 async function logInAgain(
   context: CommandContext,
   connection: Connection,
@@ -152,10 +156,9 @@ async function logInAgain(
       const { user_id: userId, session_token: sessionToken, expires_at: expiresAt } = login;
       return { connection, username, userId, sessionToken, expiresAt, showsCertificate: true };
     } catch (error) {
-      const isRefused =
-        isUnauthenticated(error) || (error instanceof ChatError && error.code === 'second-factor-required');
-      if (isRefused) return undefined;
-      throw error;
+      if (error instanceof ChatError && error.code === 'second-factor-required') return undefined;
+      if (isUnauthenticated(error)) await profile.save({ ...over, by: undefined });
+      throw withAdvice(error, certificate, false);
     }
   });
 }

@@ -123,6 +123,8 @@ export const sessionBelievedMs = 60_000;
 export const cacheFailureToldMs = 10_000;
 /** How long a certificate of this server's authority is good (security 2); its owner's client renews it when a third is left. */
 export const certificateMs = 90 * 24 * 3_600_000;
+/** So long before it is signed a certificate begins, for clocks that are behind. */
+export const certificateBackdateMs = 3_600_000;
 /** Certificates that one account may have, revoked ones too until they have expired: enough for every machine of a person. */
 export const maxCertificatesPerAccount = 100;
 /**

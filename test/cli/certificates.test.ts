@@ -1,4 +1,4 @@
-import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { makeKey, openCertificateFiles } from '../../src/cli/certificate-files.ts';
 import { openProfile } from '../../src/cli/profile.ts';
@@ -78,6 +78,28 @@ describe('chat register --certificate', () => {
     expect(shown).toEqual([undefined, certificate]);
     expect(called(server, 'login.certificate')).toHaveLength(1);
     expect(host.asked).toEqual([]);
+  });
+
+  it('is told that there is an account, and with --ignore-exists logs in to it, when it comes again', async () => {
+    const registered = { created_at: new Date(testNow).toISOString() };
+    const { host } = await world({
+      'account.register': async ({ certificate_request }) => ({
+        ...(await sign(String(certificate_request))),
+        ...registered,
+      }),
+    });
+    expect(await runOn(host, 'register', 'alice', '--certificate', '--ignore-exists')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('registered and logged in as alice'),
+    });
+    expect(await runOn(host, 'register', 'alice', '--certificate', '--ignore-exists')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('alice exists; logged in'),
+    });
+    expect(await runOn(host, 'register', 'alice', '--certificate')).toMatchObject({
+      code: 7,
+      stderr: expect.stringContaining('alice is registered'),
+    });
   });
 
   it('comes with the same key when the answer was lost', async () => {
@@ -161,6 +183,22 @@ describe('chat login --certificate', () => {
     expect(called(server, 'certificate.issue')).toHaveLength(2);
   });
 
+  it('--new has one signed over another key for the one that is here, and for the password when that is refused', async () => {
+    const { host, server, files } = await world({}, { terminal: true, typed: ['secret'] });
+    const before = await keepFrom(host, 0);
+    expect((await runOn(host, 'login', 'alice', '--certificate', '--new')).code).toBe(0);
+    expect(called(server, 'certificate.issue')).toMatchObject([{ params: { proof: { login: true } } }]);
+    const after = await readFile(files.certificatePath, 'utf8');
+    expect(after).not.toBe(before);
+    server.answers['login.certificate'] = refused();
+    const outcome = await runOn(host, 'login', 'alice', '--certificate', '--new');
+    expect(outcome).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('may have expired or been revoked'),
+    });
+    expect(await readFile(files.certificatePath, 'utf8')).not.toBe(after);
+  });
+
   it('asks for the password when the certificate that is here has expired', async () => {
     const { host, server } = await world();
     await keepFrom(host, 91);
@@ -235,6 +273,18 @@ describe('a login by certificate', () => {
     server.alive.clear();
     server.answers['login.certificate'] = refused();
     expect(await runOn(host, 'whoami')).toMatchObject({ code: 4, stdout: '' });
+  });
+
+  it('is over when the certificate is refused: no further command tries it, which would count as a failed login', async () => {
+    const { host, server, files } = await loggedInByCertificate(0, {
+      'session.refresh': new ChatError('unauthenticated', 'over'),
+    });
+    server.alive.clear();
+    server.answers['login.certificate'] = refused();
+    const first = await runOn(host, 'whoami');
+    expect(first).toMatchObject({ code: 4, stderr: expect.stringContaining(files.certificatePath) });
+    expect(await runOn(host, 'whoami')).toMatchObject({ code: 4 });
+    expect(called(server, 'login.certificate')).toHaveLength(1);
   });
 
   it('goes by what another process has got meanwhile, and logs in no second time', async () => {
@@ -415,6 +465,18 @@ describe('chat reset --certificate', () => {
       code: 2,
       stderr: expect.stringContaining('a new key needs a code'),
     });
+  });
+
+  it('uses no code up where the key cannot be kept', async () => {
+    const { host, server } = await world();
+    const code = `${host.stateHome}/code`;
+    await writeFile(code, 'C1WY-G3TF-A3AT-A132-HX12-PJT1-ZTGC', { mode: 0o600 });
+    // A file in the place of the directory stops also who may write everywhere.
+    await mkdir(`${host.stateHome}/chat`, { recursive: true });
+    await writeFile(`${host.stateHome}/chat/certificates`, '');
+    const outcome = await runOn(host, 'reset', 'alice', '--certificate', '--code-file', code);
+    expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining('certificates') });
+    expect(called(server, 'account.reset-password')).toEqual([]);
   });
 
   it.each(['--password-stdin', '--password-file=pw'])('takes no %s', async (flag) => {

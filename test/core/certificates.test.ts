@@ -447,6 +447,16 @@ describe('certificate.issue', () => {
     await t.call(ours('alice', key), 'login.certificate', { username: 'alice' });
   });
 
+  it('is gone on by from the session whose login was its proof: to revoke it ends that one', async () => {
+    const t = await openWithAuthority();
+    await register(t, 'alice');
+    const [laptop, desk] = [await loggedIn(t, 'alice'), await loggedIn(t, 'alice')];
+    const request = await new TestKey().request();
+    const { id } = await t.call(laptop, 'certificate.issue', { request, proof: { login: true } });
+    const { ended_sessions: ended } = await t.call(desk, 'certificate.revoke', { id });
+    expect(ended).toEqual([laptop.opened.session_id]);
+  });
+
   it('takes a fresh proof: a login counts once, for a minute, on its own connection, and a token never', async () => {
     const t = await openWithAuthority();
     await register(t, 'alice');

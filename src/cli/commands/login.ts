@@ -1,4 +1,5 @@
 import { parseUsername } from '../../core/model/username.ts';
+import { isRefusedCertificate } from '../certificate-advice.ts';
 import { elsewhereOptions, namedFiles } from '../certificate-elsewhere.ts';
 import {
   certificateOption,
@@ -8,6 +9,7 @@ import {
 } from '../certificate-login.ts';
 import { type CommandContext, command } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
+import { canPrompt } from '../host.ts';
 import type { NamedFiles } from '../kept-certificate.ts';
 import { checkStateBeforeLogin, type LoginRequest, logIn } from '../log-in.ts';
 import { otpOption } from '../one-time-code.ts';
@@ -15,7 +17,7 @@ import { type OptionTable, type OptionValues, refuseBoth, usageError } from '../
 import type { SavedLogin } from '../profile.ts';
 import { recoveryOption } from '../recovery-file.ts';
 import { certificateFilesOf } from '../renew-certificate.ts';
-import { checkPasswordSource, passwordOptions, readName, readPassword } from '../secret.ts';
+import { checkPasswordSource, namesPassword, passwordOptions, readName, readPassword } from '../secret.ts';
 import { withConnection } from '../session.ts';
 
 const options = {
@@ -27,7 +29,8 @@ const options = {
   ...certificateOption,
   new: {
     type: 'flag',
-    describe: 'with --certificate: have another one signed over a new key, which takes the password',
+    describe:
+      'with --certificate: have another one signed over a new key, for the one that is kept here or for the password',
   },
   ...elsewhereOptions,
   ...otpOption,
@@ -105,9 +108,17 @@ async function byCertificate(
   // What was named stays so: nothing is signed in its place because it is gone for now.
   const named = options.new ? undefined : (options.named ?? (await files.named()));
   if (named) return await logInByKept(context, { username, named, ...wishes });
-  const kept = options.new ? undefined : await files.load();
-  if (kept && context.host.now() <= kept.expiresAt) {
-    return await logInByKept(context, { username, ...wishes });
+  const kept = await files.load();
+  // Who names a password wants to go by it.
+  const isGood = kept && context.host.now() <= kept.expiresAt;
+  if (isGood && !(options.new && namesPassword(options, context.host))) {
+    try {
+      return await logInByKept(context, { username, isNew: options.new, ...wishes });
+    } catch (error) {
+      // A new one is often wanted because the old one is good no more.
+      if (!options.new || !isRefusedCertificate(error) || !canPrompt(context.host)) throw error;
+      await context.output.note(error.message);
+    }
   }
   checkPasswordSource(options, context.host);
   const password = await readPassword(context, options, false);

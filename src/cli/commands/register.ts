@@ -140,9 +140,11 @@ async function withCertificate(
         async onLoggedIn(opened) {
           await telling(context, isNew)(opened);
           if (!isNew) return;
-          const keyPath = named?.key ?? certificateFilesOf(context, username).keyPath;
+          const { keyPath, certificatePath } = certificateFilesOf(context, username);
+          const key = named?.key ?? keyPath;
+          const certificate = named?.certificate ?? certificatePath;
           await context.output.note(
-            `the key is ${keyPath}: keep a copy, for without it only an administrator can help`,
+            `the key is ${key}, and its certificate ${certificate}: keep a copy of both, for without them only an administrator can help`,
           );
         },
       }),

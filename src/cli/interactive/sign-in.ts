@@ -246,7 +246,10 @@ async function isProvenByCertificate(
   const { openCertificateFiles } = await import('../certificate-files.ts');
   const kept = await openCertificateFiles(host, settings.server, username).load();
   if (!kept || host.now() > kept.expiresAt) return false;
-  const { isRefusedCertificate, logInByKept } = await import('../certificate-login.ts');
+  const [{ isRefusedCertificate }, { logInByKept }] = await Promise.all([
+    import('../certificate-advice.ts'),
+    import('../certificate-login.ts'),
+  ]);
   let isLoggedIn = false;
   const onLoggedIn = async () => {
     isLoggedIn = true;

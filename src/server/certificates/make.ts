@@ -3,10 +3,9 @@ import type { KeyObject } from 'node:crypto';
 import { createPublicKey, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
+import { certificateBackdateMs } from '../../core/policy.ts';
 import { randomBytes } from '../../core/random.ts';
 
-/** Allows for a client's clock that is behind, in milliseconds. */
-const backdateMs = 3_600_000;
 const dayMs = 86_400_000;
 
 /** How long certificates are valid, in milliseconds (the leaf: CA/Browser Forum's bound is 398 days). */
@@ -111,7 +110,7 @@ export async function readSigningRequest(text: string): Promise<Uint8Array | und
 }
 
 function validFrom(now: number, ms: number): { notBefore: Date; notAfter: Date } {
-  return { notBefore: new Date(now - backdateMs), notAfter: new Date(now + ms) };
+  return { notBefore: new Date(now - certificateBackdateMs), notAfter: new Date(now + ms) };
 }
 
 /** 16 random bytes with the top bit off and the next one on: positive, and always as long (RFC 5280 4.1.2.2). */

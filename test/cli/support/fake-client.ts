@@ -144,8 +144,8 @@ export function fakeClient(server: FakeServer = fakeServer()): ClientLibrary {
         ...(request === undefined ? { certificate: true as const } : { certificate_request: request }),
         certificate_label: label,
       });
-      const account = { user_id: `id-of-${username}`, username, created_at: '2026-11-21T06:00:00.000Z' };
-      return { account, signed: signed as never };
+      const { created_at = '2026-11-21T06:00:00.000Z' } = signed as { created_at?: string };
+      return { account: { user_id: `id-of-${username}`, username, created_at }, signed: signed as never };
     },
     async issueCertificate(connection, { request, label, proof }) {
       return await connection.call('certificate.issue', {

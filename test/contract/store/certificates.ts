@@ -138,6 +138,21 @@ export function examineCertificates(on: Examined): void {
       expect((await on.store.certificateByKey({ keyHash: digest(1) }))?.certificate.revokedAt).toBe(30);
     });
 
+    test('is gone on by from a session of the same account alone, which ends with it', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const byPassword = opening(alice, {}, { provenKey: verifier.storedKey });
+      const another = opening(alice, {}, { provenKey: verifier.storedKey });
+      for (const one of [byPassword, another]) await on.store.openSession(one);
+      const mine = { ...entry(1), userId: alice.id };
+      await on.store.addCertificate({ ...mine, session: byPassword.session.id });
+      const bobs = { ...entry(2), userId: bob.id };
+      await on.store.addCertificate({ ...bobs, session: another.session.id });
+      expect(await on.store.revokeCertificate({ id: bobs.id, userId: bob.id, now: 30 })).toEqual([]);
+      expect(await on.store.revokeCertificate({ id: mine.id, userId: alice.id, now: 30 })).toEqual([
+        byPassword.session.id,
+      ]);
+    });
+
     test('is revoked when a code sets something else to log in with, and may be that itself', async () => {
       const [alice] = await people(on.store, 'alice', 'bob');
       await on.store.addCertificate({ ...entry(1), userId: alice.id });

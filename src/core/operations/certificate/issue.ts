@@ -10,7 +10,8 @@ import { certificateProof, proveForCertificate } from './prove-for-certificate.t
 /**
  * Signs a certificate for the caller's account over the key of a request (PKCS#10): for logging in here, and for 90 days. It takes a fresh
  * proof, but for a renewal: over the key of the certificate that this connection has shown and that logs in to this very account, since
- * who renews has that already. `conflict` for a key that is taken.
+ * who renews has that already. The session whose own login is the proof goes on by the certificate, and ends with it. `conflict` for a key
+ * that is taken.
  */
 export const issue = operation({
   name: 'certificate.issue',
@@ -27,10 +28,16 @@ export const issue = operation({
   async handle({ request: pem, label: name = '', proof }, context) {
     const { services, session, note } = context;
     const request = await authorityOf(context).readRequest(pem);
-    if (!(await isShownKey(context, request.keyHash))) await proveForCertificate(context, proof);
-    const { username, userId } = session;
+    const isRenewed = await isShownKey(context, request.keyHash);
+    if (!isRenewed) await proveForCertificate(context, proof);
+    const { username, userId, id } = session;
+    const goesOnByIt = !isRenewed && proof !== undefined && 'login' in proof;
     const signed = await signCertificate(context, { request, username, label: name });
-    const { kept, isRenewal } = await addCertificate(services.store, { ...signed.entry, userId });
+    const { kept, isRenewal } = await addCertificate(services.store, {
+      ...signed.entry,
+      userId,
+      ...(goesOnByIt && { session: id }),
+    });
     note({ details: { certificate: kept.id, renewed: isRenewal } });
     return { ...issuedAnswer(signed, kept.id), renewed: isRenewal };
   },

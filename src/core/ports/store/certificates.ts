@@ -28,6 +28,8 @@ export interface CertificateStore {
 /** A new certificate, and whose it is. */
 export interface NewCertificateOf extends NewCertificate {
   readonly userId: UserId;
+  /** A session of the account that goes on by it: it ends with the certificate, like those that were opened with it. */
+  readonly session?: SessionId | undefined;
 }
 
 /**

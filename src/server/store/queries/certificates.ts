@@ -56,6 +56,14 @@ const remove = statement((db, p: { id: string }) => db.deleteFrom('certificates'
 /** What one sweep takes at most. */
 const sweptAtOnce = 1_000;
 
+const goOnBy = statement((db, p: { session: string; userId: string; id: string }) =>
+  db
+    .updateTable('sessions')
+    .set({ certificate_id: p.id })
+    .where('id', '=', p.session)
+    .where('user_id', '=', p.userId),
+);
+
 /** Store.certificateByKey */
 export function* certificateByKey({
   keyHash,
@@ -85,8 +93,10 @@ export function* addCertificate(certificate: NewCertificateOf): Query<AddedCerti
     return { kind: 'renewed', certificate: { ...certificateOf(known), expiresAt } };
   }
   if ((yield* rows(ofUser, { userId })).length >= maxCertificatesPerAccount) return { kind: 'too-many' };
-  yield* bindKey(certificate);
-  return { kind: 'added', certificate: { ...certificate, lastUsedAt: null, revokedAt: null } };
+  const { session, ...added } = certificate;
+  yield* bindKey(added);
+  if (session !== undefined) yield* rows(goOnBy, { session, userId, id: certificate.id });
+  return { kind: 'added', certificate: { ...added, lastUsedAt: null, revokedAt: null } };
 }
 
 /** Store.revokeCertificate */
