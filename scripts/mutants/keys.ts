@@ -358,4 +358,20 @@ export const keys: readonly Mutant[] = [
     test: 'test/cli/message-text.test.ts',
     titled: 'cannot make its line one',
   },
+  {
+    rule: 'new keys are on the disk before the server is told of them',
+    file: 'src/client/keys/pending-keys.ts',
+    find: 'await store.keepPending(file);',
+    replace: '',
+    test: 'test/client/keys/change-keys.test.ts',
+    titled: 'with nothing else to open their backup',
+  },
+  {
+    rule: 'keys that were to be published are a device’s own when the server shows them, and no others',
+    file: 'src/client/keys/pending-keys.ts',
+    find: '|| pending.record.text !== record.text',
+    replace: '',
+    test: 'test/client/keys/change-keys.test.ts',
+    titled: 'or shows others',
+  },
 ];

@@ -10,6 +10,7 @@ import {
   ensureDirectory,
   ensureWritable,
   readPrivateFile,
+  removePrivateFile,
   replacePrivateFile,
   stateError,
 } from './state-directory.ts';
@@ -48,9 +49,24 @@ export function openKeyStore(
     }
     return file;
   }
+  const pendingPath = `${path}.pending`;
   return {
     path,
     load,
+    async loadPending() {
+      const content = await readPrivateFile(pendingPath, host.userId);
+      if (content === undefined) return undefined;
+      const { readKeyFile } = await import('../client/keys/key-file.ts');
+      return readKeyFile(content);
+    },
+    async keepPending(file) {
+      if (file === undefined) {
+        await removePrivateFile(pendingPath);
+        return;
+      }
+      const { writeKeyFile } = await import('../client/keys/key-file.ts');
+      await replacePrivateFile(pendingPath, writeKeyFile(file), host.userId);
+    },
     checkWritable: () => ensureWritable(keysDirectory(host), host.userId),
     async update(change) {
       await ensureDirectory(keysDirectory(host), host.userId);

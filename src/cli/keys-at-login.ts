@@ -4,7 +4,7 @@ import type { Username } from '../core/model/username.ts';
 import type { CommandContext } from './command.ts';
 import { openKeyStore } from './key-store.ts';
 import { hasRecoveryKey } from './recovery-file.ts';
-import { recoveryAtLogin, recoverySource } from './recovery-key.ts';
+import { recoveryAtLogin } from './recovery-key.ts';
 import { rewrapBackup } from './rewrap-backup.ts';
 
 /** Who has just logged in. */
@@ -48,7 +48,7 @@ async function setUp(context: CommandContext, connection: Connection, request: K
     store,
     password,
     recovery,
-    askRecoveryKey: recoverySource(context, recoveryFile),
+    askRecoveryKey: recovery.source,
   });
   switch (keys.kind) {
     case 'made':

@@ -47,17 +47,25 @@ export function recoverySource(
 export interface LoginRecovery extends RecoveryKeeper {
   /** Its keys are stored. */
   tellMade(): Promise<void>;
+  /**
+   * Where the recovery key of keys that are there already comes from; not from the file that was written for keys that another device has made
+   * first.
+   */
+  readonly source: ReturnType<typeof recoverySource>;
 }
 
 /**
  * Keeps the recovery key of keys that a login makes in `file`, or shows it this once to a person; a script without a file is told how
  * to make one.
  */
-export function recoveryAtLogin({ host, output }: CommandContext, file: string | undefined): LoginRecovery {
+export function recoveryAtLogin(context: CommandContext, file: string | undefined): LoginRecovery {
+  const { host, output } = context;
+  const given = recoverySource(context, file);
   // Without which the recovery key alone brings the keys back: the password where it opens them, or else the machine itself.
   let losable = 'machine';
   let isKept = false;
   return {
+    source: given && (async (refused) => (file !== undefined && isKept ? undefined : await given(refused))),
     async keep(key, { opensByPassword }) {
       if (opensByPassword) losable = 'password';
       if (file !== undefined) await writeRecoveryKey(file, key);

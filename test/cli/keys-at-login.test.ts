@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -50,6 +51,22 @@ describe('the recovery key of keys that are made at a login', () => {
     expect(stderr).toContain(
       'no recovery key was kept (--recovery-file), without which a lost password loses them',
     );
+  });
+
+  it('is not read back from the file that was just written for it, when another device was first', async () => {
+    const { stateHome } = await fakeHost();
+    const file = join(stateHome, 'recovery');
+    const beaten: SetUp = async (_connection, { recovery, owner, askRecoveryKey }) => {
+      const noPassword = { password: undefined, stretch: async () => new Uint8Array(32) };
+      const { file: own } = await makeKeys(owner, undefined, noPassword);
+      await recovery?.keep(recoveryKey, { record: own.record, opensByPassword: false });
+      await recovery?.drop();
+      expect(await askRecoveryKey?.()).toBeUndefined();
+      return { kind: 'locked' };
+    };
+    const { code, stderr } = await login(beaten, {}, '--recovery-file', file);
+    expect([code, existsSync(file)]).toEqual([0, false]);
+    expect(stderr).toContain('chat keys restore');
   });
 
   it('of keys that no password opens is said to stand for the machine, not for the password', async () => {

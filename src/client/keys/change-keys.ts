@@ -16,6 +16,7 @@ import { fetchOwnRecord } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { makeKeys, type PasswordWrap } from './make-keys.ts';
 import { noKeysText } from './no-keys.ts';
+import { adopt, publishKept } from './pending-keys.ts';
 import { type RecoveryKeeper, storeKept } from './recovery-keeper.ts';
 
 /** Whose keys are changed. */
@@ -79,15 +80,17 @@ export async function renewIdentity(
   await store.checkWritable();
   const proof = await options.prove();
   const made = { record: file.record, opensByPassword: password !== undefined };
-  await storeKept(recovery, recoveryKey, made, () =>
-    connection.call('keys.publish', {
-      record: file.record.text,
-      backup: { ...backup, version: backupVersion },
-      proof,
-    }),
-  );
   const kept = { ...file, backupVersion: backupVersion + 1 };
-  return await store.update((before) => ({ ...kept, pins: before?.pins ?? kept.pins }));
+  await storeKept(recovery, recoveryKey, made, () =>
+    publishKept(store, kept, () =>
+      connection.call('keys.publish', {
+        record: file.record.text,
+        backup: { ...backup, version: backupVersion },
+        proof,
+      }),
+    ),
+  );
+  return await adopt(store, kept);
 }
 
 /**

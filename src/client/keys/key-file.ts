@@ -23,6 +23,10 @@ export interface KeyStore {
   update(change: (file: KeyFile | undefined) => KeyFile | Promise<KeyFile>): Promise<KeyFile>;
   /** Throws what {@link update} would, where nothing can be kept: asked before a server is told what this device must know then. */
   checkWritable(): Promise<void>;
+  /** The keys that {@link keepPending} has kept; undefined where there are none, or none that can be understood. */
+  loadPending(): Promise<KeyFile | undefined>;
+  /** Keeps keys that a server is about to be told of beside the file, in place of any before: the answer may be lost. Undefined drops them. */
+  keepPending(file: KeyFile | undefined): Promise<void>;
 }
 
 /** Spells a key file; it holds secret keys. */

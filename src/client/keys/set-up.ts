@@ -19,6 +19,7 @@ import { fetchBackup, type KeptBackup } from './fetch-backup.ts';
 import { fetchOwnRecord, type ShownKeys } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { makeKeys } from './make-keys.ts';
+import { adopt, adoptPublished, publishKept } from './pending-keys.ts';
 import { type RecoveryKeeper, storeKept } from './recovery-keeper.ts';
 
 /** Whose keys are set up, and what can open their backup. */
@@ -64,9 +65,13 @@ export async function setUpKeys(connection: Connection, options: SetUpOptions): 
 async function setUpOnce(connection: Connection, options: SetUpOptions): Promise<SetUpKeys> {
   const { owner, store } = options;
   const shown = await fetchOwnRecord(connection, owner);
+  const wasPending = await adoptPublished(store, shown);
   const here = await store.load();
   const isOwn = here && here.record.user === owner.user && here.record.realm === owner.realm;
-  if (isOwn) return await catchUp(connection, options, here, shown);
+  if (isOwn) {
+    const caught = await catchUp(connection, options, here, shown);
+    return wasPending && caught.kind === 'kept' ? { ...caught, kind: 'restored' } : caught;
+  }
   const kept = shown.backupVersion === 0 ? undefined : await fetchBackup(connection, options.prove);
   if (!kept) return await make(connection, options, shown.record);
   const opened = await unlock(kept.backup, options);
@@ -128,16 +133,17 @@ async function make(
   const { file, backup, recoveryKey } = await makeKeys(owner, undefined, wrap);
   await store.checkWritable();
   const made = { record: file.record, opensByPassword: wrap.password !== undefined };
-  await storeKept(recovery, recoveryKey, made, async () => {
-    const proof = await prove?.();
-    await connection.call('keys.publish', {
-      record: file.record.text,
-      backup: { ...backup, version: 0 },
-      ...(proof !== undefined && { proof }),
-    });
-  });
-  await store.update(() => file);
-  return { kind: 'made', file, recoveryKey };
+  await storeKept(recovery, recoveryKey, made, () =>
+    publishKept(store, file, async () => {
+      const proof = await prove?.();
+      await connection.call('keys.publish', {
+        record: file.record.text,
+        backup: { ...backup, version: 0 },
+        ...(proof !== undefined && { proof }),
+      });
+    }),
+  );
+  return { kind: 'made', file: await adopt(store, file), recoveryKey };
 }
 
 /** The key of a backup, and how it came to be opened; undefined when nothing at hand opens it. */

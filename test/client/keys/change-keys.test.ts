@@ -6,6 +6,7 @@ import {
   wrapAnew,
   wrapForChange,
 } from '../../../src/client/keys/change-keys.ts';
+import { makeKeys } from '../../../src/client/keys/make-keys.ts';
 import type { RecoveryKeeper } from '../../../src/client/keys/recovery-keeper.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
@@ -31,7 +32,14 @@ const options = ({ store, prove }: Device): ChangeKeysOptions => ({ store, prove
 const byPassword = { password, stretch: cheapStretch };
 
 const never = async () => Promise.reject(new Error('never'));
-const none = { load: async () => undefined, update: never, checkWritable: never };
+const nothing = async () => undefined;
+const none = {
+  load: nothing,
+  update: never,
+  checkWritable: never,
+  loadPending: nothing,
+  keepPending: never,
+};
 
 async function fileOf({ store }: Device) {
   const file = await store.load();
@@ -202,6 +210,66 @@ describe('a new recovery key', () => {
     expect(await opens(t, recovery.keys[0])).toBe('recovered');
     await rotateKeys(elsewhere.connection, options(elsewhere));
     expect(await opens(t, recovery.keys[0])).toBe('recovered');
+  });
+});
+
+describe('keys whose answer was lost', () => {
+  const broke = new ChatError('unavailable', 'the connection broke');
+  /** On this device's own connection, whose answers to new keys are lost after the server has stored them. */
+  async function lossy(t: TestChat, of: Device) {
+    const peer = await loggedIn(t, 'alice');
+    const connection = connectionTo(t, peer, (name, answer) =>
+      name === 'keys.publish' ? { refused: broke } : answer,
+    );
+    const prove = async () => {
+      const { exchange, proof: message } = await challenged(t, peer, 'alice');
+      return { exchange, message };
+    };
+    return { connection, store: of.store, prove };
+  }
+  /** Nothing but what is on this device opens anything. */
+  const alone = { password: undefined, askRecoveryKey: undefined };
+
+  it('are the device’s own at its next login, with nothing else to open their backup', async () => {
+    const { t, alice } = await open();
+    const { connection, ...rest } = await lossy(t, alice);
+    const owner = { realm, user: parseUsername('alice') };
+    const changed = { ...rest, password: undefined, stretch: cheapStretch, recovery: keeper() };
+    expect(await refusal(renewIdentity(connection, owner, changed))).toEqual({
+      code: 'unavailable',
+      message: broke.message,
+    });
+    expect((await fileOf(alice)).record.seq).toBe(1);
+    const next = await device(t, 'alice', { ...alone, store: alice.store });
+    expect(next.keys.kind).toBe('restored');
+    expect((await fileOf(alice)).record).toMatchObject({ seq: 2, epoch: 2 });
+    expect(alice.store.pending).toBeUndefined();
+    expect((await device(t, 'alice', { ...alone, store: alice.store })).keys.kind).toBe('kept');
+  });
+
+  it('are another epoch’s too: the backup that went with it opens with the key that is here', async () => {
+    const { t, alice } = await open();
+    const { connection, ...rest } = await lossy(t, alice);
+    expect(await refusal(rotateKeys(connection, rest))).toMatchObject({ code: 'unavailable' });
+    expect((await device(t, 'alice', { ...alone, store: alice.store })).keys.kind).toBe('restored');
+    expect((await fileOf(alice)).ring.encryption.map(({ seq }) => seq)).toEqual([1, 2]);
+  });
+
+  it('are nobody’s when the server has refused them, or shows others', async () => {
+    const { t, alice } = await open();
+    const before = await fileOf(alice);
+    const wrong = async () => ({ exchange: 'no such exchange', message: 'c=,r=,p=' });
+    const owner = { realm, user: parseUsername('alice') };
+    const changed = { ...options(alice), ...byPassword, prove: wrong, recovery: keeper() };
+    await expect(renewIdentity(alice.connection, owner, changed)).rejects.toThrow(ChatError);
+    expect([alice.store.pending, await fileOf(alice)]).toEqual([undefined, before]);
+    // Some that never reached the server.
+    const elsewhere = await device(t, 'alice');
+    const next = await rotateKeys(elsewhere.connection, options(elsewhere));
+    const { file } = await makeKeys(owner, undefined, { password: undefined, stretch: cheapStretch });
+    await alice.store.keepPending(file);
+    await device(t, 'alice', { store: alice.store });
+    expect((await fileOf(alice)).record).toEqual(next.record);
   });
 });
 

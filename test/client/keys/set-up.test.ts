@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { rotateKeys } from '../../../src/client/keys/change-keys.ts';
 import { newSecretKeys } from '../../../src/core/e2ee/account-keys.ts';
 import { noRecord, signKeyRecord } from '../../../src/core/e2ee/key-record.ts';
+import { ChatError } from '../../../src/core/errors.ts';
 import type { OneTimeCode } from '../../../src/core/one-time-code.ts';
 import { newOneTimeCode } from '../../../src/core/one-time-code.ts';
 import { openChat, password, peer, refusal, register } from '../../core/support/chat.ts';
-import { type Device, device } from './support/keyed-client.ts';
+import { type Device, device, keeper, memoryStore } from './support/keyed-client.ts';
 
 async function open(...names: string[]) {
   const t = await openChat();
@@ -90,6 +91,23 @@ describe('the keys of an account', () => {
     const next = await device(t, 'alice');
     expect(next.keys.kind).toBe('restored');
     expect(await next.connection.call('keys.get', { user: 'alice' })).toMatchObject({ newest_seq: 1 });
+  });
+
+  it('are here at the next login when the key file could not be written after they were published', async () => {
+    const t = await open('alice');
+    const store = memoryStore();
+    const shut = new ChatError('invalid', 'cannot make the lock (EACCES)');
+    const { update } = store;
+    store.update = async () => Promise.reject(shut);
+    const recovery = keeper();
+    const alone = { password: undefined, askRecoveryKey: undefined, store, recovery };
+    expect(await refusal(device(t, 'alice', alone))).toMatchObject({ message: shut.message });
+    expect(recovery.steps).toEqual(['kept']);
+    store.update = update;
+    const next = await device(t, 'alice', alone);
+    expect(next.keys.kind).toBe('restored');
+    expect(recovery.steps).toEqual(['kept']);
+    expect((await next.send('alice', 'note to self')).envelope).toBeDefined();
   });
 
   it('of two devices that log in for the first time at once are the same on both', async () => {

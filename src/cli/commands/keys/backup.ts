@@ -13,7 +13,7 @@ export const backup = command({
   usage: ['keys backup [--recovery-file FILE] [flags]'],
   description:
     'Makes a new recovery key for the sealed backup of the keys on the server, and prints it this once, or writes it into FILE; the one before ' +
-    'opens nothing any more as soon as this has ended well. For a private account the password opens the backup too, from now on the ' +
+    'opens nothing that the server keeps as soon as this has ended well (a copy of the backup from before it still does). For a private account the password opens the backup too, from now on the ' +
     'one it has now. Keep the recovery key where you would look without this machine: if the password is lost, or this machine where no ' +
     'password opens the backup, nobody can read old private messages without it.',
   options: { ...newRecoveryOption, ...otpOption, ...passwordOptions },

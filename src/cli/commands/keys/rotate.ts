@@ -87,7 +87,8 @@ export const rotate = command({
   description:
     'Begins a new epoch: another key to encrypt for, under the same identity, so that nobody has to trust anything anew. Whoever writes to you ' +
     'fetches it by itself. Do it when a machine with your keys was lost. Old messages stay readable, here and there: they are for the ' +
-    `keys before. ${newIdentityText} Its new recovery key is printed this once, or written into FILE.`,
+    'keys before. Who has the lost keys and sees the sealed backup on the server, as its operator does, opens the new ones too, and can sign as ' +
+    `you: only --new-identity ends that. End the login of the lost machine as well (chat sessions revoke). ${newIdentityText} Its new recovery key is printed this once, or written into FILE.`,
   options,
   operands: noOperands,
   examples: [

@@ -45,7 +45,7 @@ export function connectionTo(
 }
 
 /** A key file in memory, spelled and read as a real one is. */
-export function memoryStore(): KeyStore & { text: string | undefined } {
+export function memoryStore(): KeyStore & { text: string | undefined; pending: string | undefined } {
   const read = (text: string | undefined): KeyFile | undefined => {
     if (text === undefined) return undefined;
     const file = readKeyFile(text);
@@ -54,7 +54,14 @@ export function memoryStore(): KeyStore & { text: string | undefined } {
   };
   return {
     text: undefined,
+    pending: undefined,
     async checkWritable() {},
+    async loadPending() {
+      return read(this.pending);
+    },
+    async keepPending(file) {
+      this.pending = file && writeKeyFile(file);
+    },
     async load() {
       return read(this.text);
     },
