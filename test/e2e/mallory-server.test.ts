@@ -9,7 +9,7 @@ import { type Answer, type Bent, HostileServer } from './support/hostile-server.
 import { type Person, type ServerProcess, World } from './support/server.ts';
 
 /** Hundreds of commands. */
-const longMs = 240_000;
+const longMs = 600_000;
 
 let world: World;
 let server: ServerProcess;
