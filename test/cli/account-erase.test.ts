@@ -52,7 +52,7 @@ describe('chat account erase', () => {
     expect(await kept()).toBe('');
   });
 
-  it.each(['', 'bob', 'Alice', 'yes', 'alice!'])(
+  it.each(['bob', 'Alice', 'yes', 'alice!'])(
     'does nothing and asks for no password when %j is typed for the name',
     async (typed) => {
       const { erase, asked, server, kept } = await world({ terminal: true, typed: [typed] });

@@ -66,7 +66,7 @@ describe('a line of text', () => {
     const { text: _text, ...sealed } = message(1, { to: '@sam' });
     const client = following([{ ...sealed, envelope: 'AAAA' }]);
     expect((await tail(['--count', '1'], client)).stdout).toBe(
-      '2019-11-01 09:30:01 sam: @alice [encrypted: this machine has no keys of this account; chat login or chat keys restore brings them]\n',
+      '2019-11-01 09:30:01 sam: @alice [encrypted: this machine has no keys of this account: chat keys restore brings them (in a script: --recovery-file FILE)]\n',
     );
   });
 
