@@ -75,11 +75,11 @@ export async function hasRecoveryKey(path: string): Promise<boolean> {
 }
 
 /** The recovery key that a person has typed; throws `invalid` (exit 2) for what is none. */
-export function parseRecoveryKey(typed: string, where = 'the recovery key'): OneTimeCode {
+export function parseRecoveryKey(typed: string, where?: string): OneTimeCode {
   const key = parseOneTimeCode(typed);
   if (!key)
     throw usageError(
-      `${where}: this is no recovery key: a character of its seven groups of four is wrong or missing; compare it`,
+      `${where === undefined ? '' : `${where}: `}this is no recovery key: a character of its seven groups of four is wrong or missing; compare it`,
       label,
     );
   return key;

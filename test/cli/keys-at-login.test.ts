@@ -272,7 +272,7 @@ describe('keys at a login', () => {
       [['no key', mistyped, recoveryKey], 0, 'the keys of your private messages are on this machine now\n'],
       [[others, mistyped, recoveryKey], 0, 'the keys of your private messages are on this machine now\n'],
       [[others, ''], 0, 'bring their keys with chat keys restore'],
-      [[mistyped, mistyped, mistyped], 2, `chat: the recovery key: ${why}`],
+      [[mistyped, mistyped, mistyped], 2, `chat: ${why}`],
       [[mistyped, mistyped, others], 2, `chat: ${notTheirs.message}\n`],
     ] as const) {
       const outcome = await login(asking, { terminal: true, typed });
