@@ -1,5 +1,5 @@
 import type { KeyFile, KeyStore } from '../client/keys/key-file.ts';
-import { noKeysText } from '../client/keys/no-keys.ts';
+import { noKeysText } from '../client/no-keys.ts';
 import { ChatError } from '../core/errors.ts';
 import type { CommandContext } from './command.ts';
 import { keyStoreOf } from './key-store.ts';

@@ -1,8 +1,8 @@
 import { passes, pause } from '../client/backoff.ts';
 import type { Caller, Connection } from '../client/connection.ts';
 import type { WireMessage } from '../client/frames.ts';
-import { noKeysText } from '../client/keys/no-keys.ts';
 import type { OpenedMessage, PrivateMessages } from '../client/keys/private-messages.ts';
+import { noKeysText } from '../client/no-keys.ts';
 import type { CommandContext } from './command.ts';
 import { openPrivateMessages } from './sealer.ts';
 import { callTimeoutMs, openSession } from './session.ts';

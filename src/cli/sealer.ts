@@ -1,6 +1,6 @@
 import type { Caller, Connection } from '../client/connection.ts';
-import { noKeysText } from '../client/keys/no-keys.ts';
 import type { PrivateMessages } from '../client/keys/private-messages.ts';
+import { noKeysText } from '../client/no-keys.ts';
 import type { Body, Seal } from '../client/outbox.ts';
 import { ChatError } from '../core/errors.ts';
 import type { Username } from '../core/model/username.ts';

@@ -1,5 +1,5 @@
 import type { WireMessage } from '../client/connection.ts';
-import { noKeysText } from '../client/keys/no-keys.ts';
+import { noKeysText } from '../client/no-keys.ts';
 import { hasTerms, parseSearch } from '../core/search-terms.ts';
 import type { CommandContext } from './command.ts';
 import { keyStoreOf } from './key-store.ts';

@@ -11,11 +11,11 @@ import { signKeyRecord } from '../../core/e2ee/key-record.ts';
 import { ChatError } from '../../core/errors.ts';
 import { newOneTimeCode } from '../../core/one-time-code.ts';
 import type { Connection } from '../connection.ts';
+import { noKeysText } from '../no-keys.ts';
 import type { FreshProof } from '../prove-again.ts';
 import { fetchOwnRecord } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
 import { makeKeys, type PasswordWrap } from './make-keys.ts';
-import { noKeysText } from './no-keys.ts';
 import { adopt, publishKept } from './pending-keys.ts';
 import { type RecoveryKeeper, storeKept } from './recovery-keeper.ts';
 
