@@ -158,4 +158,20 @@ export const keeping: readonly Mutant[] = [
     replace: 'if (false)',
     test: 'test/cli/pages.test.ts',
   },
+  {
+    rule: 'a log that was changed after it was on disk is refused',
+    file: 'src/server/store/sqlite/damaged-log.ts',
+    find: 'if (!isWhole && goesOn) return true;',
+    replace: 'if (!isWhole && goesOn) return false;',
+    test: 'test/server/store/opening.test.ts',
+    titled: 'a bit of its log has changed',
+  },
+  {
+    rule: 'a log whose last commit is there in part is read up to it',
+    file: 'src/server/store/sqlite/damaged-log.ts',
+    find: 'if (isWhole || wasCommit) {',
+    replace: 'if (true) {',
+    test: 'test/server/store/opening.test.ts',
+    titled: 'its last commit is there in part',
+  },
 ];

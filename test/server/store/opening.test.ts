@@ -88,6 +88,84 @@ describe('a database that is refused is left as it is', () => {
     await refused(`${path} is not a database of chat: give another data directory`);
   });
 
+  /** Three commits of 80 messages in the log of a killed server; answers the log and where each commit begins. */
+  async function killed(): Promise<{ log: Buffer; starts: number[] }> {
+    const database = await opened(directory);
+    const alice = database.join('alice');
+    const logPath = `${path}-wal`;
+    const starts: number[] = [];
+    for (const commit of ['one', 'two', 'three']) {
+      starts.push(fs.statSync(logPath).size);
+      database.say(alice, ...Array.from({ length: 80 }, (_, n) => `${commit} ${n} ${'x'.repeat(200)}`));
+    }
+    database.database.abandon();
+    return { log: fs.readFileSync(logPath), starts };
+  }
+  const damagedLog = () =>
+    `${path}-wal is damaged: messages that were acknowledged could be missing; restore a backup; the file was left as it is`;
+
+  test('when a bit of its log has changed before the last commit, wherever it is', async () => {
+    const { log, starts } = await killed();
+    const [first = 0, second = 0, third = 0] = starts;
+    const places = [
+      0,
+      9,
+      17,
+      31,
+      32,
+      36,
+      40,
+      48,
+      first,
+      first + 5_000,
+      second - 1,
+      second,
+      second + 4,
+      third - 1,
+    ];
+    for (const place of places) {
+      const changed = Buffer.from(log);
+      changed[place] = (changed[place] ?? 0) ^ 0x10;
+      fs.writeFileSync(`${path}-wal`, changed);
+      await refused(damagedLog());
+    }
+    const holed = Buffer.from(log).fill(0, second, second + 512);
+    fs.writeFileSync(`${path}-wal`, holed);
+    await refused(damagedLog());
+    fs.writeFileSync(`${path}-wal`, log);
+    const database = await opened(directory);
+    expect(database.said()).toHaveLength(240);
+    database.database.close();
+  });
+
+  test('but not when its last commit is there in part, which is what a power cut leaves', async () => {
+    const { log, starts } = await killed();
+    const file = fs.readFileSync(path);
+    const third = starts[2] ?? 0;
+    for (let hole = third; hole < log.length; hole += 4_120) {
+      fs.writeFileSync(path, file);
+      fs.writeFileSync(`${path}-wal`, Buffer.from(log).fill(0, hole, hole + 1_024));
+      const database = await opened(directory);
+      expect(database.said()).toHaveLength(160);
+      database.database.abandon();
+    }
+  });
+
+  test('but not when an earlier round of the log stands behind its end', async () => {
+    const database = await opened(directory);
+    const alice = database.join('alice');
+    database.say(alice, ...Array.from({ length: 80 }, (_, n) => `one ${n} ${'x'.repeat(9_000)}`));
+    // All of it goes into the file, and the next commit is written over its beginning.
+    database.database.execute('PRAGMA wal_checkpoint(RESTART)');
+    const { size } = fs.statSync(`${path}-wal`);
+    database.say(alice, 'two');
+    database.database.abandon();
+    expect(fs.statSync(`${path}-wal`).size).toBe(size);
+    const again = await opened(directory);
+    expect(again.said()).toHaveLength(81);
+    again.database.close();
+  });
+
   test('when the host does not let it be opened', async () => {
     await made();
     const host = {

@@ -6,6 +6,7 @@ import type { Migration } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
 import { type Command, type Compiled, compile, type Query } from '../statement.ts';
 import { type Connection, connection, type Prepared, resultCode, SqliteError } from './connection.ts';
+import { refuseDamagedLog } from './damaged-log.ts';
 import { databaseName } from './database-name.ts';
 import { type HostFileSystem, type HostFiles, type HostTrouble, hostFiles } from './host-files.ts';
 import { scrub } from './scrub.ts';
@@ -76,6 +77,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<SqliteData
     sqlite.calls.unmount(mounted);
   };
   try {
+    refuseDamagedLog(files, databaseName, path);
     opened = connection(sqlite.exports, `${mounted}/${databaseName}`);
     refuseForeign(opened, path, steps.length);
     for (const pragma of pragmas) opened.once(pragma);
@@ -109,6 +111,7 @@ export async function lookAtDatabase<Result>(
   const mounted = sqlite.calls.mount(files);
   let opened: Connection | undefined;
   try {
+    refuseDamagedLog(files, name, path);
     const connected = connection(sqlite.exports, `${mounted}/${name}`);
     opened = connected;
     refuseForeign(connected, path, steps.length);
