@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { DoorLimits } from './doors/door.ts';
 
-/** What a server has open besides its connections: database, log, workers, and a few for what comes and goes. */
-const ownFiles = 64;
+/** What a server has open besides its connections: 27 and five for each of at most eleven threads, then backups, mail and what comes and goes. */
+const ownFiles = 128;
 
 /** How many files this process may have open; Node raises it to the hard limit by itself. Undefined where nobody says. */
 export function openFilesLimit(): number | undefined {

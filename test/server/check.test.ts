@@ -70,11 +70,11 @@ describe('the check of a server', () => {
   });
 
   it('warns of too few open files for the connections, and of nothing when they are enough', async () => {
-    const few = await check({ env: { CHAT_MAX_CONNECTIONS: '1000' } }, Date.now(), 1_063);
+    const few = await check({ env: { CHAT_MAX_CONNECTIONS: '1000' } }, Date.now(), 1_127);
     expect(few).toContain(
-      'warn open files this process may open 1063 files, which is enough for 999 connections, not for 1000: raise the limit (ulimit -n, LimitNOFILE) or set --max-connections',
+      'warn open files this process may open 1127 files, which is enough for 999 connections, not for 1000: raise the limit (ulimit -n, LimitNOFILE) or set --max-connections',
     );
-    const enough = await check({ env: { CHAT_MAX_CONNECTIONS: '1000' } }, Date.now(), 1_064);
+    const enough = await check({ env: { CHAT_MAX_CONNECTIONS: '1000' } }, Date.now(), 1_128);
     expect(enough).toEqual(few.filter((finding) => !finding.startsWith('warn')));
     // Nobody knows how many connections were meant.
     expect(await check({ env: { CHAT_MAX_CONNECTIONS: 'x' } }, Date.now(), 10)).not.toContainEqual(

@@ -27,16 +27,16 @@ describe('the limit of open files', () => {
     expect(parseOpenFiles(text)).toBeUndefined();
   });
 
-  it('is enough for the connections and 64 files more, and is doubted at one less', () => {
-    expect(tooFewFiles({ maxConnections: 20_000 }, 20_064)).toBeUndefined();
-    expect(tooFewFiles({ maxConnections: 20_000 }, 20_063)).toBe(
-      'this process may open 20063 files, which is enough for 19999 connections, not for 20000: raise the limit (ulimit -n, LimitNOFILE) or set --max-connections',
+  it('is enough for the connections and 128 files more, and is doubted at one less', () => {
+    expect(tooFewFiles({ maxConnections: 20_000 }, 20_128)).toBeUndefined();
+    expect(tooFewFiles({ maxConnections: 20_000 }, 20_127)).toBe(
+      'this process may open 20127 files, which is enough for 19999 connections, not for 20000: raise the limit (ulimit -n, LimitNOFILE) or set --max-connections',
     );
   });
 
   it('is never enough for any number of connections, and nothing is said where there is none', () => {
     expect(tooFewFiles({ maxConnections: 0 }, 1_024)).toContain(
-      'enough for 960 connections, not for any number',
+      'enough for 896 connections, not for any number',
     );
     expect(tooFewFiles({ maxConnections: 0 }, undefined)).toBeUndefined();
     expect(tooFewFiles({ maxConnections: 100 }, 10)).toContain('enough for 0 connections');

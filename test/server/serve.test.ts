@@ -305,8 +305,8 @@ describe('serve', () => {
   });
 
   it.each([
-    ['1063', 'this process may open 1063 files, which is enough for 999 connections, not for 1000'],
-    ['1064', undefined],
+    ['1127', 'this process may open 1127 files, which is enough for 999 connections, not for 1000'],
+    ['1128', undefined],
   ])('warns at %s open files of 1000 connections as is due', async (limit, warning) => {
     const flags = { data: await scratch(), 'max-connections': '1000' };
     const { log } = await serving(flags, sqliteStore, Number(limit));
