@@ -268,6 +268,8 @@ describe('keys whose answer was lost', () => {
     const next = await rotateKeys(elsewhere.connection, options(elsewhere));
     const { file } = await makeKeys(owner, undefined, { password: undefined, stretch: cheapStretch });
     await alice.store.keepPending(file);
+    await device(t, 'alice', { ...alone, store: alice.store });
+    expect((await fileOf(alice)).ring.identity).toEqual(before.ring.identity);
     await device(t, 'alice', { store: alice.store });
     expect((await fileOf(alice)).record).toEqual(next.record);
   });
