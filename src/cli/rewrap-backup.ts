@@ -22,12 +22,12 @@ export async function rewrapBackup(
     );
     if (privacy === 'open') return;
     if (factor.on) throw new ChatError('second-factor-required', 'it takes a code');
-    const [{ wrapAnew }, { stretchForBackup }] = await Promise.all([
+    const [{ sealAnew }, { stretchForBackup }] = await Promise.all([
       import('../client/keys/change-keys.ts'),
       import('../client/keys/stretch-password.ts'),
     ]);
     const prove = () => freshProof(context, session, password);
-    await wrapAnew(connection, { store, prove, password, stretch: stretchForBackup, recovery: undefined });
+    await sealAnew(connection, { store, prove, password, stretch: stretchForBackup, recovery: undefined });
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
     await context.output.note(

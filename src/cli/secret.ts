@@ -25,7 +25,8 @@ export const passwordOptions = {
   },
 } as const satisfies OptionTable;
 
-type PasswordValues = OptionValues<typeof passwordOptions>;
+/** What {@link passwordOptions} say. */
+export type PasswordValues = OptionValues<typeof passwordOptions>;
 
 /** The flags by which a command that needs the old password takes the new one. */
 export const newPasswordOptions = {

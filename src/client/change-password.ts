@@ -4,6 +4,7 @@ import { parseUsername } from '../core/model/username.ts';
 import { believed } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { BadFrame, objectIn } from './frames.ts';
+import type { BackupForChange } from './keys/change-keys.ts';
 import { makeVerifier, type NewPasswordListeners } from './new-verifier.ts';
 import { readPasswordPolicy } from './password-policy.ts';
 import type { FreshProof } from './prove-again.ts';
@@ -17,10 +18,8 @@ export interface ChangePasswordOptions extends NewPasswordListeners {
   readonly privacy: 'private' | 'open';
   /** Proves the old one; asked for when all else is ready, since a proof does not live long. */
   readonly prove: () => Promise<FreshProof>;
-  /** Wraps the backup of the account's keys by the new password, where this device has them; asked for before the proof. */
-  readonly wrapKeys?:
-    | (() => Promise<{ readonly version: number; readonly password_wrap: string } | undefined>)
-    | undefined;
+  /** Seals the backup of the account's keys anew, for the new password, where this device has them; asked for before the proof. */
+  readonly sealKeys?: (() => Promise<BackupForChange | undefined>) | undefined;
   /** What the last login gave: nothing weaker, and no other realm, is accepted (security 1.6). */
   readonly pin?: LoginPin | undefined;
 }
@@ -50,7 +49,7 @@ export async function changePassword(
   const rules = believed(connection, begun, (value) => readPasswordPolicy(objectIn(value, 'an answer')));
   const { realm, salt, cost } = await toldSalt(connection, begun, pin);
   const verifier = await makeVerifier({ realm, salt, cost, rules }, { ...options, username, password });
-  const keys = await options.wrapKeys?.();
+  const keys = await options.sealKeys?.();
   const proof = await options.prove();
   const answer = await connection.call('account.change-password', {
     proof,

@@ -24,7 +24,7 @@ async function world(outside: Outside = {}, privacy: 'private' | 'open' = 'priva
       return await library.proveAgain(connection, options);
     },
     async changePassword(connection, options) {
-      const { prove: _prove, wrapKeys: _wrapKeys, onProgress, onWarning, ...rest } = options;
+      const { prove: _prove, sealKeys: _sealKeys, onProgress, onWarning, ...rest } = options;
       changes.push(rest);
       onProgress?.(0.5);
       if (rest.newPassword === 'trustno1') onWarning?.('it is a common one');

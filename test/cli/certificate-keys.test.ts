@@ -238,12 +238,18 @@ describe('chat keys, proven by a certificate', () => {
     }
   });
 
-  it('backup leaves the wrap by the password of a private account, whom it has not asked what that is', async () => {
-    const { host, server } = await withKeys({ privacy: 'private' });
-    expect((await runOn(host, 'keys', 'backup')).code).toBe(0);
-    const [call] = called(server, 'keys.backup');
-    expect(call?.params).toMatchObject({ backup: { recovery_wrap: expect.any(String) }, proof: certificate });
-    expect(call?.params).not.toHaveProperty('backup.password_wrap');
+  it('backup and rotate ask a private account for the password, which is to open the backup: a script has to give it', async () => {
+    for (const command of ['backup', 'rotate']) {
+      const script = await withKeys({ privacy: 'private' });
+      expect((await runOn(script.host, 'keys', command)).code).toBe(2);
+      const { host, server } = await withKeys({ privacy: 'private' }, { terminal: true, typed: ['secret'] });
+      expect((await runOn(host, 'keys', command)).code).toBe(0);
+      const [call] = [...called(server, 'keys.backup'), ...called(server, 'keys.publish')];
+      expect([called(script.server, 'keys.backup'), called(script.server, 'keys.publish')]).toEqual([[], []]);
+      expect(call).toMatchObject({
+        params: { backup: { password_wrap: expect.any(String) }, proof: { message: 'proof of secret' } },
+      });
+    }
   });
 
   it('backup wraps by the password of a private account that is given all the same', async () => {

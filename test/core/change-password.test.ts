@@ -484,6 +484,7 @@ describe('6.2.9: a password may be long', () => {
 
 describe('the backup of an account’s keys', () => {
   const kept = { contents: 'c2VhbGVk', recovery_wrap: 'cmVj', password_wrap: 'b2xk' };
+  const anew = { contents: 'YW5ldw', recovery_wrap: 'bmV4dA', password_wrap: 'bmV3' };
 
   it('opens by the new password in the same step, and by none when the change does not say how', async () => {
     const { t, alice } = await opened();
@@ -496,14 +497,12 @@ describe('the backup of an account’s keys', () => {
         ...keys,
       });
     const backup = async () => await t.call(alice, 'keys.restore', {});
-    expect(await refusal(change({ keys: { version: 2, password_wrap: 'bmV3' } }, password))).toEqual(
-      conflict,
-    );
+    expect(await refusal(change({ keys: { ...anew, version: 2 } }, password))).toEqual(conflict);
     expect(await backup()).toEqual({ backup: kept, version: 1 });
-    await change({ keys: { version: 1, password_wrap: 'bmV3' } }, password);
-    expect(await backup()).toEqual({ backup: { ...kept, password_wrap: 'bmV3' }, version: 2 });
+    await change({ keys: { ...anew, version: 1 } }, password);
+    expect(await backup()).toEqual({ backup: anew, version: 2 });
     await change({}, next);
-    const { password_wrap: _none, ...rest } = kept;
+    const { password_wrap: _none, ...rest } = anew;
     expect(await backup()).toEqual({ backup: rest, version: 3 });
   });
 
@@ -511,18 +510,21 @@ describe('the backup of an account’s keys', () => {
     const { t, alice } = await opened();
     await t.call(alice, 'keys.backup', { backup: kept, version: 0 });
     const { verifier } = await madeOf(t, alice);
-    const keys = { version: 1, password_wrap: 'bmV3' };
+    const keys = { ...anew, version: 1 };
     for (const open of [{ verifier, privacy: 'open' as const }, { password: next }]) {
       const proof = await proofOf(t, alice);
       expect(await refusal(t.call(alice, 'account.change-password', { proof, keys, ...open }))).toMatchObject(
         { code: 'invalid', field: 'keys' },
       );
     }
+    const { password_wrap: _none, ...sealed } = keys;
     await t.call(alice, 'account.change-password', {
       proof: await proofOf(t, alice),
       verifier,
       privacy: 'open',
+      keys: sealed,
     });
-    expect((await t.call(alice, 'keys.restore', {})).backup.password_wrap).toBeUndefined();
+    const { contents, recovery_wrap } = anew;
+    expect((await t.call(alice, 'keys.restore', {})).backup).toEqual({ contents, recovery_wrap });
   });
 });

@@ -251,8 +251,9 @@ describe('certificates, with the built program', { timeout: longMs }, () => {
       err: expect.stringContaining('the keys of your private messages are on this machine now'),
     });
     expect((await shown(third, '@evan')).at(-2)).toBe('evan: @dora [encrypted] for the new epoch');
-    // To make a recovery key by the certificate leaves what the password opens.
-    await laptop.does(['keys', 'backup']);
+    // The password is to open the backup, so that it is needed however one has logged in.
+    expect(await laptop.run(['keys', 'backup'])).toMatchObject({ code: 2, out: '' });
+    await laptop.does(['keys', 'backup', '--password-file', world.path('dora-password')]);
     const fourth = world.person('dora-fourth', server);
     fourth.env.CHAT_PASSWORD = password;
     await fourth.does(['login', 'dora']);

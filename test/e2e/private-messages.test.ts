@@ -222,7 +222,8 @@ describe('the keys of an account', () => {
     const laptop = elsewhere(nia, 'nia-laptop');
     await laptop.does(['login', 'nia']);
     expect((await nia.run(['keys', 'rotate'])).err).toBe(
-      'epoch 2 has begun; other machines of yours get it at their next chat login\n',
+      'epoch 2 has begun; other machines of yours get it at their next chat login; end the login of a lost one with chat sessions revoke. The ' +
+        'identity stays: who has lost keys of yours can still sign as you, which --new-identity ends\n',
     );
     expect(await nia.json(['keys'])).toMatchObject([{ epoch: 2, seq: 2, username: 'nia' }]);
     await max.succeed(['send', '@nia', 'in epoch two']);

@@ -3,9 +3,7 @@ import {
   type BackupOwner,
   currentKeys,
   type KeyRing,
-  sealKeyRing,
-  wrapByPassword,
-  wrapByRecoveryKey,
+  recoveryPublicKey,
 } from '../../core/e2ee/key-backup.ts';
 import { signKeyRecord } from '../../core/e2ee/key-record.ts';
 import { ChatError } from '../../core/errors.ts';
@@ -15,7 +13,7 @@ import { noKeysText } from '../no-keys.ts';
 import type { FreshProof } from '../prove-again.ts';
 import { fetchOwnRecord } from './fetch-record.ts';
 import type { KeyFile, KeyStore } from './key-file.ts';
-import { makeKeys, type PasswordWrap } from './make-keys.ts';
+import { makeKeys, type PasswordWrap, sealBackup } from './make-keys.ts';
 import { adopt, publishKept } from './pending-keys.ts';
 import { type RecoveryKeeper, storeKept } from './recovery-keeper.ts';
 
@@ -30,14 +28,18 @@ export interface ChangeKeysOptions {
  * Begins the account's next epoch (security 5): another encryption key under the same identity, which others fetch by themselves. Throws
  * `not-found` for a device without keys, `conflict` when they have changed on another device.
  */
-export async function rotateKeys(connection: Connection, options: ChangeKeysOptions): Promise<KeyFile> {
-  const here = await current(connection, options.store);
-  const { record, ring, backupKey, backupVersion } = here;
+export async function rotateKeys(
+  connection: Connection,
+  options: ChangeKeysOptions & PasswordWrap,
+): Promise<KeyFile> {
+  const { store } = options;
+  const here = await current(connection, store);
+  const { record, ring, backupVersion } = here;
   const seq = record.seq + 1;
-  const next = nextSecretKeys(currentKeys(ring));
+  const secrets = nextSecretKeys(currentKeys(ring));
   const nextRing: KeyRing = {
-    identity: ring.identity,
-    encryption: [...ring.encryption, { seq, secret: next.encryption }],
+    ...ring,
+    encryption: [...ring.encryption, { seq, secret: secrets.encryption }],
   };
   const signed = signKeyRecord(
     {
@@ -48,21 +50,20 @@ export async function rotateKeys(connection: Connection, options: ChangeKeysOpti
       epoch: record.epoch + 1,
       at: Date.now(),
     },
-    next,
+    secrets,
   );
-  const contents = await sealKeyRing(nextRing, backupKey, record);
-  await options.store.checkWritable();
-  await connection.call('keys.publish', {
-    record: signed.text,
-    backup: { contents, version: backupVersion },
-    proof: await options.prove(),
-  });
-  return await options.store.update((file = here) => ({
-    ...file,
-    record: signed,
-    ring: nextRing,
-    backupVersion: backupVersion + 1,
-  }));
+  const { backupKey, backup } = await sealBackup(nextRing, record, options);
+  await store.checkWritable();
+  const proof = await options.prove();
+  const next = { ...here, record: signed, ring: nextRing, backupKey, backupVersion: backupVersion + 1 };
+  await publishKept(store, next, () =>
+    connection.call('keys.publish', {
+      record: signed.text,
+      backup: { ...backup, version: backupVersion },
+      proof,
+    }),
+  );
+  return await adopt(store, next);
 }
 
 /**
@@ -94,71 +95,71 @@ export async function renewIdentity(
 }
 
 /**
- * Wraps the backup anew: under a new recovery key where there is a keeper for it, who has it before anything changes, and by the password of
- * a private account; `keepsPassword` leaves what is wrapped by it as it is. What opened it before does not any more. Throws as
- * {@link rotateKeys} does.
+ * Seals the backup anew, under a new key, for a new recovery key where there is a keeper for it, who has it before anything changes, and for
+ * the password of a private account. Nothing that opened the one before opens it. Throws as {@link rotateKeys} does.
  */
-export async function wrapAnew(
+export async function sealAnew(
   connection: Connection,
-  options: ChangeKeysOptions &
-    PasswordWrap & { readonly recovery: RecoveryKeeper | undefined; readonly keepsPassword?: boolean },
+  options: ChangeKeysOptions & PasswordWrap & { readonly recovery: RecoveryKeeper | undefined },
 ): Promise<void> {
-  const { store, password, stretch, recovery, keepsPassword = false } = options;
-  const { record, backupKey, backupVersion: version } = await current(connection, store);
+  const { store, password, recovery } = options;
+  const here = await current(connection, store);
+  const { record, backupVersion: version } = here;
   const recoveryKey = recovery && newOneTimeCode();
-  const [byRecovery, byPassword] = await Promise.all([
-    recoveryKey && wrapByRecoveryKey(backupKey, recoveryKey, record),
-    password === undefined ? null : wrapByPassword(backupKey, password, record, stretch),
-  ]);
+  const ring = recoveryKey ? { ...here.ring, recovery: recoveryPublicKey(recoveryKey) } : here.ring;
+  const { backupKey, backup } = await sealBackup(ring, record, options);
   await store.checkWritable();
   const proof = await options.prove();
-  const wrap = () =>
-    connection.call('keys.backup', {
-      backup: {
-        ...(byRecovery !== undefined && { recovery_wrap: byRecovery }),
-        ...(!keepsPassword && { password_wrap: byPassword }),
-      },
-      version,
-      proof,
-    });
-  const opened = { record, opensByPassword: keepsPassword || password !== undefined };
-  const next = recoveryKey ? await storeKept(recovery, recoveryKey, opened, wrap) : await wrap();
-  await noteVersion(store, next.version);
+  const next = { ...here, ring, backupKey, backupVersion: version + 1 };
+  const put = () =>
+    publishKept(store, next, () => connection.call('keys.backup', { backup, version, proof }));
+  const opened = { record, opensByPassword: password !== undefined };
+  await (recoveryKey ? storeKept(recovery, recoveryKey, opened, put) : put());
+  await adopt(store, next);
 }
 
-/** The backup key wrapped by a password that is about to be the account's; undefined on a device without keys. */
-export async function wrapForChange(
+/** A backup that goes with a change of the password. */
+export interface BackupForChange {
+  readonly version: number;
+  readonly contents: string;
+  readonly recovery_wrap: string;
+  /** Not there for an open account's password, which the server sees. */
+  readonly password_wrap?: string | undefined;
+}
+
+/**
+ * The backup sealed anew, for a password that is about to be the account's; undefined on a device without keys. What it is sealed with is
+ * kept here, for {@link adoptChange} when the password is changed.
+ */
+export async function sealForChange(
   connection: Connection,
-  {
-    store,
-    password,
-    stretch,
-  }: { readonly store: KeyStore; readonly password: string } & Pick<PasswordWrap, 'stretch'>,
-): Promise<{ readonly version: number; readonly password_wrap: string } | undefined> {
+  { store, ...wrap }: { readonly store: KeyStore } & PasswordWrap,
+): Promise<BackupForChange | undefined> {
   if (!(await store.load())) return undefined;
-  const { record, backupKey, backupVersion: version } = await current(connection, store);
-  return { version, password_wrap: await wrapByPassword(backupKey, password, record, stretch) };
+  const here = await current(connection, store);
+  const { record, ring, backupVersion: version } = here;
+  const { backupKey, backup } = await sealBackup(ring, record, wrap);
+  await store.keepPending({ ...here, backupKey, backupVersion: version + 1 });
+  const { password_wrap: byPassword, ...sealed } = backup;
+  return { version, ...sealed, ...(byPassword !== null && { password_wrap: byPassword }) };
 }
 
-/** Remembers which version of the backup this device knows. */
-export async function noteVersion(store: KeyStore, backupVersion: number): Promise<void> {
-  await store.update((file) => {
-    if (!file) throw noKeys();
-    return { ...file, backupVersion };
-  });
+/** Makes what {@link sealForChange} has kept this device's own; answers whether there are keys here. */
+export async function adoptChange(store: KeyStore): Promise<boolean> {
+  const pending = await store.loadPending();
+  if (pending) await adopt(store, pending);
+  return (await store.load()) !== undefined;
 }
 
-/** The keys here, when they are the account's newest; another way to open their backup may have been made elsewhere. */
+/** The keys here, when they and their backup are the account's newest. */
 async function current(connection: Connection, store: KeyStore): Promise<KeyFile> {
   const here = await store.load();
   if (!here) throw noKeys();
   const { record, backupVersion } = await fetchOwnRecord(connection, here.record);
-  // As long as the record is the same, so is the key that the backup is sealed with.
-  if (record?.text === here.record.text && backupVersion !== undefined && backupVersion > 0)
-    return { ...here, backupVersion };
+  if (record?.text === here.record.text && backupVersion === here.backupVersion) return here;
   throw new ChatError(
     'conflict',
-    "this account's keys have changed on another device: log in again (chat login), then try once more",
+    "this account's keys, or what opens them, have changed on another device: log in again (chat login), then try once more",
   );
 }
 

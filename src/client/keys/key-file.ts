@@ -36,6 +36,7 @@ export function writeKeyFile({ record, ring, backupKey, backupVersion, pins }: K
       record: record.text,
       identity: toBase64url(ring.identity),
       encryption: ring.encryption.map(({ seq, secret }) => ({ seq, secret: toBase64url(secret) })),
+      recovery: toBase64url(ring.recovery),
       backup_key: toBase64url(backupKey),
       backup_version: backupVersion,
       pins: Object.fromEntries(pins),
@@ -57,11 +58,13 @@ export function readKeyFile(text: string): KeyFile | undefined {
   const record = typeof value.record === 'string' ? readKeyRecord(value.record) : undefined;
   const identity = secretIn(value.identity);
   const backupKey = secretIn(value.backup_key);
+  const recovery = secretIn(value.recovery);
   const encryption = encryptionIn(value.encryption);
   const pins = pinsIn(value.pins);
   const { backup_version: backupVersion } = value;
-  if (!record || !identity || !backupKey || !encryption || !pins || !isCount(backupVersion)) return undefined;
-  return { record, ring: { identity, encryption }, backupKey, backupVersion, pins };
+  if (!record || !identity || !recovery || !backupKey || !encryption || !pins || !isCount(backupVersion))
+    return undefined;
+  return { record, ring: { identity, encryption, recovery }, backupKey, backupVersion, pins };
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -3,9 +3,11 @@ import {
   type BackupOwner,
   currentKeys,
   type KeyBackup,
+  type KeyBackupChange,
   type KeyRing,
   newBackupKey,
   type PasswordStretch,
+  recoveryPublicKey,
   sealKeyRing,
   wrapByPassword,
   wrapByRecoveryKey,
@@ -25,7 +27,7 @@ export interface PasswordWrap {
 export interface MadeKeys {
   /** As it is to be kept when the backup has been stored as the version after `over`'s. */
   readonly file: KeyFile;
-  readonly backup: KeyBackup;
+  readonly backup: SealedBackup['backup'];
   readonly recoveryKey: OneTimeCode;
 }
 
@@ -37,7 +39,12 @@ export async function makeKeys(
 ): Promise<MadeKeys> {
   const { identity, encryption } = newSecretKeys();
   const seq = (over?.record.seq ?? 0) + 1;
-  const ring: KeyRing = { identity, encryption: [{ seq, secret: encryption }] };
+  const recoveryKey = newOneTimeCode();
+  const ring: KeyRing = {
+    identity,
+    encryption: [{ seq, secret: encryption }],
+    recovery: recoveryPublicKey(recoveryKey),
+  };
   const record = signKeyRecord(
     {
       realm: owner.realm,
@@ -49,19 +56,33 @@ export async function makeKeys(
     },
     currentKeys(ring),
   );
-  const [backupKey, recoveryKey] = [newBackupKey(), newOneTimeCode()];
-  const [contents, byRecovery, byPassword] = await Promise.all([
-    sealKeyRing(ring, backupKey, owner),
-    wrapByRecoveryKey(backupKey, recoveryKey, owner),
-    password === undefined ? undefined : wrapByPassword(backupKey, password, owner, stretch),
-  ]);
+  const { backupKey, backup } = await sealBackup(ring, owner, { password, stretch });
   return {
     file: { record, ring, backupKey, backupVersion: (over?.backupVersion ?? 0) + 1, pins: new Map() },
-    backup: {
-      contents,
-      recovery_wrap: byRecovery,
-      ...(byPassword !== undefined && { password_wrap: byPassword }),
-    },
+    backup,
     recoveryKey,
   };
+}
+
+/** A backup with all that opens it. */
+export interface SealedBackup {
+  /** What it is sealed with, new each time: what has opened the one before opens nothing of it. */
+  readonly backupKey: Uint8Array;
+  /** `password_wrap` is null where no password opens it. */
+  readonly backup: Required<KeyBackupChange> & Omit<KeyBackup, 'password_wrap'>;
+}
+
+/** Seals a key ring under a new backup key, and wraps that by the ring's recovery key and by a password. */
+export async function sealBackup(
+  ring: KeyRing,
+  owner: BackupOwner,
+  { password, stretch }: PasswordWrap,
+): Promise<SealedBackup> {
+  const backupKey = newBackupKey();
+  const [contents, byRecovery, byPassword] = await Promise.all([
+    sealKeyRing(ring, backupKey, owner),
+    wrapByRecoveryKey(backupKey, ring.recovery, owner),
+    password === undefined ? null : wrapByPassword(backupKey, password, owner, stretch),
+  ]);
+  return { backupKey, backup: { contents, recovery_wrap: byRecovery, password_wrap: byPassword } };
 }

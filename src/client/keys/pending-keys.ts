@@ -23,8 +23,10 @@ export async function publishKept(
 
 /** Makes the keys that were kept for {@link publishKept} this device's own when the server shows exactly their record; answers whether. */
 export async function adoptPublished(store: KeyStore, { record }: ShownKeys): Promise<boolean> {
-  const pending = await store.loadPending();
+  const [pending, here] = [await store.loadPending(), await store.load()];
   if (!pending || !record || pending.record.text !== record.text) return false;
+  // Of another backup alone it is not known here whether the server has it.
+  if (here?.record.text === record.text) return false;
   await adopt(store, pending);
   return true;
 }

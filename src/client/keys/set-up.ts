@@ -93,12 +93,25 @@ async function catchUp(
   }
   const kept = await fetchBackup(connection, options.prove);
   if (!kept) return { kind: 'locked' };
-  const isSameKey = (await openKeyRing(kept.backup.contents, here.backupKey, options.owner)) !== undefined;
-  const opened = isSameKey
-    ? { key: here.backupKey, kind: isSame ? ('kept' as const) : ('restored' as const) }
+  const key = await keyHere(kept, options, here);
+  const opened = key
+    ? { key, kind: isSame ? ('kept' as const) : ('restored' as const) }
     : await unlock(kept.backup, options);
-  if (!opened) return { kind: 'locked' };
+  // What is here reads all that there is, whoever has sealed it anew elsewhere.
+  if (!opened) return isSame ? { kind: 'kept', file: here } : { kind: 'locked' };
   return { kind: opened.kind, file: await take(options, kept, opened.key, published) };
+}
+
+/** The key of a backup that this device has, or was about to have when an answer was lost. */
+async function keyHere(
+  { backup }: KeptBackup,
+  { owner, store }: SetUpOptions,
+  here: KeyFile,
+): Promise<Uint8Array | undefined> {
+  for (const key of [here.backupKey, (await store.loadPending())?.backupKey]) {
+    if (key && (await openKeyRing(backup.contents, key, owner))) return key;
+  }
+  return undefined;
 }
 
 async function take(
@@ -111,13 +124,7 @@ async function take(
   if (!ring) throw untrusted('the server shows a backup of keys that this account has not made');
   if (!record || !fits(record, ring))
     throw untrusted('the server shows keys of this account that are not those of its backup');
-  return await store.update((file) => ({
-    record,
-    ring,
-    backupKey,
-    backupVersion: version,
-    pins: file?.record.user === owner.user && file.record.realm === owner.realm ? file.pins : new Map(),
-  }));
+  return await adopt(store, { record, ring, backupKey, backupVersion: version, pins: new Map() });
 }
 
 async function make(

@@ -1,3 +1,4 @@
+import { x25519 } from '@noble/curves/ed25519.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concat, fromBase64url, toBase64url, utf8 } from '../crypto/bytes.ts';
@@ -7,6 +8,7 @@ import { randomBytes } from '../random.ts';
 import type { SecretKeys } from './account-keys.ts';
 import { decrypt, encrypt } from './aes-gcm.ts';
 import { numberOf, readFields, writeFields } from './fields.ts';
+import { unwrap, wrapTo } from './hpke.ts';
 
 /** An account's secret keys, of all epochs: what old messages and new ones are read with. */
 export interface KeyRing {
@@ -14,13 +16,15 @@ export interface KeyRing {
   readonly identity: Uint8Array;
   /** X25519 secret keys by the number of the record that they came with, the newest last; at least one. */
   readonly encryption: readonly { readonly seq: number; readonly secret: Uint8Array }[];
+  /** X25519, the public half of the recovery key: a new backup key is wrapped to it without the recovery key being there. */
+  readonly recovery: Uint8Array;
 }
 
 /** What the server keeps of a key ring: all of it sealed (security 5), in base64url. */
 export interface KeyBackup {
   /** The key ring under a random backup key. */
   readonly contents: string;
-  /** The backup key under the recovery key. */
+  /** The backup key, sealed to the public half of the recovery key. */
   readonly recovery_wrap: string;
   /** The backup key under the password, for private accounts. */
   readonly password_wrap?: string | undefined;
@@ -48,6 +52,8 @@ export const scryptCost = { N: 2 ** 17, r: 8, p: 1, dkLen: 32 } as const;
 const backupKeyBytes = 32;
 const saltBytes = 16;
 const nonceBytes = 12;
+/** An encapsulated key of X25519. */
+const encapsulatedBytes = 32;
 
 /** A key for a new backup. */
 export function newBackupKey(): Uint8Array {
@@ -64,7 +70,11 @@ export function currentKeys({ identity, encryption }: KeyRing): SecretKeys {
 /** Seals a key ring under a backup key. */
 export function sealKeyRing(ring: KeyRing, backupKey: Uint8Array, owner: BackupOwner): Promise<string> {
   const fields = ring.encryption.flatMap(({ seq, secret }) => [seq, secret]);
-  return seal(backupKey, boundTo('contents', owner), writeFields([ring.identity, writeFields(fields)]));
+  return seal(
+    backupKey,
+    boundTo('contents', owner),
+    writeFields([ring.identity, writeFields(fields), ring.recovery]),
+  );
 }
 
 /** Opens a sealed key ring; undefined when the key is not its own or it was changed. */
@@ -74,8 +84,8 @@ export async function openKeyRing(
   owner: BackupOwner,
 ): Promise<KeyRing | undefined> {
   const plain = await open(backupKey, boundTo('contents', owner), contents);
-  const [identity, list] = (plain && readFields(plain, 2)) ?? [];
-  if (identity?.length !== 32 || !list) return undefined;
+  const [identity, list, recovery] = (plain && readFields(plain, 3)) ?? [];
+  if (identity?.length !== 32 || !list || recovery?.length !== 32) return undefined;
   const fields = readFields(list);
   if (!fields || fields.length === 0 || fields.length % 2 === 1) return undefined;
   const encryption: { seq: number; secret: Uint8Array }[] = [];
@@ -85,16 +95,22 @@ export async function openKeyRing(
     if (!seq || secret?.length !== 32) return undefined;
     encryption.push({ seq, secret });
   }
-  return { identity, encryption };
+  return { identity, encryption, recovery };
 }
 
-/** Wraps a backup key under the recovery key, which has 128 random bits: it needs no stretching. */
-export function wrapByRecoveryKey(
+/** The public half of a recovery key. */
+export function recoveryPublicKey(recoveryKey: OneTimeCode): Uint8Array {
+  return x25519.getPublicKey(recoverySecret(recoveryKey));
+}
+
+/** Wraps a backup key to the public half of the recovery key. */
+export async function wrapByRecoveryKey(
   backupKey: Uint8Array,
-  recoveryKey: OneTimeCode,
+  publicKey: Uint8Array,
   owner: BackupOwner,
 ): Promise<string> {
-  return seal(recoverySecret(recoveryKey), boundTo('recovery', owner), backupKey);
+  const { enc, sealed } = await wrapTo(publicKey, boundTo('recovery', owner), backupKey);
+  return toBase64url(concat(enc, sealed));
 }
 
 /** Unwraps a backup key; undefined when the recovery key is not its own. */
@@ -103,7 +119,10 @@ export async function unwrapByRecoveryKey(
   recoveryKey: OneTimeCode,
   owner: BackupOwner,
 ): Promise<Uint8Array | undefined> {
-  return asBackupKey(await open(recoverySecret(recoveryKey), boundTo('recovery', owner), wrap));
+  const bytes = fromBase64url(wrap);
+  if (!bytes || bytes.length <= encapsulatedBytes) return undefined;
+  const parts = { enc: bytes.subarray(0, encapsulatedBytes), sealed: bytes.subarray(encapsulatedBytes) };
+  return asBackupKey(await unwrap(recoverySecret(recoveryKey), boundTo('recovery', owner), parts));
 }
 
 /** Wraps a backup key under the password, stretched with a salt of its own: never with what the server's verifier is made of. */
@@ -135,8 +154,9 @@ function asBackupKey(bytes: Uint8Array | undefined): Uint8Array | undefined {
   return bytes?.length === backupKeyBytes ? bytes : undefined;
 }
 
+/** It has 128 random bits: it needs no stretching. */
 function recoverySecret(recoveryKey: OneTimeCode): Uint8Array {
-  return hkdf(sha256, utf8(recoveryKey), utf8('chat-recovery-key-v1'), utf8('backup'), 32);
+  return hkdf(sha256, utf8(recoveryKey), utf8('chat-recovery-key-v1'), utf8('x25519'), 32);
 }
 
 function boundTo(what: 'contents' | 'recovery' | 'password', { realm, user }: BackupOwner): Uint8Array {

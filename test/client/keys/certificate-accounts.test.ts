@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loginByCertificate, registerByCertificate } from '../../../src/client/certificate.ts';
 import { changePassword } from '../../../src/client/change-password.ts';
-import { rotateKeys, wrapAnew, wrapForChange } from '../../../src/client/keys/change-keys.ts';
+import { rotateKeys, sealAnew, sealForChange } from '../../../src/client/keys/change-keys.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
 import { newOneTimeCode, type OneTimeCode } from '../../../src/core/one-time-code.ts';
 import { showing, shown, TestKey, testAuthority } from '../../core/support/certificates.ts';
@@ -115,12 +115,15 @@ describe('the keys of an account that has a certificate alone', () => {
       username: 'alice',
     });
     await t.call(stolen, 'login.resume', { session_token: opened.session_token });
-    expect(await refusal(rotateKeys(connectionTo(t, stolen), { store, prove }))).toEqual({
+    expect(await refusal(rotateKeys(connectionTo(t, stolen), { store, prove, ...noPassword }))).toEqual({
       code: 'unauthenticated',
       message: 'this connection has shown no certificate that logs in to this account',
     });
     expect((await store.load())?.record.seq).toBe(1);
-    expect((await rotateKeys(first.connection, { store, prove })).record).toMatchObject({ seq: 2, epoch: 2 });
+    expect((await rotateKeys(first.connection, { store, prove, ...noPassword })).record).toMatchObject({
+      seq: 2,
+      epoch: 2,
+    });
   });
 
   it('get another recovery key by the certificate as the proof, and the one before opens nothing', async () => {
@@ -128,7 +131,7 @@ describe('the keys of an account that has a certificate alone', () => {
     const { key, first, recoveryKey: old } = await alice(t);
     const { store, connection } = first;
     const recovery = keeper();
-    await wrapAnew(connection, { store, prove, ...noPassword, recovery });
+    await sealAnew(connection, { store, prove, ...noPassword, recovery });
     expect(recovery.steps).toEqual(['kept']);
     const second = async (given: OneTimeCode | undefined) =>
       await device(t, 'alice', {
@@ -151,7 +154,7 @@ describe('the keys of an account that has a certificate alone', () => {
       newPassword: next,
       privacy: 'private',
       prove,
-      wrapKeys: () => wrapForChange(connection, { store, password: next, stretch: cheapStretch }),
+      sealKeys: () => sealForChange(connection, { store, password: next, stretch: cheapStretch }),
     });
     const peer = await loggedIn(t, 'alice', { password: next });
     const second = await device(t, 'alice', { peer, password: next });
@@ -169,25 +172,10 @@ describe('the keys of an account that has a password and a certificate', () => {
     return connectionTo(t, await byCertificate(t, 'bob', key));
   }
 
-  it('keep their wrap by the password when the certificate has proven who makes a new recovery key', async () => {
-    const { t, bob } = await open();
-    const { store } = bob;
-    const connection = await mixed(t);
-    const recovery = keeper();
-    await wrapAnew(connection, { store, prove, ...noPassword, keepsPassword: true, recovery });
-    expect(recovery.steps).toEqual(['kept beside the password']);
-    expect((await device(t, 'bob')).keys.kind).toBe('restored');
-    const askRecoveryKey = async () => recovery.keys[0];
-    expect((await device(t, 'bob', { ...noPassword, askRecoveryKey })).keys.kind).toBe('recovered');
-    await expect(
-      device(t, 'bob', { ...noPassword, askRecoveryKey: async () => recoveryKeyOf(bob) }),
-    ).rejects.toMatchObject({ code: 'invalid' });
-  });
-
   it('lose it where it is not kept: then the recovery key alone opens them', async () => {
     const { t, bob } = await open();
     const { store } = bob;
-    await wrapAnew(await mixed(t), { store, prove, ...noPassword, recovery: keeper() });
+    await sealAnew(await mixed(t), { store, prove, ...noPassword, recovery: keeper() });
     expect((await device(t, 'bob')).keys).toEqual({ kind: 'locked' });
   });
 });

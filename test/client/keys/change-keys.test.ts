@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { changePassword } from '../../../src/client/change-password.ts';
 import {
-  type ChangeKeysOptions,
+  adoptChange,
   renewIdentity,
   rotateKeys,
-  wrapAnew,
-  wrapForChange,
+  sealAnew,
+  sealForChange,
 } from '../../../src/client/keys/change-keys.ts';
 import { makeKeys } from '../../../src/client/keys/make-keys.ts';
 import type { RecoveryKeeper } from '../../../src/client/keys/recovery-keeper.ts';
+import { openKeyRing, unwrapByPassword, unwrapByRecoveryKey } from '../../../src/core/e2ee/key-backup.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
 import type { OneTimeCode } from '../../../src/core/one-time-code.ts';
@@ -28,8 +30,8 @@ async function open() {
   return { t, alice: await device(t, 'alice'), bob: await device(t, 'bob') };
 }
 
-const options = ({ store, prove }: Device): ChangeKeysOptions => ({ store, prove });
 const byPassword = { password, stretch: cheapStretch };
+const options = ({ store, prove }: Device) => ({ store, prove, ...byPassword });
 
 const never = async () => Promise.reject(new Error('never'));
 const nothing = async () => undefined;
@@ -66,14 +68,14 @@ describe('rotated keys', () => {
     const second = await device(t, 'alice');
     await rotateKeys(alice.connection, options(alice));
     const message =
-      "this account's keys have changed on another device: log in again (chat login), then try once more";
+      "this account's keys, or what opens them, have changed on another device: log in again (chat login), then try once more";
     expect(await refusal(rotateKeys(second.connection, options(second)))).toEqual({
       code: 'conflict',
       message,
     });
     const again = await device(t, 'alice', { store: second.store });
     expect((await rotateKeys(again.connection, options(again))).record.seq).toBe(3);
-    expect(await refusal(rotateKeys(alice.connection, { store: none, prove: alice.prove }))).toMatchObject({
+    expect(await refusal(rotateKeys(alice.connection, { ...options(alice), store: none }))).toMatchObject({
       code: 'not-found',
     });
   });
@@ -85,7 +87,7 @@ describe('rotated keys', () => {
       const { exchange, message } = await alice.prove();
       return { exchange, message: message.replace(/(?<=p=)./, (first) => (first === 'A' ? 'B' : 'A')) };
     };
-    const wrong = rotateKeys(alice.connection, { store: alice.store, prove });
+    const wrong = rotateKeys(alice.connection, { ...options(alice), prove });
     expect(await refusal(wrong)).toMatchObject({ code: 'unauthenticated' });
     expect(await fileOf(alice)).toEqual(before);
     expect((await device(t, 'alice', { store: alice.store })).keys.kind).toBe('kept');
@@ -98,7 +100,7 @@ describe('a backup that is wrapped anew', () => {
     if (alice.keys.kind !== 'made') throw new Error('not made');
     const old = alice.keys.recoveryKey;
     const recovery = keeper();
-    await wrapAnew(alice.connection, { ...options(alice), ...byPassword, recovery });
+    await sealAnew(alice.connection, { ...options(alice), ...byPassword, recovery });
     expect(recovery.steps).toEqual(['kept beside the password']);
     const restored = async (key: OneTimeCode | undefined) =>
       (await device(t, 'alice', { password: undefined, askRecoveryKey: async () => key })).keys.kind;
@@ -118,7 +120,7 @@ describe('a backup that is wrapped anew', () => {
       stretch: cheapStretch,
       recovery: undefined,
     };
-    await wrapAnew(alice.connection, wrapped);
+    await sealAnew(alice.connection, wrapped);
     const kind = async (parts: Parameters<typeof device>[2]) => (await device(t, 'alice', parts)).keys.kind;
     expect(await kind({ password: 'another password' })).toBe('restored');
     expect(await kind({ password })).toBe('locked');
@@ -129,24 +131,117 @@ describe('a backup that is wrapped anew', () => {
   it('is ready before the password changes, and there is none without keys', async () => {
     const { t, alice } = await open();
     const { store } = alice;
-    const wrap = await wrapForChange(alice.connection, {
+    const wrap = await sealForChange(alice.connection, {
       store,
       password: 'x'.repeat(8),
       stretch: cheapStretch,
     });
     expect(wrap).toMatchObject({ version: 1 });
     expect(
-      await wrapForChange(alice.connection, { store: none, password, stretch: cheapStretch }),
+      await sealForChange(alice.connection, { store: none, password, stretch: cheapStretch }),
     ).toBeUndefined();
     expect((await device(t, 'alice')).keys.kind).toBe('restored');
   });
 });
 
+describe('what opened the backup before', () => {
+  const owner = { realm, user: parseUsername('alice') };
+  const { user } = owner;
+
+  /** What somebody has kept who had it once: a lost machine's key file, and the wraps that a server has not let go. */
+  async function kept({ alice }: { alice: Device }) {
+    if (alice.keys.kind !== 'made') throw new Error('not made');
+    const { backup } = await alice.connection.call('keys.restore', {});
+    return { ...(await fileOf(alice)), ...backup, recoveryKey: alice.keys.recoveryKey };
+  }
+
+  /** Which of these open the backup as it is now. */
+  async function openers({ alice }: { alice: Device }, before: Awaited<ReturnType<typeof kept>>) {
+    const { backup: now } = await alice.connection.call('keys.restore', {});
+    const byPasswordThen = await unwrapByPassword(before.password_wrap ?? '', password, owner, cheapStretch);
+    const byRecoveryThen = await unwrapByRecoveryKey(before.recovery_wrap, before.recoveryKey, owner);
+    const byRecoveryNow = await unwrapByRecoveryKey(now.recovery_wrap, before.recoveryKey, owner);
+    const byPasswordNow = await unwrapByPassword(now.password_wrap ?? '', password, owner, cheapStretch);
+    const keys = { file: before.backupKey, byPasswordThen, byRecoveryThen, byRecoveryNow, byPasswordNow };
+    const opening: string[] = [];
+    for (const [name, key] of Object.entries(keys))
+      if (key && (await openKeyRing(now.contents, key, owner))) opening.push(name);
+    return opening;
+  }
+
+  it('opens the one that is there until something changes', async () => {
+    const at = await open();
+    expect(await openers(at, await kept(at))).toEqual([
+      'file',
+      'byPasswordThen',
+      'byRecoveryThen',
+      'byRecoveryNow',
+      'byPasswordNow',
+    ]);
+  });
+
+  it('opens nothing after a rotation but by the password and the recovery key that still count', async () => {
+    const at = await open();
+    const before = await kept(at);
+    await rotateKeys(at.alice.connection, options(at.alice));
+    expect(await openers(at, before)).toEqual(['byRecoveryNow', 'byPasswordNow']);
+  });
+
+  it('opens nothing after a new recovery key but by the password that still counts', async () => {
+    const at = await open();
+    const before = await kept(at);
+    await sealAnew(at.alice.connection, { ...options(at.alice), recovery: keeper() });
+    expect(await openers(at, before)).toEqual(['byPasswordNow']);
+  });
+
+  it('opens nothing after another identity', async () => {
+    const at = await open();
+    const before = await kept(at);
+    const other = { password: 'another one', stretch: cheapStretch, recovery: keeper() };
+    await renewIdentity(at.alice.connection, owner, { ...options(at.alice), ...other });
+    expect(await openers(at, before)).toEqual([]);
+  });
+
+  it.each(['private', 'open'] as const)(
+    'opens nothing after a password that makes it %s but by the recovery key',
+    async (privacy) => {
+      const at = await open();
+      const before = await kept(at);
+      const { connection, store, prove } = at.alice;
+      const next = 'a password for later';
+      await changePassword(connection, {
+        username: user,
+        newPassword: next,
+        privacy,
+        prove,
+        sealKeys: () =>
+          sealForChange(connection, {
+            store,
+            password: privacy === 'open' ? undefined : next,
+            stretch: cheapStretch,
+          }),
+      });
+      expect(await adoptChange(store)).toBe(true);
+      expect(await openers(at, before)).toEqual(['byRecoveryNow']);
+      // This device goes on, and can seal the next one.
+      expect(
+        (
+          await device(at.t, 'alice', {
+            store,
+            peer: await loggedIn(at.t, 'alice', { password: next }),
+            password: next,
+          })
+        ).keys.kind,
+      ).toBe('kept');
+    },
+  );
+});
+
 describe('a new recovery key', () => {
   const full = new ChatError('invalid', 'cannot write the output (ENOSPC)');
   const changes = {
-    wrapAnew: (of: Device, recovery: RecoveryKeeper) =>
-      wrapAnew(of.connection, { ...options(of), ...byPassword, recovery }),
+    sealAnew: (of: Device, recovery: RecoveryKeeper) =>
+      sealAnew(of.connection, { ...options(of), ...byPassword, recovery }),
     renewIdentity: (of: Device, recovery: RecoveryKeeper) =>
       renewIdentity(
         of.connection,
@@ -157,7 +252,7 @@ describe('a new recovery key', () => {
   const opens = async (t: TestChat, key: OneTimeCode | undefined) =>
     (await device(t, 'alice', { password: undefined, askRecoveryKey: async () => key })).keys.kind;
 
-  it.each(['wrapAnew', 'renewIdentity'] as const)(
+  it.each(['sealAnew', 'renewIdentity'] as const)(
     'of %s that cannot be kept, or nowhere to keep the keys, changes nothing: the one before still opens',
     async (change) => {
       const { t, alice } = await open();
@@ -174,7 +269,7 @@ describe('a new recovery key', () => {
     },
   );
 
-  it.each(['wrapAnew', 'renewIdentity'] as const)(
+  it.each(['sealAnew', 'renewIdentity'] as const)(
     'of %s is dropped when the server refuses it, and kept when its answer was lost',
     async (change) => {
       const { t, alice } = await open();
@@ -201,14 +296,18 @@ describe('a new recovery key', () => {
     },
   );
 
-  it('can be made at once after one whose answer was lost, or that was made elsewhere', async () => {
+  it('can be made after one that was made elsewhere once this device has logged in again', async () => {
     const { t, alice } = await open();
     const elsewhere = await device(t, 'alice');
-    await changes.wrapAnew(elsewhere, keeper());
+    await changes.sealAnew(elsewhere, keeper());
     const recovery = keeper();
-    await changes.wrapAnew(alice, recovery);
-    expect(await opens(t, recovery.keys[0])).toBe('recovered');
-    await rotateKeys(elsewhere.connection, options(elsewhere));
+    expect(await refusal(changes.sealAnew(alice, recovery))).toMatchObject({ code: 'conflict' });
+    expect(recovery.steps).toEqual([]);
+    // Without what opens the new backup the keys that are here are still all that there are.
+    const alone = { password: undefined, store: alice.store };
+    expect((await device(t, 'alice', alone)).keys.kind).toBe('kept');
+    const again = await device(t, 'alice', { store: alice.store });
+    await changes.sealAnew(again, recovery);
     expect(await opens(t, recovery.keys[0])).toBe('recovered');
   });
 });
@@ -225,7 +324,7 @@ describe('keys whose answer was lost', () => {
       const { exchange, proof: message } = await challenged(t, peer, 'alice');
       return { exchange, message };
     };
-    return { connection, store: of.store, prove };
+    return { connection, ...options(of), prove };
   }
   /** Nothing but what is on this device opens anything. */
   const alone = { password: undefined, askRecoveryKey: undefined };
@@ -247,12 +346,32 @@ describe('keys whose answer was lost', () => {
     expect((await device(t, 'alice', { ...alone, store: alice.store })).keys.kind).toBe('kept');
   });
 
-  it('are another epoch’s too: the backup that went with it opens with the key that is here', async () => {
+  it('are another epoch’s too', async () => {
     const { t, alice } = await open();
     const { connection, ...rest } = await lossy(t, alice);
     expect(await refusal(rotateKeys(connection, rest))).toMatchObject({ code: 'unavailable' });
     expect((await device(t, 'alice', { ...alone, store: alice.store })).keys.kind).toBe('restored');
     expect((await fileOf(alice)).ring.encryption.map(({ seq }) => seq)).toEqual([1, 2]);
+  });
+
+  it('are those of a new recovery key too, which opens the backup from then on', async () => {
+    const { t, alice } = await open();
+    const peer = await loggedIn(t, 'alice');
+    const connection = connectionTo(t, peer, (name, answer) =>
+      name === 'keys.backup' ? { refused: broke } : answer,
+    );
+    const recovery = keeper();
+    const own = async () => {
+      const { exchange, proof: message } = await challenged(t, peer, 'alice');
+      return { exchange, message };
+    };
+    const lost = sealAnew(connection, { ...options(alice), prove: own, recovery });
+    expect(await refusal(lost)).toMatchObject({ code: 'unavailable' });
+    expect((await device(t, 'alice', { ...alone, store: alice.store })).keys.kind).toBe('kept');
+    expect([(await fileOf(alice)).backupVersion, alice.store.pending]).toEqual([2, undefined]);
+    await rotateKeys(alice.connection, options(alice));
+    const askRecoveryKey = async () => recovery.keys[0];
+    expect((await device(t, 'alice', { password: undefined, askRecoveryKey })).keys.kind).toBe('recovered');
   });
 
   it('are nobody’s when the server has refused them, or shows others', async () => {

@@ -8,7 +8,11 @@ function file(): KeyFile {
   const { record, secrets } = keyed('alice');
   return {
     record,
-    ring: { identity: secrets.identity, encryption: [{ seq: 1, secret: secrets.encryption }] },
+    ring: {
+      identity: secrets.identity,
+      encryption: [{ seq: 1, secret: secrets.encryption }],
+      recovery: newBackupKey(),
+    },
     backupKey: newBackupKey(),
     backupVersion: 1,
     pins: new Map([['bob', pinOfRecord(keyed('bob').record, true)]]),
@@ -29,6 +33,7 @@ describe('a key file', () => {
     ['no keys', (text: string) => text.replace(/"encryption": \[[^\]]*\]/, '"encryption": []')],
     ['a key without a number', (text: string) => text.replace('"seq": 1,', '"seq": "1",')],
     ['a wrong version', (text: string) => text.replace('"backup_version": 1', '"backup_version": -1')],
+    ['a short recovery key', (text: string) => text.replace(/"recovery": "../, '"recovery": "')],
     ['a short backup key', (text: string) => text.replace(/"backup_key": "../, '"backup_key": "')],
     ['a pin that is none', (text: string) => text.replace('"isVerified": true', '"isVerified": 1')],
     ['pins that are none', (text: string) => text.replace(/"pins": \{[\s\S]*\}\n\}/, '"pins": []\n}')],

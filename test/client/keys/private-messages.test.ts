@@ -8,8 +8,8 @@ import { currentKeys } from '../../../src/core/e2ee/key-backup.ts';
 import { type SignedKeyRecord, signKeyRecord } from '../../../src/core/e2ee/key-record.ts';
 import { parseUsername } from '../../../src/core/model/username.ts';
 import { smallOrderKeys, withEncryptionKey } from '../../core/e2ee/support/accounts.ts';
-import { openChat, refusal, register, type TestChat } from '../../core/support/chat.ts';
-import { type Bend, type Device, device, realm } from './support/keyed-client.ts';
+import { openChat, password, refusal, register, type TestChat } from '../../core/support/chat.ts';
+import { type Bend, cheapStretch, type Device, device, realm } from './support/keyed-client.ts';
 
 const start = 1_800_000_000_000;
 beforeEach(() => void vi.useFakeTimers({ now: start }));
@@ -35,7 +35,7 @@ async function fileOf({ store }: Device) {
 
 /** Begins the next epoch of a device's account. */
 async function rotate({ connection, store, prove }: Device): Promise<SignedKeyRecord> {
-  return (await rotateKeys(connection, { store, prove })).record;
+  return (await rotateKeys(connection, { store, prove, password, stretch: cheapStretch })).record;
 }
 
 describe('a private message', () => {

@@ -46,7 +46,7 @@ async function world() {
   await register(t, 'alice', 'bob');
   const [alice, bob] = [await device(t, 'alice'), await device(t, 'bob')];
   const old = [await bob.send('alice', 'in epoch one')];
-  await rotateKeys(bob.connection, bob);
+  await rotateKeys(bob.connection, { ...bob, password, stretch: cheapStretch });
   old.push(await bob.send('alice', 'in epoch two'));
   const running = await alice.messages();
   for (const message of old)

@@ -6,7 +6,7 @@ import { ChatError } from '../../../src/core/errors.ts';
 import type { OneTimeCode } from '../../../src/core/one-time-code.ts';
 import { newOneTimeCode } from '../../../src/core/one-time-code.ts';
 import { openChat, password, peer, refusal, register } from '../../core/support/chat.ts';
-import { type Device, device, keeper, memoryStore } from './support/keyed-client.ts';
+import { cheapStretch, type Device, device, keeper, memoryStore } from './support/keyed-client.ts';
 
 async function open(...names: string[]) {
   const t = await openChat();
@@ -149,7 +149,7 @@ describe('the keys of an account', () => {
     const { store, connection, prove, ...first } = await device(t, 'alice');
     const { record } = fileOf({ store, connection, prove, ...first });
     const before = await connection.call('keys.restore', {});
-    await rotateKeys(connection, { store, prove });
+    await rotateKeys(connection, { store, prove, password, stretch: cheapStretch });
     const setBack = device(t, 'alice', {
       store,
       bend: (name, answer) => {

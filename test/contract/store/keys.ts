@@ -118,12 +118,13 @@ export function examineKeys(on: Examined): void {
       const { id: userId } = alice;
       expect(await on.store.putKeyBackup({ userId, version: 0, backup: { contents: 'c' } })).toBeUndefined();
       await on.store.putKeyBackup({ userId, version: 0, backup });
+      const anew = { contents: 'anew', recovery_wrap: 'r2', password_wrap: 'new' };
       const own = opening(alice);
       await on.store.openSession(own);
       const change = (
         replaces: number | undefined,
         next: number,
-        keys?: { version: number; passwordWrap: string },
+        keys?: { version: number; contents: string; recovery_wrap: string; password_wrap?: string },
       ) =>
         on.store.changeCredential({
           userId,
@@ -135,17 +136,17 @@ export function examineKeys(on: Examined): void {
         });
       const kept = async () => {
         const found = await on.store.keyBackup({ userId });
-        return [found?.version, found?.backup.password_wrap];
+        return [found?.version, found?.backup.contents, found?.backup.password_wrap];
       };
-      expect(await change(undefined, 2, { version: 2, passwordWrap: 'of another version' })).toBeUndefined();
-      expect(await change(9, 2, { version: 1, passwordWrap: 'over another verifier' })).toBeUndefined();
-      expect(await kept()).toEqual([1, 'p']);
-      expect(await change(undefined, 2, { version: 1, passwordWrap: 'new' })).toEqual([]);
+      expect(await change(undefined, 2, { ...anew, version: 2 })).toBeUndefined();
+      expect(await change(9, 2, { ...anew, version: 1 })).toBeUndefined();
+      expect(await kept()).toEqual([1, 'c', 'p']);
+      expect(await change(undefined, 2, { ...anew, version: 1 })).toEqual([]);
       await on.reopen();
-      expect(await kept()).toEqual([2, 'new']);
+      expect(await kept()).toEqual([2, 'anew', 'new']);
       // Whoever does not say what it is wrapped by wants nothing that the old one opens.
       expect(await change(2, 3)).toEqual([]);
-      expect(await kept()).toEqual([3, undefined]);
+      expect(await kept()).toEqual([3, 'anew', undefined]);
     });
 
     test('is not opened any more by a password that a code has replaced', async () => {

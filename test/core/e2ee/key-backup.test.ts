@@ -7,6 +7,7 @@ import {
   newBackupKey,
   openKeyRing,
   type PasswordStretch,
+  recoveryPublicKey,
   scryptCost,
   sealKeyRing,
   unwrapByPassword,
@@ -33,7 +34,7 @@ function ring(epochs: number): KeyRing {
     seq: index + 1,
     secret: newSecretKeys().encryption,
   }));
-  return { identity, encryption };
+  return { identity, encryption, recovery: recoveryPublicKey(newOneTimeCode()) };
 }
 
 /** A text with one character in place of another of the alphabet, everywhere in turn. */
@@ -62,7 +63,7 @@ describe('a backup of an account’s keys', () => {
 
   it('gives its key to the recovery key alone', async () => {
     const [backupKey, recoveryKey] = [newBackupKey(), newOneTimeCode()];
-    const wrap = await wrapByRecoveryKey(backupKey, recoveryKey, owner);
+    const wrap = await wrapByRecoveryKey(backupKey, recoveryPublicKey(recoveryKey), owner);
     expect(await unwrapByRecoveryKey(wrap, recoveryKey, owner)).toEqual(backupKey);
     expect(await unwrapByRecoveryKey(wrap, newOneTimeCode(), owner)).toBeUndefined();
     for (const other of others) expect(await unwrapByRecoveryKey(wrap, recoveryKey, other)).toBeUndefined();
@@ -86,7 +87,7 @@ describe('a backup of an account’s keys', () => {
 
   it('never takes one wrap for another', async () => {
     const [backupKey, recoveryKey] = [newBackupKey(), newOneTimeCode()];
-    const wrap = await wrapByRecoveryKey(backupKey, recoveryKey, owner);
+    const wrap = await wrapByRecoveryKey(backupKey, recoveryPublicKey(recoveryKey), owner);
     expect(await openKeyRing(wrap, backupKey, owner)).toBeUndefined();
   });
 

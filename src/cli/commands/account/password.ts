@@ -3,7 +3,7 @@ import { type CommandContext, command, noOperands } from '../../command.ts';
 import { endedSessionsText } from '../../ended-sessions.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
-import { noteBackup, wrapForNewPassword } from '../../keys-at-password-change.ts';
+import { sealForNewPassword, takeBackup } from '../../keys-at-password-change.ts';
 import { openKnownServers, pinOf } from '../../known-servers.ts';
 import { warnOf } from '../../log-in.ts';
 import { otpOption } from '../../one-time-code.ts';
@@ -47,13 +47,13 @@ async function change(
       newPassword: given.next,
       privacy: given.privacy,
       prove: () => freshProof(context, session, given.old, given.otp),
-      wrapKeys: () => wrapForNewPassword(context, session, given),
+      sealKeys: () => sealForNewPassword(context, session, given),
       pin: await pinOf(host, settings.server, username),
       onProgress: showStretching(context),
       onWarning: warnOf(context),
     });
     await keepCost(context, username, changed.cost);
-    const hasKeys = await noteBackup(context, session);
+    const hasKeys = await takeBackup(context, session);
     return { ...changed, hasKeys };
   } finally {
     output.progress(undefined);

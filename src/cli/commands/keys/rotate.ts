@@ -1,5 +1,6 @@
 import type { RecoverableKeys } from '../../../client/keys/recovery-keeper.ts';
 import { parseUsername } from '../../../core/model/username.ts';
+import { type BackupPassword, readBackupPassword } from '../../backup-password.ts';
 import { type CommandContext, command, noOperands } from '../../command.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { freshProof } from '../../fresh-proof.ts';
@@ -9,8 +10,8 @@ import { otpOption } from '../../one-time-code.ts';
 import { type OptionTable, type OptionValues, usageError } from '../../options.ts';
 import { checkNewRecoveryFile, newRecoveryOption } from '../../recovery-file.ts';
 import { withNewRecoveryKey } from '../../recovery-key.ts';
-import { checkProofSource, passwordOptions, readProofPassword } from '../../secret.ts';
-import { callTimeoutMs, type LoggedIn, withSession } from '../../session.ts';
+import { checkProofSource, passwordOptions } from '../../secret.ts';
+import { type LoggedIn, withSession } from '../../session.ts';
 
 const newIdentityText =
   'With a new identity, old private messages can never be read again, and everybody who writes to you is stopped until they trust it ' +
@@ -29,14 +30,14 @@ type Values = OptionValues<typeof options>;
 /** Who changes the keys, and what for. */
 interface Change {
   readonly session: LoggedIn;
-  readonly password: string | undefined;
+  readonly password: BackupPassword;
   readonly options: Values;
 }
 
 const proving =
   (context: CommandContext, { session, password, options }: Change) =>
   () =>
-    freshProof(context, session, password, options.otp);
+    freshProof(context, session, password.proof, options.otp);
 
 async function begin(context: CommandContext, change: Change): Promise<void> {
   const { session, password, options } = change;
@@ -46,7 +47,6 @@ async function begin(context: CommandContext, change: Change): Promise<void> {
     import('../../../client/keys/change-keys.ts'),
     import('../../../client/keys/stretch-password.ts'),
   ]);
-  const { privacy } = await connection.call('account.me', {}, { timeoutMs: callTimeoutMs });
   const owner = { realm: store.realm, user: parseUsername(username) };
   const file = options['recovery-file'];
   const made = {
@@ -57,7 +57,7 @@ async function begin(context: CommandContext, change: Change): Promise<void> {
     await renewIdentity(connection, owner, {
       store,
       prove: proving(context, change),
-      password: privacy === 'private' ? password : undefined,
+      password: password.wrap,
       stretch: stretchForBackup,
       recovery,
     });
@@ -72,11 +72,19 @@ async function begin(context: CommandContext, change: Change): Promise<void> {
 async function next(context: CommandContext, change: Change): Promise<void> {
   const { connection, username } = change.session;
   const { store } = await keysHere(context, username);
-  const { rotateKeys } = await import('../../../client/keys/change-keys.ts');
-  const { record } = await rotateKeys(connection, { store, prove: proving(context, change) });
+  const [{ rotateKeys }, { stretchForBackup }] = await Promise.all([
+    import('../../../client/keys/change-keys.ts'),
+    import('../../../client/keys/stretch-password.ts'),
+  ]);
+  const { record } = await rotateKeys(connection, {
+    store,
+    prove: proving(context, change),
+    password: change.password.wrap,
+    stretch: stretchForBackup,
+  });
   const { epoch, seq } = record;
   await context.output.note(
-    `epoch ${epoch} has begun; other machines of yours get it at their next chat login`,
+    `epoch ${epoch} has begun; other machines of yours get it at their next chat login; end the login of a lost one with chat sessions revoke. The identity stays: who has lost keys of yours can still sign as you, which --new-identity ends`,
   );
   if (context.output.format === 'json') await context.output.result({ username, epoch, seq }, []);
 }
@@ -87,8 +95,8 @@ export const rotate = command({
   description:
     'Begins a new epoch: another key to encrypt for, under the same identity, so that nobody has to trust anything anew. Whoever writes to you ' +
     'fetches it by itself. Do it when a machine with your keys was lost. Old messages stay readable, here and there: they are for the ' +
-    'keys before. Who has the lost keys and sees the sealed backup on the server, as its operator does, opens the new ones too, and can sign as ' +
-    `you: only --new-identity ends that. End the login of the lost machine as well (chat sessions revoke). ${newIdentityText} Its new recovery key is printed this once, or written into FILE.`,
+    'keys before. The sealed backup gets another key too. Who has the lost keys can still sign as you: ' +
+    `only --new-identity ends that. End the login of the lost machine as well (chat sessions revoke). ${newIdentityText} Its new recovery key is printed this once, or written into FILE.`,
   options,
   operands: noOperands,
   examples: [
@@ -109,7 +117,7 @@ export const rotate = command({
       if (!(await context.host.prompts.confirm('Go on?'))) throw usageError('nothing was changed');
     }
     return await withSession(context, async (session) => {
-      const change = { session, password: await readProofPassword(context, options), options };
+      const change = { session, password: await readBackupPassword(context, session, options), options };
       await (isNew ? begin : next)(context, change);
       return exitOk;
     });

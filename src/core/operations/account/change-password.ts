@@ -16,7 +16,14 @@ const input = z
     hashed_password: hashedPassword.optional(),
     password: password.optional(),
     privacy: z.enum(['private', 'open']).optional(),
-    keys: z.strictObject({ version: z.number().int().min(1), password_wrap: sealedKeys }).optional(),
+    keys: z
+      .strictObject({
+        version: z.number().int().min(1),
+        contents: sealedKeys,
+        recovery_wrap: sealedKeys,
+        password_wrap: sealedKeys.optional(),
+      })
+      .optional(),
   })
   .superRefine((given, context) => {
     const refuse = refuseIn(context);
@@ -25,7 +32,7 @@ const input = z
       refuse('privacy', 'a password that is shown here makes an open account: give a verifier');
     }
     const isOpen = given.privacy === 'open' || (given.privacy === undefined && given.password !== undefined);
-    if (given.keys && isOpen)
+    if (given.keys?.password_wrap !== undefined && isOpen)
       refuse('keys', 'nothing is sealed with the password of an open account: the server may see it');
   });
 
@@ -33,8 +40,8 @@ const input = z
  * Changes the password of the caller's account: a fresh proof of the old one (ASVS 6.2.3), and the new one in any form that a
  * registration takes. With a password the account is open; with the other forms it is private unless `privacy` says otherwise
  * (security 1.10). All other sessions end (ASVS 7.4.3), and so does what was begun with the old password. Of two changes at once one
- * is a `conflict`. In the same step `keys` has the backup of the account's keys wrapped by the new password; without it the recovery key
- * alone opens the backup.
+ * is a `conflict`. In the same step `keys` has the backup of the account's keys sealed anew and wrapped by the new password; without it the
+ * recovery key alone opens the backup.
  */
 export const changePassword = operation({
   name: 'account.change-password',
@@ -65,7 +72,7 @@ export const changePassword = operation({
       replaces: current.storedKey,
       verifier: next,
       privacy,
-      keys: keys && { version: keys.version, passwordWrap: keys.password_wrap },
+      keys,
       except: session.id,
     });
     if (!ended) throw changedMeanwhile();

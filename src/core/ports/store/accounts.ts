@@ -1,3 +1,4 @@
+import type { KeyBackup } from '../../e2ee/key-backup.ts';
 import type { Account, Verifier } from '../../model/account.ts';
 import type { NewCertificate } from '../../model/certificate.ts';
 import type { SessionId, UserId } from '../../model/ids.ts';
@@ -58,8 +59,8 @@ export interface CredentialChange {
   readonly replaces: Uint8Array;
   readonly verifier: Verifier;
   readonly privacy: Account['privacy'];
-  /** The backup key of this version of the backup, wrapped by the new password; without it no password opens the backup any more. */
-  readonly keys?: { readonly version: number; readonly passwordWrap: string } | undefined;
+  /** The backup that takes the place of this version's, sealed anew; without it the one that is there stays, and no password opens it any more. */
+  readonly keys?: (KeyBackup & { readonly version: number }) | undefined;
   /** The session that stays; all others of the account end. */
   readonly except: SessionId;
 }

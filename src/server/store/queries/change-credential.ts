@@ -3,7 +3,7 @@ import type { CredentialChange } from '../../../core/ports/store/accounts.ts';
 import { type Query, rows } from '../statement.ts';
 import { replaceVerifier, setPrivacy } from './accounts.ts';
 import { dropResetCodes } from './codes.ts';
-import { keyBackup, rewrapKeyBackup } from './keys.ts';
+import { dropPasswordWrap, keyBackup, putKeyBackup } from './keys.ts';
 import { endSessions } from './sessions.ts';
 
 /** Store.changeCredential */
@@ -11,7 +11,8 @@ export function* changeCredential(change: CredentialChange): Query<SessionId[] |
   const { userId, replaces, verifier, privacy, except, keys } = change;
   if (keys && keys.version !== (yield* keyBackup({ userId }))?.version) return undefined;
   if (!(yield* replaceVerifier({ userId, replaces, verifier }))) return undefined;
-  yield* rewrapKeyBackup(userId, keys?.passwordWrap);
+  if (keys) yield* putKeyBackup({ userId, version: keys.version, backup: { password_wrap: null, ...keys } });
+  else yield* dropPasswordWrap(userId);
   yield* rows(setPrivacy, { userId, privacy });
   yield* dropResetCodes(userId);
   return yield* endSessions({ userId, except });

@@ -7,7 +7,7 @@ import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { accountById, emailKeyOf, freeEmailKey, putCredential } from './accounts.ts';
 import { bindKey, isKeyTaken } from './certificate-keys.ts';
 import { revokeCertificates } from './certificates.ts';
-import { rewrapKeyBackup } from './keys.ts';
+import { dropPasswordWrap } from './keys.ts';
 import { endSessions } from './sessions.ts';
 
 /** The kinds that set a new password. */
@@ -90,7 +90,7 @@ export function* resetPassword(reset: {
   if (certificate) yield* bindKey({ ...certificate, userId });
   yield* putCredential({ userId, verifier, privacy });
   // Nobody has shown the old password: what was sealed with it is not to be opened with it for ever.
-  yield* rewrapKeyBackup(userId, undefined);
+  yield* dropPasswordWrap(userId);
   return { account: { ...account, privacy }, ended: yield* endSessions({ userId }) };
 }
 

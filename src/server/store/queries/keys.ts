@@ -145,12 +145,11 @@ export function* keyBackup(query: {
   return { version, backup: { contents, recovery_wrap, password_wrap: password_wrap ?? undefined } };
 }
 
-/** Puts a wrap by a new password in the place of the one by the old; without one the recovery key alone opens the backup. */
-export function* rewrapKeyBackup(userId: UserId, passwordWrap: string | undefined): Query<void> {
+/** From now on no password opens the backup: the recovery key alone does. */
+export function* dropPasswordWrap(userId: UserId): Query<void> {
   const current = yield* first(backupOf, { userId });
   if (!current) return;
-  const version = current.version + 1;
-  yield* rows(setPasswordWrap, { userId, version, passwordWrap: passwordWrap ?? null });
+  yield* rows(setPasswordWrap, { userId, version: current.version + 1, passwordWrap: null });
 }
 
 /** Store.keyRecords */
