@@ -83,7 +83,9 @@ describe('certificates, with the built program', { timeout: longMs }, () => {
     });
     const files = filesOf(alice);
     expect(registered).toMatchObject({ code: 0, out: '' });
-    expect(registered.err).toContain(`the key is ${files.key}: keep a copy`);
+    expect(registered.err).toContain(
+      `the key is ${files.key}, and its certificate ${files.certificate}: keep a copy of both`,
+    );
     expect(registered.err).toContain('registered and logged in as alice');
     for (const path of Object.values(files)) expect(statSync(path).mode & 0o777).toBe(0o600);
     const shown = execFileSync('openssl', ['x509', '-in', files.certificate, '-noout', '-text']).toString();

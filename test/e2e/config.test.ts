@@ -17,7 +17,7 @@ describe('chat serve --quiet', () => {
     // Whatever this machine lets a process open.
     const program = { program: '/bin/sh' };
     const limited = ['-c', 'ulimit -n 1000 && exec "$0" "$@"', chat, 'serve', '--quiet'];
-    const flags = ['--listen', '127.0.0.1:0', '--data', world.path('data'), '--max-connections', '937'];
+    const flags = ['--listen', '127.0.0.1:0', '--data', world.path('data'), '--max-connections', '873'];
     const env = { PATH: process.env.PATH, HOME: world.path('operator'), CHAT_BCRYPT_COST: '10' };
     const running = world.start([...limited, ...flags], env, '', program);
     const ready = await running.line();
@@ -28,7 +28,7 @@ describe('chat serve --quiet', () => {
     const [head, warning, ...audit] = err.split('\n').slice(0, -1);
     expect(head).toMatch(/ info audit-head seq=1 hash=[0-9a-f]{64}$/);
     expect(warning).toMatch(
-      / warn this process may open 1000 files, which is enough for 936 connections, not for 937: raise the limit \(ulimit -n, LimitNOFILE\) or set --max-connections$/,
+      / warn this process may open 1000 files, which is enough for 872 connections, not for 873: raise the limit \(ulimit -n, LimitNOFILE\) or set --max-connections$/,
     );
     expect(audit.filter((line) => !/ info audit(-head seq| operation)=/.test(line))).toEqual([
       expect.stringContaining(' warn nobody administers this server yet: '),
