@@ -274,7 +274,9 @@ describe('chat register --certificate-file', () => {
     });
     const outcome = await run('register', 'alice', '--certificate', ...flags);
     expect(outcome.code).toBe(0);
-    expect(outcome.stderr).toContain(`the key is ${path('mine.key')}: keep a copy`);
+    expect(outcome.stderr).toContain(
+      `the key is ${path('mine.key')}, and its certificate ${path('mine.crt')}: keep`,
+    );
     expect(called(server, 'account.register')).toMatchObject([
       { params: { username: 'alice', certificate: true, certificate_label: 'test-machine' } },
     ]);
