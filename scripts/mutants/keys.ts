@@ -57,7 +57,7 @@ export const keys: readonly Mutant[] = [
     find: 'equalDigests(next.previous, before.digest) &&',
     replace: '',
     test: 'test/core/e2ee/key-record.test.ts',
-    titled: 'is the next in number',
+    titled: 'is refused with',
   },
   {
     rule: 'a backup is of one account on one server',

@@ -237,10 +237,18 @@ describe('Mallory cannot', () => {
     expect(await opened('é'.repeat(maxTextBytes / 2))).toMatchObject({ ok: true });
   });
 
-  it('have a signature with a key of small order believed', () => {
-    const identity = new Uint8Array(32);
-    identity[0] = 1;
-    expect(ed25519.verify(new Uint8Array(64), new Uint8Array(), identity, { zip215: false })).toBe(false);
+  it('have a signature with a key of small order believed, which nobody has to have made', async () => {
+    const { user, seq, keys, ...rest } = alice.record;
+    // The neutral point as key and as commitment, and nothing signed: lenient verifiers take it for every message.
+    const identity = new Uint8Array(32).fill(1, 0, 1);
+    const signature = new Uint8Array(64).fill(1, 0, 1);
+    const weak = { ...rest, user, seq, keys: { ...keys, identity } };
+    const envelope = { ...parsed(await seal('from alice')), signature };
+    expect(await openEnvelope(envelope, reading({ senderRecord: weak }))).toEqual({
+      ok: false,
+      fault: 'bad-signature',
+    });
+    expect(ed25519.verify(signature, utf8('anything'), identity, { zip215: true })).toBe(true);
   });
 });
 
