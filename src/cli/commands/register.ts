@@ -144,7 +144,7 @@ async function withCertificate(
           const key = named?.key ?? keyPath;
           const certificate = named?.certificate ?? certificatePath;
           await context.output.note(
-            `the key is ${key}, and its certificate ${certificate}: keep a copy of both, for without them only an administrator can help`,
+            `the key is ${key}, and its certificate ${certificate}: keep a copy of both, for without them it takes a code, from an administrator or by mail to a confirmed address`,
           );
         },
       }),
