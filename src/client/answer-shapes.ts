@@ -114,19 +114,7 @@ export const answerShapes: Readonly<Partial<Record<OperationName, Shape>>> = {
   },
   'certificate.add': certificate,
   'certificate.list': {
-    certificates: [
-      {
-        id: 'text',
-        kind: 'text',
-        label: 'text',
-        fingerprint: 'text',
-        created_at: 'text',
-        'last_used_at*': 'text',
-        'expires_at*': 'text',
-        'revoked_at*': 'text',
-        current: 'flag',
-      },
-    ],
+    certificates: [{ ...certificate, current: 'flag' }],
   },
   'certificate.revoke': { ended_sessions: ['text'] },
   'session.issue-csrf-token': { csrf_token: 'text' },

@@ -64,7 +64,8 @@ interface RecoveryCodeRow {
   hash: Uint8Array;
 }
 
-interface CertificateRow {
+/** A certificate as it stands in its table. */
+export interface CertificateRow {
   id: string;
   user_id: string;
   /** SHA-256 of the public key. */

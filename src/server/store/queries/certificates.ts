@@ -1,8 +1,9 @@
 import type { Account } from '../../../core/model/account.ts';
-import type { Certificate, CertificateId, CertificateKind } from '../../../core/model/certificate.ts';
+import type { Certificate, CertificateId } from '../../../core/model/certificate.ts';
 import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import { maxCertificatesPerAccount } from '../../../core/policy.ts';
 import type { AddedCertificate, NewCertificateOf } from '../../../core/ports/store/certificates.ts';
+import type { CertificateRow } from '../schema.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { accountById } from './accounts.ts';
 import { bindKey } from './certificate-keys.ts';
@@ -122,17 +123,7 @@ export function* sweepCertificates({ now }: { now: number }): Query<number> {
   return dead.length;
 }
 
-function certificateOf(row: {
-  id: string;
-  user_id: string;
-  key_hash: Uint8Array;
-  kind: CertificateKind;
-  label: string;
-  created_at: number;
-  expires_at: number | null;
-  last_used_at: number | null;
-  revoked_at: number | null;
-}): Certificate {
+function certificateOf(row: CertificateRow): Certificate {
   return {
     id: row.id as CertificateId,
     userId: row.user_id as UserId,
