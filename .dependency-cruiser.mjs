@@ -13,11 +13,12 @@ const serverSideOfCore =
 
 /** Files that a program starts with; everything else in src is there because one of these needs it. */
 const entryPoints =
-  '^src/(cli/chat|server/store/sqlite/worker|server/backups/copy-worker|server/workers/password-worker)\\.ts$';
+  '^src/(cli/chat|library/library|server/store/sqlite/worker|server/backups/copy-worker|server/workers/password-worker)\\.ts$';
 
 /** All that touches files. What each may write is in test/toolchain/files.test.ts, and where in docs/confinement.md. */
 const touchesFiles = [
-  '^src/cli/(amid-line|certificate-elsewhere|durable-cursor|file-lock|held-lock|reader-probe|recovery-file|saved-logins|secret)\\.ts$',
+  '^src/cli/(amid-line|certificate-elsewhere|durable-cursor|file-lock|file-output|hang-up|held-lock|reader-probe|program-text|recovery-file)\\.ts$',
+  '^src/cli/(saved-logins|secret)\\.ts$',
   '^src/cli/(send-input|settings-file|state-directory|system-stdin|system-terminal|whole-file)\\.ts$',
   '^src/cli/(commands/account/export|doctor/files|doctor/settings|outbox/kept-file|outbox/kept-messages)\\.ts$',
   '^src/server/(backups|certificates|data-directory|store/sqlite|workers)/',
@@ -110,10 +111,30 @@ export default {
       comment:
         'Types only: an operation brings its schema, its handler and zod along, which a start must not pay for.',
       severity: 'error',
-      from: { path: '^src/(client|cli)/' },
+      from: { path: '^src/(client|cli|library)/' },
       to: { path: serverSideOfCore, dependencyTypesNot: ['type-only'] },
     },
 
+    {
+      name: 'library-to-client-and-core',
+      comment:
+        'The library is for programs of others: of the command line it knows where keys and pins are kept, and nothing that reads or prints.',
+      severity: 'error',
+      from: { path: '^src/library/' },
+      to: {
+        path: '^(src|node_modules)/',
+        pathNot:
+          '^(src/(library|client|core)/|src/cli/(home-directory|host|key-store|known-servers)\\.ts$|node_modules/@types/)',
+      },
+    },
+    {
+      name: 'library-to-nobody',
+      comment:
+        'What a release promises to programs of others is used by nobody here, and so is free of what they need.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/library/' },
+      to: { path: '^src/library/' },
+    },
     {
       name: 'server-to-server-and-core',
       comment: 'The server is started by the command line and knows nothing of it, nor of the client.',
@@ -181,7 +202,7 @@ export default {
       comment:
         'Neither program can be made to write a file but its own: what touches none cannot (document 5).',
       severity: 'error',
-      from: { path: '^src/(client|cli|server)/', pathNot: touchesFiles },
+      from: { path: '^src/(client|cli|library|server)/', pathNot: touchesFiles },
       to: { path: '^(node:)?fs(/promises)?$', dependencyTypesNot: ['type-only'] },
     },
     {
@@ -189,7 +210,7 @@ export default {
       comment:
         'SQLite of the platform, heap snapshots and modules by name write or load files past the rule above.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/server/store/sqlite/assets\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/server/workers/program-parts\\.ts$' },
       to: {
         path: '^(node:)?(sqlite|v8|module|inspector(/promises)?|vm|wasi)$',
         dependencyTypesNot: ['type-only'],
@@ -199,7 +220,7 @@ export default {
       name: 'processes-only-where-named',
       comment: 'Another program is run for `chat tail --exec` alone, whose person has typed it.',
       severity: 'error',
-      from: { path: '^src/(client|cli|server)/', pathNot: '^src/cli/run-per-message\\.ts$' },
+      from: { path: '^src/(client|cli|library|server)/', pathNot: '^src/cli/run-per-message\\.ts$' },
       to: { path: '^(node:)?child_process$', dependencyTypesNot: ['type-only'] },
     },
 

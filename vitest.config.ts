@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import type { ProjectConfig } from 'vitest/node';
 import { ClosingLine } from './scripts/closing-line.ts';
+import { executableVariable } from './test/e2e/support/executable.ts';
 
 const shared = {
   // The clock and the timers of architecture.md, "Time and chance"; faking more (setImmediate, nextTick) hangs flushes.
@@ -24,7 +25,7 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', 'test/campaigns/**'],
           pool: 'threads',
           // Files share a thread, and what they import is loaded once in it. So a test undoes what it changes.
           isolate: false,
@@ -36,6 +37,26 @@ export default defineConfig({
           ...shared,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          pool: 'forks',
+          isolate: false,
+          // What is confined there is Node with the built program, not an executable.
+          exclude: process.env[executableVariable] === undefined ? [] : ['test/e2e/confinement.test.ts'],
+          globalSetup: [
+            ...shared.globalSetup,
+            'scripts/ensure-built.ts',
+            'test/e2e/support/executable.ts',
+            'test/e2e/support/prepared.ts',
+          ],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        // Not part of `npm test`: each breaks what the server stands on, for a few seconds (docs/campaigns.md).
+        test: {
+          ...shared,
+          name: 'campaigns',
+          include: ['test/campaigns/**/*.test.ts'],
           pool: 'forks',
           globalSetup: [...shared.globalSetup, 'scripts/ensure-built.ts'],
           testTimeout: 180_000,

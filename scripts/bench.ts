@@ -1,56 +1,71 @@
 /**
- * `npm run bench [-- NAME …] [--json FILE]`: measures the built server, each figure beside its floor of the same run.
- * Absolute figures drift with the machine and the hour; the ratios are what counts.
+ * `npm run bench [-- NAME …]`: measures the built server, each figure beside its floor of the same rounds; `--help` lists the
+ * workloads. Absolute figures drift with the machine and the hour; the ratios are what counts.
  */
-import { writeFileSync } from 'node:fs';
-import { commands } from './bench/commands.ts';
-import { doors } from './bench/doors.ts';
-import { fanOut } from './bench/fan-out.ts';
-import { type Figure, openLab, type Workload } from './bench/lab.ts';
-import { loginStorm } from './bench/login-storm.ts';
-import { logins } from './bench/logins.ts';
-import { seal } from './bench/seal.ts';
-import { sends } from './bench/sends.ts';
+import { accessSync, constants, renameSync, statSync, writeFileSync } from 'node:fs';
+import { exitBySignal } from '../src/cli/exit-codes.ts';
+import { parseCommandLine, UsageError, usage, type Wanted } from './bench/command-line.ts';
+import { clearForGood } from './bench/left-overs.ts';
+import { type Outcome, type Report, thisMachine } from './bench/report.ts';
+import { runWorkloads } from './bench/run-workloads.ts';
+import { tableRows } from './bench/table.ts';
+import { workloads } from './bench/workloads.ts';
 
-const workloads: Readonly<Record<string, Workload>> = {
-  sends,
-  'fan-out': fanOut,
-  logins,
-  doors,
-  'login-storm': loginStorm,
-  commands,
-  seal,
-};
-
-function row({ name, unit, value, floor, rounds, note }: Figure): string {
-  const number = (n: number): string => (n >= 100 ? Math.round(n).toLocaleString('en') : n.toPrecision(3));
-  const ratio = rounds
-    ? `${rounds.ratio.median.toFixed(2)} (${rounds.ratio.least.toFixed(2)}–${rounds.ratio.most.toFixed(2)})`
-    : floor && (value / floor.value).toFixed(2);
-  const beside = floor ? `${ratio} × ${floor.name} (${number(floor.value)} ${unit})` : '';
-  return `${name.padEnd(68)} ${`${number(value)} ${unit}`.padStart(16)}   ${beside}${note ? `  ${note}` : ''}`;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => clearForGood().finally(() => process.exit(exitBySignal[signal])));
 }
 
-const args = process.argv.slice(2);
-const jsonAt = args.indexOf('--json');
-const jsonFile = jsonAt < 0 ? undefined : args.splice(jsonAt, 2)[1];
-const unknown = args.filter((name) => !(name in workloads));
-if (unknown.length > 0) {
-  console.error(`no such workload: ${unknown.join(', ')}; there are ${Object.keys(workloads).join(', ')}`);
-  process.exit(2);
-}
-
-const figures: Figure[] = [];
-for (const [name, workload] of Object.entries(workloads)) {
-  if (args.length > 0 && !args.includes(name)) continue;
-  const lab = await openLab();
+/** Throws {@link UsageError} for a file that cannot be run. */
+function mustRun(option: string, file: string | undefined): void {
+  if (file === undefined) return;
   try {
-    for (const figure of await workload(lab)) {
-      console.log(row(figure));
-      figures.push(figure);
-    }
-  } finally {
-    await lab.stop();
+    accessSync(file, constants.X_OK);
+    if (statSync(file).isFile()) return;
+  } catch {
+    // The same as for a directory.
+  }
+  throw new UsageError(`${option} takes a program that can be run, and ${file} is none`);
+}
+
+async function bench({ json, ...wanted }: Wanted): Promise<void> {
+  const { rounds, seconds } = wanted;
+  mustRun('--packaged', wanted.packaged);
+  const machine = thisMachine();
+  const outcomes: Outcome[] = [];
+  // A run that breaks off keeps what it had, and a kept one stays until there is something in its place.
+  const keep = (): void => {
+    if (json === undefined) return;
+    const report: Report = { machine, rounds, seconds, workloads: outcomes };
+    writeFileSync(`${json}.part`, `${JSON.stringify(report, undefined, 1)}\n`);
+    if (outcomes.length > 0) renameSync(`${json}.part`, json);
+  };
+  // A file that cannot be written is told before anything is measured.
+  keep();
+  console.log(
+    `${machine.cores} cores, Node ${machine.node}, ${machine.kernel}, ${machine.date}; ${rounds} rounds`,
+  );
+  await runWorkloads(wanted, (outcome) => {
+    const { name, figures, leftOut, failed } = outcome;
+    outcomes.push(outcome);
+    keep();
+    console.log(`\n${name}`);
+    for (const row of tableRows(figures)) console.log(`  ${row}`);
+    for (const { what, why } of leftOut) console.error(`  left out: ${what}: ${why}`);
+    if (failed !== undefined) console.error(`  ${name} failed: ${failed}`);
+  });
+  const failed = outcomes.filter((outcome) => outcome.failed !== undefined).map(({ name }) => name);
+  if (failed.length > 0) {
+    console.error(`\nfailed: ${failed.join(', ')}`);
+    process.exitCode = 1;
   }
 }
-if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(figures, undefined, 2)}\n`);
+
+try {
+  const wanted = parseCommandLine(process.argv.slice(2), workloads);
+  if (wanted) await bench(wanted);
+  else console.log(usage(workloads));
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  console.error(error.message);
+  process.exitCode = error instanceof UsageError || 'syscall' in error ? 2 : 1;
+}

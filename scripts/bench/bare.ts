@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,7 +7,8 @@ import { randomBytes } from '../../src/core/random.ts';
 import { passwordPool, passwordWorkers } from '../../src/server/workers/password-pool.ts';
 import type { Lane } from './door-table.ts';
 import { benchCost, firstLine } from './lab.ts';
-import { runLanes } from './rounds.ts';
+import { runLanes } from './lanes.ts';
+import { ended, startScript } from './left-overs.ts';
 import { Wire } from './wire.ts';
 
 /** Bare Node servers in a process of their own: what no door can pass. */
@@ -18,14 +18,12 @@ export interface BareServer {
   readonly linesPort: number;
   /** A lane that asks once a turn; `connections` connects for each. */
   readonly open: Readonly<Record<'lines' | 'connections' | 'http', (from: string) => Promise<Lane>>>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Starts the bare servers. */
 export async function bareServer(): Promise<BareServer> {
-  const child = spawn(process.execPath, ['scripts/bench/bare-server.ts'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = startScript('bare-server.ts');
   const [lines = 0, http = 0] = (await firstLine(child)).split(' ').map(Number);
   const text = 'x'.repeat(200);
   return {
@@ -52,14 +50,14 @@ export async function bareServer(): Promise<BareServer> {
         return { turn, close: () => wire.close() };
       },
     },
-    stop: () => child.stdin.end(),
+    stop: () => ended(child),
   };
 }
 
 /** Hashes per second of bcryptjs on as many threads as the server has for it: its own pool, with nothing around it. */
 export async function hashesPerSecond(ms: number): Promise<number> {
   const workers = passwordWorkers(availableParallelism());
-  const pool = passwordPool({ workers, workerUrl: pathToFileURL(resolve('dist/password-worker.mjs')) });
+  const pool = passwordPool({ workers, entry: pathToFileURL(resolve('dist/password-worker.mjs')) });
   const input = {
     realm: 'floor',
     username: parseUsername('bench'),

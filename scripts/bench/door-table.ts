@@ -116,7 +116,8 @@ async function passwordByCalls(wire: Wire, account: OpenAccount): Promise<void> 
   await call(wire, 'session.end', {});
 }
 
-async function proofByCalls(wire: Wire, account: BenchAccount): Promise<void> {
+/** Logs in by challenge and response, and sees that the server knows the account. */
+export async function logInByProof(wire: Wire, account: BenchAccount): Promise<void> {
   const login = begin(account);
   const begun = await call<Begun>(wire, 'login.begin', { message: login.message });
   const finished = login.finish(begun, account.authSecret);
@@ -124,6 +125,10 @@ async function proofByCalls(wire: Wire, account: BenchAccount): Promise<void> {
   const { message } = finished;
   const answer = await call<{ message: string }>(wire, 'login.finish', { exchange, message });
   finished.verifyServer(answer.message);
+}
+
+async function proofByCalls(wire: Wire, account: BenchAccount): Promise<void> {
+  await logInByProof(wire, account);
   await call(wire, 'session.end', {});
 }
 

@@ -3,15 +3,14 @@ import { passwordWorkers } from '../../src/server/workers/password-pool.ts';
 import { openAccounts, privateAccounts } from './accounts.ts';
 import { bareServer, hashesPerSecond } from './bare.ts';
 import { bcryptDoors, type Door, fastDoors, type Lane, type LaneParts } from './door-table.ts';
-import { type Figure, type Lab, median } from './lab.ts';
-import { figureOf, type Run, runLanes } from './rounds.ts';
+import { type Figure, figureOf, median } from './figure.ts';
+import { type Lab, withLab } from './lab.ts';
+import { type Run, runLanes } from './lanes.ts';
+import type { Course, Workload } from './workload.ts';
 
-const rounds = 3;
-const doorMs = 700;
-const floorMs = 500;
+const defaultSeconds = 0.7;
 /** What the programs compile at first is neither door's nor floor's. */
 const warmUpMs = 800;
-const hashesMs = 1_500;
 /** Loopback addresses that lanes come from, and lanes on each: fewer than the exchanges one address may have open. */
 const addresses = 16;
 const lanesPerAddress = 16;
@@ -41,7 +40,16 @@ const floorNames: Readonly<Record<Door['floor'], string>> = {
  * Logins with logout per second at every door, each beside what no such door can pass: as many questions and answers of bare
  * Node, or bcrypt on as many threads. Floors and doors take turns for some rounds.
  */
-export async function doors(lab: Lab): Promise<Figure[]> {
+export const doors: Workload = {
+  name: 'doors',
+  about: 'logins with logout at every door, beside bare Node, or bcrypt on as many threads',
+  run: (course) => withLab((lab) => run(lab, course)),
+};
+
+async function run(lab: Lab, { rounds, seconds = defaultSeconds }: Course): Promise<Figure[]> {
+  const doorMs = seconds * 1_000;
+  // A hash takes a while: few are no measure.
+  const hashesMs = 2 * doorMs;
   const accounts = await privateAccounts(lab, addresses * lanesPerAddress);
   const [open] = await openAccounts(lab, 1);
   if (!open) throw new Error('no account');
@@ -63,7 +71,7 @@ export async function doors(lab: Lab): Promise<Figure[]> {
         const opening = parts.map(({ from }) => bare.open[kind](from));
         await withLanes(opening, async (lanes) => {
           if (round === 0) await runLanes(lanes, warmUpMs, bare.pid);
-          ofFloors[kind].push(await runLanes(lanes, floorMs, bare.pid));
+          ofFloors[kind].push(await runLanes(lanes, doorMs, bare.pid));
         });
       }
       for (const [door, runs] of ofDoors) {
@@ -79,7 +87,7 @@ export async function doors(lab: Lab): Promise<Figure[]> {
       }
     }
   } finally {
-    bare.stop();
+    await bare.stop();
   }
   const figures = [...ofDoors].flatMap(([door, runs]) => {
     const floor = ofFloors[door.floor];
@@ -113,6 +121,7 @@ export async function doors(lab: Lab): Promise<Figure[]> {
         unit: '/s',
         values: rates(proof),
         floor: { name: 'the fastest password door', values: fastestBcrypt },
+        target: { sentence: 'at least 100 × the password doors', judged: 'ratio', atLeast: 100 },
       }),
     );
   }

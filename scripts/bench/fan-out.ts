@@ -1,146 +1,143 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { cpuMicroseconds, type Figure, firstLine, type Lab, rawLine } from './lab.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Figure, figureOf, median } from './figure.ts';
+import { syncedWrites } from './floors.ts';
+import { type Lab, withLab } from './lab.ts';
+import { tooManyConnections } from './open-files.ts';
+import { cpuMicroseconds } from './processor.ts';
+import { roomFollowers } from './room-followers.ts';
+import { roomSenders } from './room-senders.ts';
+import { inTurn } from './rounds.ts';
+import { chatRoom, joinedFloorName, type Service, withJoinedFloor } from './service.ts';
+import type { Course, Workload } from './workload.ts';
 
-interface Run {
-  /** Deliveries per second. */
-  readonly rate: number;
-  /** Server processor time per delivery, microseconds. */
-  readonly cpu: number;
-}
-
+/** Everybody in one room. */
 interface Load {
-  readonly receivers: number;
+  readonly followers: number;
   readonly senders: number;
+  /** Messages that each sender keeps unanswered. */
   readonly window: number;
 }
 
-const seconds = 3;
-const payload = `~~${'x'.repeat(98)}`;
+const defaultSeconds = 3;
+/** What the programs compile at first is neither's. */
+const warmUpSeconds = 0.5;
 
-/**
- * Every receiver gets every message: `senders` keep `window` messages unanswered each. The deliveries of each receiver are
- * counted, and must be the same for all in the end: one missing or doubled delivery fails the run.
- */
-async function run(
-  { receivers, senders, window }: Load,
-  pid: number,
-  connectReceiver: () => Promise<Socket>,
-  connectSender: () => Promise<Socket>,
-  request: (n: number) => string,
-): Promise<Run> {
-  const followers = await Promise.all(Array.from({ length: receivers }, connectReceiver));
-  const counts = new Array<number>(receivers).fill(0);
-  for (const [index, socket] of followers.entries()) {
-    socket.on('data', (chunk: Buffer) => {
-      let count = 0;
-      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) count += 1;
-      counts[index] = (counts[index] ?? 0) + count;
-    });
-  }
-  const posters = await Promise.all(Array.from({ length: senders }, connectSender));
-  let sent = 0;
-  let acknowledged = 0;
-  let isOver = false;
-  const idle = Promise.withResolvers<void>();
-  const post = (socket: Socket, count: number): void => {
-    let text = '';
-    for (let i = 0; i < count; i++) text += request(++sent);
-    socket.write(text);
+const loads: readonly Load[] = [
+  { followers: 10, senders: 4, window: 32 },
+  { followers: 100, senders: 4, window: 4 },
+  { followers: 100, senders: 4, window: 32 },
+  { followers: 100, senders: 100, window: 1 },
+  { followers: 1_000, senders: 4, window: 32 },
+  { followers: 10_000, senders: 4, window: 32 },
+];
+/** The smallest and the largest only show how the cost grows. */
+const judgedFollowers = [100, 1_000];
+
+/** What one measurement gave. */
+interface Run {
+  /** Deliveries per second. */
+  readonly rate: number;
+  /** Processor time per delivery, in microseconds: of the server with all of its threads, and of the generator. */
+  readonly cpu: number;
+  readonly generatorCpu: number;
+  /** Of a core. */
+  readonly generatorShare: number;
+}
+
+/** Lets senders talk for a time; every follower must get every message once, in order. */
+async function run(service: Service, load: Load, seconds: number): Promise<Run> {
+  const followers = await roomFollowers(service, load.followers);
+  const senders = await roomSenders(service, load.senders, load.window);
+  senders.begin();
+  await sleep(Math.min(warmUpSeconds, seconds) * 1_000);
+  const before = { deliveries: followers.deliveries(), at: performance.now() };
+  const cpuBefore = [cpuMicroseconds(service.pid), cpuMicroseconds(process.pid)] as const;
+  await sleep(seconds * 1_000);
+  const deliveries = followers.deliveries() - before.deliveries;
+  const elapsedMs = performance.now() - before.at;
+  const cpu = cpuMicroseconds(service.pid) - cpuBefore[0];
+  const generatorCpu = cpuMicroseconds(process.pid) - cpuBefore[1];
+  await followers.settled(await senders.stop());
+  senders.close();
+  followers.close();
+  return {
+    rate: (deliveries / elapsedMs) * 1_000,
+    cpu: cpu / deliveries,
+    generatorCpu: generatorCpu / deliveries,
+    generatorShare: generatorCpu / elapsedMs / 1_000,
   };
-  for (const socket of posters) {
-    socket.on('data', (chunk: Buffer) => {
-      let answers = 0;
-      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) answers += 1;
-      acknowledged += answers;
-      if (!isOver) post(socket, answers);
-      else if (acknowledged === sent) idle.resolve();
-    });
-  }
-  const total = (): number => counts.reduce((sum, count) => sum + count, 0);
-  const cpuBefore = cpuMicroseconds(pid);
-  const start = performance.now();
-  for (const socket of posters) post(socket, window);
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
-  const delivered = total();
-  const elapsed = performance.now() - start;
-  const cpu = cpuMicroseconds(pid) - cpuBefore;
-  isOver = true;
-  await Promise.race([idle.promise, new Promise((resolve) => setTimeout(resolve, 10_000))]);
-  for (let waited = 0; counts.some((count) => count < sent) && waited < 100; waited++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  for (const socket of [...followers, ...posters]) socket.destroy();
-  const wrong = counts.filter((count) => count !== sent).length;
-  if (wrong > 0 || acknowledged !== sent) {
-    throw new Error(`of ${receivers} receivers ${wrong} did not get exactly ${sent} messages`);
-  }
-  return { rate: (delivered / elapsed) * 1_000, cpu: cpu / delivered };
 }
 
-async function ofChat(lab: Lab, load: Load, room: string): Promise<Run> {
-  const setup = await rawLine(lab.port, lab.token);
-  await setup.ask({ jsonrpc: '2.0', id: 'room', method: 'room.create', params: { room } }, '"id":"room"');
-  setup.socket.destroy();
-  return run(
-    load,
-    lab.pid,
-    async () => {
-      const line = await rawLine(lab.port, lab.token);
-      await line.ask(
-        { jsonrpc: '2.0', id: 'follow', method: 'conversation.follow', params: { to: `#${room}` } },
-        '"id":"follow"',
-      );
-      return line.socket;
-    },
-    async () => (await rawLine(lab.port, lab.token)).socket,
-    (n) =>
-      `{"jsonrpc":"2.0","id":${n},"method":"message.send","params":{"to":"#${room}","text":"${payload}"}}\n`,
-  );
+/** Fan-out to the followers of one room. */
+export const fanOut: Workload = {
+  name: 'fan-out',
+  about: 'deliveries to 10 to 10,000 followers of a room, beside bare Node that stores nothing and the disk',
+  run: (course) => withLab((lab) => fanOutOf(lab, course)),
+};
+
+/** As the rows of the table of peers are called. */
+function spelled({ followers, senders, window }: Load): string {
+  return `R=${followers} S=${senders} W=${window}`;
 }
 
-/** The floor: a bare Node server that joins what a turn gathered and hands every receiver the same buffer, storing nothing. */
-async function ofFloor(load: Load): Promise<Run> {
-  const child: ChildProcess = spawn(process.execPath, ['scripts/bench/joined-floor.ts'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  try {
-    const port = Number(await firstLine(child));
-    const connect = async (): Promise<Socket> => (await rawLine(port)).socket;
-    const receiver = async (): Promise<Socket> => {
-      const socket = await connect();
-      socket.write('follow\n');
-      await once(socket, 'data');
-      return socket;
-    };
-    return await run(load, child.pid ?? 0, receiver, connect, () => `${payload}\n`);
-  } finally {
-    child.kill('SIGKILL');
-  }
-}
-
-/** Fan-out to 100 and 1,000 followers of one room. */
-export async function fanOut(lab: Lab): Promise<Figure[]> {
+async function fanOutOf(lab: Lab, course: Course): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const load of [
-    { receivers: 100, senders: 4, window: 32 },
-    { receivers: 1_000, senders: 4, window: 32 },
-  ]) {
-    const { receivers, senders, window } = load;
-    const floor = await ofFloor(load);
-    const chat = await ofChat(lab, load, `r${receivers}-${senders}-${window}`);
-    const title = `fan-out R=${receivers} S=${senders} W=${window}`;
-    const name = 'bare Node, joined, nothing stored';
-    figures.push(
-      { name: `${title}, deliveries`, unit: '/s', value: chat.rate, floor: { name, value: floor.rate } },
-      {
-        name: `${title}, server CPU per delivery`,
-        unit: 'µs',
-        value: chat.cpu,
-        floor: { name, value: floor.cpu },
-      },
-    );
+  for (const load of loads) {
+    const problem = tooManyConnections(load.followers + load.senders);
+    if (problem === undefined) figures.push(...(await figuresOf(lab, load, course)));
+    else course.leaveOut(`fan-out ${spelled(load)}`, problem);
   }
   return figures;
+}
+
+async function figuresOf(lab: Lab, load: Load, course: Course): Promise<Figure[]> {
+  const { rounds, seconds = defaultSeconds } = course;
+  const { followers, senders, window } = load;
+  const room = await chatRoom(lab, `r${followers}-s${senders}-w${window}`);
+  const taken = await inTurn(rounds, {
+    chat: () => run(room, load, seconds),
+    floor: () => withJoinedFloor((floor) => run(floor, load, seconds)),
+    // Each window waits for its commit.
+    bySyncs: () => senders * window * followers * syncedWrites(lab.directory, seconds / 3).perSecond,
+  });
+  const { chat, floor, bySyncs } = taken;
+  const name = `fan-out ${spelled(load)}`;
+  const floorRates = floor.map(({ rate }) => rate);
+  const bounds = floorRates.map((rate, round) => Math.min(rate, bySyncs[round] ?? 0));
+  const isInSeries = senders === 4 && window === 32;
+  const share = median(chat.map(({ generatorShare }) => generatorShare)).toFixed(2);
+  const rates = { unit: '/s', values: chat.map(({ rate }) => rate) };
+  return [
+    figureOf({
+      name: `${name}: deliveries`,
+      ...rates,
+      floor: { name: joinedFloorName, values: floorRates },
+      ...(isInSeries && { series: { name: 'fan-out: deliveries', x: followers, of: 'followers' } }),
+      note: `the generator took ${share} of a core`,
+    }),
+    figureOf({
+      name: `${name}: deliveries, beside what the disk allows`,
+      ...rates,
+      floor: { name: 'min(bare Node, S·W·R × fdatasync)', values: bounds },
+      ...(judgedFollowers.includes(followers) && {
+        target: {
+          sentence: 'at least 0.7 × min(bare Node, S·W·R × fdatasync)',
+          judged: 'ratio',
+          atLeast: 0.7,
+        },
+      }),
+    }),
+    figureOf({
+      name: `${name}: server CPU per delivery`,
+      unit: 'µs',
+      values: chat.map(({ cpu }) => cpu),
+      floor: { name: joinedFloorName, values: floor.map(({ cpu }) => cpu) },
+      ...(isInSeries && {
+        series: { name: 'fan-out: server CPU per delivery', x: followers, of: 'followers' },
+      }),
+      ...(followers === 1_000 && {
+        target: { sentence: 'at most 0.15 µs', judged: 'value', atMost: 0.15 },
+      }),
+    }),
+  ];
 }

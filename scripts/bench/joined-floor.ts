@@ -1,4 +1,4 @@
-/** The floor of fan-out: lines in, joined per turn, the same buffer to every follower; prints its port. */
+/** The floor of fan-out: lines in, joined per turn, the same buffer to every follower; prints its port and ends with its stdin. */
 import { createServer, type Socket } from 'node:net';
 
 const followers = new Set<Socket>();
@@ -28,3 +28,4 @@ const server = createServer({ noDelay: true }, (socket) => {
   const address = server.address();
   if (address !== null && typeof address !== 'string') console.log(address.port);
 });
+process.stdin.on('end', () => process.exit(0)).resume();

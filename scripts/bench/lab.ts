@@ -1,40 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, connect } from '../../src/client/connection.ts';
 import { login } from '../../src/client/login.ts';
 import { register } from '../../src/client/register.ts';
+import { ended, needed, scratchDirectory } from './left-overs.ts';
 
 /** A server in a scratch directory, with every limit off that would measure itself. */
-export interface Lab {
-  readonly port: number;
-  readonly pid: number;
+export interface Lab extends StartedServer {
   readonly directory: string;
   /** A session of the account `bench`, which many connections share. */
   readonly token: string;
-  stop(): Promise<void>;
 }
-
-/** One figure beside its floor of the same run. */
-export interface Figure {
-  readonly name: string;
-  readonly unit: string;
-  readonly value: number;
-  readonly floor: { readonly name: string; readonly value: number } | undefined;
-  /** Of several rounds: `value` and the floor's are the middle ones, the ratio is the middle one of the rounds' ratios. */
-  readonly rounds?: {
-    readonly values: readonly number[];
-    readonly ratio: { readonly median: number; readonly least: number; readonly most: number };
-  };
-  readonly note?: string;
-}
-
-/** A workload: runs once and answers its figures. */
-export type Workload = (lab: Lab) => Promise<Figure[]>;
 
 /** bcrypt's cost in the lab: the least there is, so that as many logins as possible are to be served besides their hashes. */
 export const benchCost = 10;
@@ -49,42 +29,70 @@ const limitsOff = [
   'max-sessions',
 ].flatMap((flag) => [`--${flag}`, flag === 'max-sessions' ? '1000000' : '0']);
 
-/** Starts the built server and logs the account in. */
-export async function openLab(): Promise<Lab> {
-  const directory = mkdtempSync(join(tmpdir(), 'chat-bench-'));
-  const child = spawn(
-    process.execPath,
-    [
-      'dist/chat.mjs',
-      'serve',
-      '--listen',
-      '127.0.0.1:0',
-      '--data',
-      join(directory, 'data'),
-      '--bcrypt-cost',
-      String(benchCost),
-      ...limitsOff,
-    ],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
+/** A server that was started on a data directory. */
+export interface StartedServer {
+  readonly port: number;
+  readonly pid: number;
+  /** From the start of its process until it said that it accepts, in milliseconds. */
+  readonly readyMs: number;
+  /** Asks it to end, and waits until it has. */
+  stop(): Promise<void>;
+}
+
+/** How a chat is started: a command and its first words. */
+export type Program = readonly [command: string, ...words: string[]];
+
+/** The built program, with flags for Node itself. */
+const built = (nodeFlags: readonly string[] = []): Program => [
+  process.execPath,
+  ...nodeFlags,
+  'dist/chat.mjs',
+];
+
+/** Starts a server on a data directory, with `flags` after the lab's own; answers when it is ready. */
+export async function startServer(
+  data: string,
+  flags: readonly string[] = [],
+  [command, ...words]: Program = built(),
+): Promise<StartedServer> {
+  const args = ['serve', '--listen', '127.0.0.1:0', '--data', data, '--bcrypt-cost', String(benchCost)];
+  let errors = '';
+  const start = performance.now();
+  const child = needed(
+    spawn(command, [...words, ...args, ...limitsOff, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+    'the server',
+    () => errors.trimEnd().split('\n').slice(-2).join('\n'),
   );
+  child.stderr.on('data', (chunk) => {
+    errors = `${errors}${chunk}`.slice(-2_000);
+  });
   const ready = await firstLine(child);
+  const readyMs = performance.now() - start;
   const port = Number(/127\.0\.0\.1:(\d+)/.exec(ready)?.[1]);
   if (!child.pid || !port) throw new Error(`the server said: ${ready}`);
-  const connection = await open(port);
+  return { port, pid: child.pid, readyMs, stop: () => ended(child, 'SIGTERM') };
+}
+
+/** Starts the built server on an empty directory and logs the account in; `nodeFlags` are for Node itself. */
+export async function openLab(nodeFlags: readonly string[] = []): Promise<Lab> {
+  const directory = scratchDirectory();
+  const server = await startServer(join(directory, 'data'), [], built(nodeFlags));
+  const connection = await open(server.port);
   await register(connection, { username: 'bench', password: 'bench password' });
   const { session } = await login(connection, { username: 'bench', password: 'bench password' });
   await connection.close();
-  return {
-    port,
-    pid: child.pid,
-    directory,
-    token: session.session_token,
-    async stop() {
-      child.kill('SIGTERM');
-      await once(child, 'close');
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
+  return { ...server, directory, token: session.session_token };
+}
+
+/** Gives a workload a server of its own, which ends with it. */
+export async function withLab<T>(use: (lab: Lab) => Promise<T>): Promise<T> {
+  const lab = await openLab();
+  const answer = await use(lab);
+  // After an error all that is left is ended anyway.
+  await lab.stop();
+  return answer;
 }
 
 /** A connection of the client library over clear loopback. */
@@ -103,7 +111,9 @@ export async function firstLine(child: ChildProcess): Promise<string> {
     child.stdout.resume();
     return line;
   }
-  throw new Error('ended before it was ready');
+  // How it ended says more, and comes a moment later.
+  await sleep(1_000);
+  throw new Error(`${child.spawnargs.slice(1, 3).join(' ')} ended before it was ready`);
 }
 
 /** A bare socket that speaks lines: the generator must not be slower than the server. */
@@ -141,16 +151,4 @@ export async function rawLine(port: number, token?: string): Promise<RawLine> {
     );
   }
   return raw;
-}
-
-/** The processor time of a process and all of its threads so far, in microseconds; Linux only. */
-export function cpuMicroseconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
-
-/** The middle of some figures. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -1,72 +1,104 @@
-import { fromBase64 } from '../../src/core/crypto/bytes.ts';
-import { beginLogin } from '../../src/core/crypto/scram-client.ts';
-import { stretch } from '../../src/core/crypto/stretch.ts';
-import { parsePassword } from '../../src/core/model/password.ts';
-import { parseUsername } from '../../src/core/model/username.ts';
+import { type BenchAccount, privateAccounts } from './accounts.ts';
+import { hashesPerSecond } from './bare.ts';
 import { certificateLogins } from './certificate-logins.ts';
-import { type Figure, type Lab, open } from './lab.ts';
+import { logInByProof } from './door-table.ts';
+import { type Figure, figureOf, median } from './figure.ts';
+import { type Lab, withLab } from './lab.ts';
+import { threadMicroseconds } from './processor.ts';
+import { inTurn } from './rounds.ts';
+import { Wire } from './wire.ts';
+import type { Course, Workload } from './workload.ts';
 
-/** Fewer than the exchanges one address may have open. */
-const lanes = 16;
-const seconds = 3;
+const defaultSeconds = 2;
+/** Connections that are open before the clock runs: each logs in once. */
+const connectionsAtOnce = 1_024;
+/** Logins under way at once, from so many addresses of loopback: fewer from each than it may have exchanges open. */
+const lanes = 64;
+const addresses = 16;
 
-/** Challenge–response logins per second, the session stored; the password is stretched once, as a client would that logs in often. And logins by certificate. */
-export async function logins(lab: Lab): Promise<Figure[]> {
-  const username = parseUsername('bench');
-  const password = parsePassword('bench password');
-  const secrets = new Map<string, Promise<Uint8Array>>();
-  let count = 0;
-  const end = performance.now() + seconds * 1_000;
-  const lane = async (): Promise<void> => {
-    const connection = await open(lab.port);
-    while (performance.now() < end) {
-      const started = beginLogin({ username, binding: { kind: 'none' }, offeredBindings: [] });
-      const begun = await connection.call('login.begin', { message: started.message });
-      const challenged = started.readChallenge(begun.message, {
-        serverPublicKey: fromBase64(begun.server_key) ?? new Uint8Array(),
-        offer: { suites: begun.suites, bindings: begun.bindings },
-      });
-      const { salt, cost, realm } = challenged;
-      const id = salt.toString();
-      const secret = secrets.get(id) ?? stretch({ realm, username, password, salt, cost });
-      secrets.set(id, secret);
-      const finished = challenged.finish(await secret);
-      const answer = await connection.call('login.finish', {
-        exchange: begun.exchange,
-        message: finished.message,
-      });
-      finished.verifyServer(answer.message);
-      await connection.call('session.end', {});
-      count += 1;
-    }
-    await connection.close();
-  };
-  const start = performance.now();
-  await Promise.all(Array.from({ length: lanes }, lane));
-  const rate = (count / (performance.now() - start)) * 1_000;
-  const bcrypt = await hashRate();
-  return [
-    {
-      name: 'challenge–response logins (with logout; client in the same figure)',
-      unit: '/s',
-      value: rate,
-      floor: { name: 'bcryptjs at cost 10 on one thread', value: bcrypt },
-    },
-    ...(await certificateLogins(lab)),
-  ];
+/** What some logins came to. */
+interface Run {
+  readonly perSecond: number;
+  /** Processor time of the server for each, in microseconds: of all threads, of the one that serves everybody, of the next busiest. */
+  readonly cpu: number;
+  readonly servingCpu: number;
+  readonly nextCpu: number;
 }
 
-async function hashRate(): Promise<number> {
-  const start = performance.now();
-  const runs = 5;
-  for (let i = 0; i < runs; i++) {
-    await stretch({
-      realm: 'floor',
-      username: parseUsername('bench'),
-      password: parsePassword('bench password'),
-      salt: new Uint8Array(16),
-      cost: 10,
-    });
+/** Logs in on connections that are open already, for a time; the sessions stay. */
+async function run(lab: Lab, accounts: readonly BenchAccount[], seconds: number): Promise<Run> {
+  const used = new Map<string, number>();
+  let elapsedMs = 0;
+  let count = 0;
+  while (elapsedMs < seconds * 1_000) {
+    const wires = await Promise.all(
+      Array.from({ length: connectionsAtOnce }, (_, index) =>
+        Wire.open(lab.port, `127.0.0.${1 + (index % addresses)}`),
+      ),
+    );
+    const before = threadMicroseconds(lab.pid);
+    const start = performance.now();
+    await logInAll(wires, accounts);
+    elapsedMs += performance.now() - start;
+    for (const [thread, microseconds] of threadMicroseconds(lab.pid)) {
+      used.set(thread, (used.get(thread) ?? 0) + microseconds - (before.get(thread) ?? 0));
+    }
+    count += wires.length;
+    for (const wire of wires) wire.close();
   }
-  return (runs / (performance.now() - start)) * 1_000;
+  const serving = used.get(String(lab.pid)) ?? 0;
+  used.delete(String(lab.pid));
+  const others = [...used.values()];
+  const all = others.reduce((sum, one) => sum + one, serving);
+  return {
+    perSecond: (count / elapsedMs) * 1_000,
+    cpu: all / count,
+    servingCpu: serving / count,
+    nextCpu: Math.max(0, ...others) / count,
+  };
+}
+
+async function logInAll(wires: readonly Wire[], accounts: readonly BenchAccount[]): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let index = next++; index < wires.length; index = next++) {
+      const [wire, account] = [wires[index], accounts[index % accounts.length]];
+      if (wire && account) await logInByProof(wire, account);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/** Challenge–response logins, the sessions stored; and logins by certificate. */
+export const logins: Workload = {
+  name: 'logins',
+  about: 'challenge–response logins beside bcrypt; logins by certificate beside such connections alone',
+  run: (course) => withLab((lab) => loginsOf(lab, course)),
+};
+
+async function loginsOf(lab: Lab, { rounds, seconds = defaultSeconds }: Course): Promise<Figure[]> {
+  const accounts = await privateAccounts(lab, 4 * lanes);
+  // What the programs compile at first is not counted.
+  await run(lab, accounts, seconds / 4);
+  const { chat, hashes } = await inTurn(rounds, {
+    chat: () => run(lab, accounts, seconds),
+    hashes: () => hashesPerSecond(seconds * 1_000),
+  });
+  const middle = (key: keyof Run): string => median(chat.map((one) => one[key])).toFixed(0);
+  return [
+    figureOf({
+      name: 'challenge–response logins, the client on the same cores',
+      unit: '/s',
+      values: chat.map(({ perSecond }) => perSecond),
+      floor: { name: 'bcryptjs on as many threads as the server has for it', values: hashes },
+    }),
+    figureOf({
+      name: 'challenge–response logins, on one core of the server alone',
+      unit: '/s',
+      values: chat.map(({ cpu }) => 1e6 / cpu),
+      target: { sentence: 'at least 4,000 /s', judged: 'value', atLeast: 4_000 },
+      note: `${middle('cpu')} µs of the server each: ${middle('servingCpu')} of the thread that serves everybody, ${middle('nextCpu')} of the next busiest`,
+    }),
+    ...(await certificateLogins(lab, rounds, seconds)),
+  ];
 }

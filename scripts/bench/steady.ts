@@ -31,7 +31,8 @@ export interface Sample {
   readonly ms: number;
 }
 
-const room = '#steady';
+/** Each round has its own people's process, and its own room. */
+const room = `#steady-${process.pid}`;
 const followers = 5;
 /** Connections of each kind at the start; more are opened when all wait for an answer. */
 const lanesAtStart = 5;

@@ -1,48 +1,17 @@
-/**
- * `tsx scripts/campaigns/durable-tail.ts [--trials N] [--seed S]`: under load, `chat tail --durable` and the server are killed with
- * SIGKILL at random moments and started again, while a reader appends what it gets to a file. Afterwards every message has come at
- * least once, in order within each run, and after repeated ids are dropped exactly once. Ends non-zero when that is broken.
- */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import { history } from '../../src/client/follow.ts';
-import { login } from '../../src/client/login.ts';
-import { register } from '../../src/client/register.ts';
-import { resume } from '../../src/client/resume.ts';
+import type { Campaign, Course } from './campaign.ts';
 import { Deliveries, type Delivery } from './deliveries.ts';
+import { type OwnedProcess, removeScratch, scratchDirectory, spawnOwned } from './leavings.ts';
+import { open, signUp } from './people.ts';
 import { seeded } from './random.ts';
+import { mustStart, type ServerProcess } from './server-process.ts';
 
-type Command = readonly [string, ...string[]];
-
-/** A campaign's course. */
-export interface CampaignOptions {
-  readonly trials: number;
-  readonly seed: number;
-  /** What starts the server, without its flags: `node dist/chat.mjs serve` for the real one. */
-  readonly server: Command;
-  /** What starts a tail, without its flags. */
-  readonly tail: Command;
-  readonly onTrial?: (trial: number, deliveries: Deliveries, broken: readonly string[]) => void;
-}
-
-/** What a campaign came to. */
-export interface CampaignResult {
-  readonly trials: number;
-  /** Runs of tail that were killed. */
-  readonly kills: number;
-  readonly deliveries: Deliveries;
-  readonly broken: readonly string[];
-}
-
-const password = 'a campaign of kills';
 const rooms = ['#lobby', '#ops'] as const;
 const load = { senders: 2, pauseMs: 4 } as const;
 /** Runs of tail in a trial, each killed. */
@@ -52,54 +21,58 @@ const killAfterMs = { line: 300, start: 600 } as const;
 /** A run that gets nothing for so long, in milliseconds, is killed too: what it should get is found missing later. */
 const patienceMs = 5_000;
 const chance = { serverKill: 0.4, earlyKill: 0.2, exec: 0.25 } as const;
-const flags = ['--bcrypt-cost', '10', '--messages-per-second', '0', '--logins-per-minute', '0'];
-
-interface Server {
-  readonly child: ChildProcess;
-  readonly port: number;
-}
 
 /** What the trials share. */
 interface Field {
-  readonly options: CampaignOptions;
+  readonly course: Course;
   readonly directory: string;
   readonly random: () => number;
   readonly tokens: { readonly reader: string; readonly sender: string };
   readonly deliveries: Deliveries;
-  server: Server;
+  server: ServerProcess;
   runs: number;
   kills: number;
 }
 
-/** Runs the trials one after another with one cursor and one data directory, so that each goes on from what the kills before have left. */
-export async function durableTailCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const directory = mkdtempSync(join(tmpdir(), 'chat-durable-'));
-  const broken: string[] = [];
-  const server = await start(options.server, join(directory, 'data'), 0);
-  const field: Field = {
-    options,
-    directory,
-    random: seeded(options.seed),
-    tokens: await setUp(server.port),
-    deliveries: new Deliveries(),
-    server,
-    runs: 0,
-    kills: 0,
-  };
-  try {
-    for (let trial = 1; trial <= options.trials; trial++) {
-      const found = await runTrial(field, trial);
-      broken.push(...found.map((sentence) => `trial ${trial}: ${sentence}`));
-      options.onTrial?.(trial, field.deliveries, found);
+/**
+ * Under load, `chat tail --durable` and the server are killed with SIGKILL at random moments and started again, while a reader appends
+ * what it gets to a file: one cursor and one data directory for all trials. Afterwards every message has come at least once, in order
+ * within each run, and after repeated ids are dropped exactly once.
+ */
+export const durableTail: Campaign = {
+  about: 'kills durable tails and their server, while a reader appends what it gets to a file',
+  trials: 100,
+  async run(course) {
+    const { trials, seed, onTrial } = course;
+    const directory = scratchDirectory('durable');
+    const broken: string[] = [];
+    const server = await mustStart({ command: course.server, data: join(directory, 'data') });
+    const field: Field = {
+      course,
+      directory,
+      random: seeded(seed),
+      tokens: await setUp(server.port),
+      deliveries: new Deliveries(),
+      server,
+      runs: 0,
+      kills: 0,
+    };
+    const { deliveries } = field;
+    try {
+      for (let trial = 1; trial <= trials; trial++) {
+        const found = await runTrial(field, trial);
+        broken.push(...found.map((sentence) => `trial ${trial}: ${sentence}`));
+        const { lines, repeats } = deliveries;
+        onTrial?.(`trial ${trial}: ${lines} lines so far, ${repeats} repeated, ${found.length} failures`);
+      }
+    } finally {
+      await field.server.kill();
+      removeScratch(directory);
     }
-  } finally {
-    field.server.child.kill('SIGKILL');
-    await ended(field.server.child);
-    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
-  }
-  const { kills, deliveries } = field;
-  return { trials: options.trials, kills, deliveries, broken };
-}
+    const { lines, repeats } = deliveries;
+    return { trials, counts: { 'tails killed': field.kills, lines, repeated: repeats }, broken };
+  },
+};
 
 /** Keeps the server busy while tails come and are killed, then lets one read to the end. */
 async function runTrial(field: Field, trial: number): Promise<string[]> {
@@ -148,7 +121,7 @@ async function runUntilKilled(field: Field): Promise<string[]> {
 /** A tail that runs. */
 interface TailRun {
   readonly name: string;
-  readonly child: ChildProcess;
+  readonly child: OwnedProcess;
   /** What the reader appended. */
   readonly file: string;
   readonly firstLine: Promise<unknown>;
@@ -158,23 +131,19 @@ interface TailRun {
 }
 
 function runTail(field: Field, more: readonly string[], isExec: boolean): TailRun {
-  const { directory, options, server, tokens } = field;
+  const { directory, course, server, tokens } = field;
   field.runs += 1;
   const name = `${field.runs}`;
   const file = join(directory, `run-${name}.jsonl`);
-  const [program, ...args] = options.tail;
   const exec = isExec ? ['--exec', 'cat >>"$OUT"', '--own'] : [];
-  const words = [...args, 'tail', '--durable', 'campaign', '--since', 'all', '-o', 'json', ...exec, ...more];
-  const child = spawn(program, words, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      PATH: process.env.PATH,
-      HOME: directory,
-      XDG_STATE_HOME: join(directory, 'state'),
-      CHAT_SERVER: `plain://127.0.0.1:${server.port}`,
-      CHAT_TOKEN: tokens.reader,
-      OUT: file,
-    },
+  const words = ['tail', '--durable', 'campaign', '--since', 'all', '-o', 'json', ...exec, ...more];
+  const child = spawnOwned([...course.client, ...words], {
+    PATH: process.env.PATH,
+    HOME: directory,
+    XDG_STATE_HOME: join(directory, 'state'),
+    CHAT_SERVER: `plain://127.0.0.1:${server.port}`,
+    CHAT_TOKEN: tokens.reader,
+    OUT: file,
   });
   let errors = '';
   child.stderr.on('data', (chunk) => {
@@ -188,7 +157,7 @@ function runTail(field: Field, more: readonly string[], isExec: boolean): TailRu
   return { name, child, file, firstLine, closed, errors: () => errors };
 }
 
-async function until(isSo: () => boolean, child: ChildProcess): Promise<void> {
+async function until(isSo: () => boolean, child: OwnedProcess): Promise<void> {
   while (!isSo() && child.exitCode === null && child.signalCode === null) await delay(5);
 }
 
@@ -221,9 +190,9 @@ async function send(
   { trial, sender }: { trial: number; sender: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const { tokens, options } = field;
+  const { tokens, course } = field;
   // Of its own, so that the moments of the kills are the seed's alone.
-  const random = seeded(options.seed + trial * load.senders + sender);
+  const random = seeded(course.seed + trial * load.senders + sender);
   let count = 0;
   while (!signal.aborted) {
     try {
@@ -296,82 +265,22 @@ async function openAgain(field: Field, token: string): Promise<Connection> {
 
 /** Kills the server after a while and starts it again at once, at the same address: a cursor belongs to one. */
 async function restartServer(field: Field, afterMs: number): Promise<void> {
-  const { server, options, directory } = field;
+  const { server, course, directory } = field;
   await delay(afterMs);
-  server.child.kill('SIGKILL');
-  await ended(server.child);
-  field.server = await start(options.server, join(directory, 'data'), server.port);
-}
-
-async function start([program, ...args]: Command, data: string, port: number): Promise<Server> {
-  const child = spawn(program, [...args, ...flags, '--listen', `127.0.0.1:${port}`, '--data', data], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let errors = '';
-  child.stderr.on('data', (chunk) => {
-    errors = `${errors}${chunk}`.slice(-2_000);
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const found = Number(/^127\.0\.0\.1:(\d+) /.exec(line)?.[1]);
-    child.stdout.resume();
-    return { child, port: found };
-  }
-  throw new Error(`the server did not start: ${errors}`);
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-}
-
-async function open(port: number, token?: string): Promise<Connection> {
-  const connection = await connect({
-    server: { scheme: 'plain', host: '127.0.0.1', port },
-    timeoutMs: 10_000,
-    checkIdentity: async () => {},
-  });
-  if (token !== undefined) await resume(connection, token);
-  return connection;
+  await server.kill();
+  const { port } = server;
+  field.server = await mustStart({ command: course.server, data: join(directory, 'data'), port });
 }
 
 async function setUp(port: number): Promise<Field['tokens']> {
-  const reader = await signUp(port, 'reader');
-  const sender = await signUp(port, 'sender');
-  await reader.connection.call('room.create', { room: 'ops' });
-  await sender.connection.call('room.join', { room: 'ops' });
-  await reader.connection.close();
-  await sender.connection.close();
-  return { reader: reader.token, sender: sender.token };
-}
-
-async function signUp(port: number, username: string) {
-  const connection = await open(port);
-  await register(connection, { username, password });
-  const { session } = await login(connection, { username, password });
-  return { connection, token: session.session_token };
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      trials: { type: 'string', default: '100' },
-      seed: { type: 'string', default: `${Date.now() % 1e9}` },
-    },
-  });
-  if (!existsSync('dist/chat.mjs')) throw new Error('there is no build: npm run build');
-  const seed = Number(values.seed);
-  const program = [process.execPath, 'dist/chat.mjs'] as const;
-  const { trials, kills, deliveries, broken } = await durableTailCampaign({
-    trials: Number(values.trials),
-    seed,
-    server: [...program, 'serve'],
-    tail: program,
-    onTrial: (trial, { lines, repeats }, found) => {
-      console.log(`trial ${trial}: ${lines} lines so far, ${repeats} repeated, ${found.length} failures`);
-      for (const sentence of found.slice(0, 5)) console.log(`  ${sentence}`);
-    },
-  });
-  console.log(
-    `durable tail: ${trials} trials, ${kills} tails killed, ${deliveries.lines} lines, ${deliveries.repeats} repeated, ${broken.length} failures, seed ${seed}`,
-  );
-  process.exitCode = broken.length === 0 ? 0 : 1;
+  const tokens = { reader: await signUp(port, 'reader'), sender: await signUp(port, 'sender') };
+  for (const [token, call] of [
+    [tokens.reader, 'room.create'],
+    [tokens.sender, 'room.join'],
+  ] as const) {
+    const connection = await open(port, token);
+    await connection.call(call, { room: 'ops' });
+    await connection.close();
+  }
+  return tokens;
 }

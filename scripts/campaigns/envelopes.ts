@@ -1,13 +1,10 @@
-/**
- * `tsx scripts/campaigns/envelopes.ts [--count 100000]`: seals so many messages as a client does, and looks whether any two have a key
- * and a nonce in common (ASVS 11.3.4), or anything else that is drawn for each. Ends with 1 when they have.
- */
-import { parseArgs } from 'node:util';
+import { setImmediate } from 'node:timers/promises';
 import { newSecretKeys } from '../../src/core/e2ee/account-keys.ts';
 import { readEnvelope, sealMessage } from '../../src/core/e2ee/envelope.ts';
 import { noRecord, signKeyRecord } from '../../src/core/e2ee/key-record.ts';
 import { parseUsername } from '../../src/core/model/username.ts';
 import { uuidV7 } from '../../src/core/random.ts';
+import type { Campaign } from './campaign.ts';
 
 /** What is drawn for each envelope: a commitment stands for its content key, an encapsulated key for the key that a wrap is sealed with. */
 export type Drawn = 'commitment' | 'nonce' | 'encapsulated key';
@@ -23,8 +20,11 @@ function account(name: string) {
   return { secrets, record };
 }
 
-/** Seals `count` times the same text from one account to another, and counts what was there before. */
-export async function envelopesCampaign(count: number): Promise<Repeated> {
+/** After so many envelopes it is told how many there are. */
+const toldEach = 1_000;
+
+/** Seals `count` times the same text from one account to another, and counts what was there before; `onSealed` is told now and then how many more. */
+export async function envelopesCampaign(count: number, onSealed?: (more: number) => void): Promise<Repeated> {
   const [alice, bob] = [account('alice'), account('bob')];
   const seen = new Map<Drawn, Set<string>>();
   const repeated: Partial<Record<Drawn, number>> = {};
@@ -44,17 +44,31 @@ export async function envelopesCampaign(count: number): Promise<Repeated> {
     note('nonce', envelope.nonce);
     note('encapsulated key', envelope.toSender.enc);
     note('encapsulated key', envelope.toRecipient.enc);
+    if ((sealed + 1) % toldEach !== 0) continue;
+    onSealed?.(toldEach);
+    // Whoever interrupts it is heard.
+    await setImmediate();
   }
   return repeated;
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { count: { type: 'string', default: '100000' } } });
-  const count = Number(values.count);
-  const repeated = Object.entries(await envelopesCampaign(count));
-  for (const [kind, times] of repeated) console.log(`a ${kind} came again: ${times} times`);
-  console.log(
-    `envelopes: ${count} sealed, ${repeated.length === 0 ? 'no key and no nonce came twice' : 'keys or nonces came twice'}`,
-  );
-  process.exitCode = repeated.length === 0 ? 0 : 1;
-}
+/** Seals so many messages as there are trials, as a client does, and looks whether any two have a key and a nonce in common (ASVS 11.3.4). */
+export const envelopes: Campaign = {
+  about: 'seals messages and looks for a key or a nonce that comes twice',
+  trials: 100_000,
+  // What is drawn is the system's own chance, as a client's is: no seed decides it.
+  isSeedless: true,
+  async run({ trials, onTrial }) {
+    let sealed = 0;
+    const told = (more: number): void => {
+      sealed += more;
+      onTrial?.(`${sealed.toLocaleString('en')} sealed`, more);
+    };
+    const repeated = Object.entries(await envelopesCampaign(trials, told));
+    return {
+      trials,
+      counts: {},
+      broken: repeated.map(([kind, times]) => `a ${kind} came again: ${times} times`),
+    };
+  },
+};

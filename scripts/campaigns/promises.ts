@@ -18,13 +18,14 @@ export interface Found {
 /**
  * Holds what was stored against what was promised: every acknowledged message is there exactly once, where the answer said; nothing
  * is there twice; seqs have no gap after `after`; each sender's messages stand in the order in which they were sent. Answers what is
- * broken, one sentence each; empty when all is kept.
+ * broken, one sentence each; empty when all is kept. `isElsewhere` knows the texts that others have sent, of which nothing is asked here.
  */
 export function brokenPromises(
   to: string,
   after: number,
   found: readonly Found[],
   sent: readonly Sent[],
+  isElsewhere: (text: string) => boolean = () => false,
 ): string[] {
   const broken: string[] = [];
   for (const [index, { seq }] of found.entries()) {
@@ -36,7 +37,8 @@ export function brokenPromises(
   const byText = new Map<string, Found>();
   for (const message of found) {
     const first = byText.get(message.text);
-    if (first) broken.push(`${to}: ${message.text} stands at ${first.seq} and at ${message.seq}`);
+    if (first && !isElsewhere(message.text))
+      broken.push(`${to}: ${message.text} stands at ${first.seq} and at ${message.seq}`);
     byText.set(message.text, message);
   }
   const lastOfSender = new Map<number, Found>();
@@ -55,6 +57,6 @@ export function brokenPromises(
   }
   const known = new Set(sent.map(({ text }) => text));
   for (const { text, seq } of found)
-    if (!known.has(text)) broken.push(`${to}: nobody sent what stands at ${seq}`);
+    if (!known.has(text) && !isElsewhere(text)) broken.push(`${to}: nobody sent what stands at ${seq}`);
   return broken;
 }

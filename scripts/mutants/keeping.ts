@@ -153,10 +153,10 @@ export const keeping: readonly Mutant[] = [
   },
   {
     rule: 'a page that leads to itself is not asked for for ever',
-    file: 'src/cli/pages.ts',
+    file: 'src/client/pages.ts',
     find: 'if (page.next === after)',
     replace: 'if (false)',
-    test: 'test/cli/pages.test.ts',
+    test: 'test/client/pages.test.ts',
   },
   {
     rule: 'a log that was changed after it was on disk is refused',

@@ -28,14 +28,6 @@ export const keys: readonly Mutant[] = [
     titled: 'put her own keys in place',
   },
   {
-    rule: 'a signature with a key of small order is nobody’s',
-    file: 'src/core/e2ee/envelope.ts',
-    find: 'senderRecord.keys.identity, { zip215: false })',
-    replace: 'senderRecord.keys.identity, { zip215: true })',
-    test: 'test/core/e2ee/envelope.test.ts',
-    titled: 'small order',
-  },
-  {
     rule: 'one ciphertext has one text: the key is the one that was committed to',
     file: 'src/core/e2ee/envelope.ts',
     find: "if (!equalDigests(commitmentTo(contentKey), commitment)) return fault('bad-commitment');",

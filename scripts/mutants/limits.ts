@@ -6,7 +6,7 @@ export const limits: readonly Mutant[] = [
   {
     rule: 'messages of an account are limited',
     file: 'src/core/limits.ts',
-    find: "if (retryAfterMs > 0) throw tooMany('messages', retryAfterMs);",
+    find: "if (retryAfterMs > 0) throw refused('message', 'messages', retryAfterMs);",
     replace: 'void retryAfterMs;',
     test: 'test/core/limits.test.ts',
   },

@@ -6,10 +6,12 @@ import { doors } from './doors.ts';
 import { factor } from './factor.ts';
 import { keeping } from './keeping.ts';
 import { keys } from './keys.ts';
+import { library } from './library.ts';
 import { limits } from './limits.ts';
 import { login } from './login.ts';
 import type { Mutant } from './mutant.ts';
 import { privacy } from './privacy.ts';
+import { releases } from './releases.ts';
 import { sessions } from './sessions.ts';
 
 /**
@@ -29,4 +31,6 @@ export const mutants: readonly Mutant[] = [
   ...audit,
   ...keeping,
   ...keys,
+  ...library,
+  ...releases,
 ];

@@ -149,7 +149,7 @@ export const login: readonly Mutant[] = [
   {
     rule: '6.3.1 an address waits after failed logins',
     file: 'src/core/login/failures.ts',
-    find: 'if ((await enter(address)) === 0) throw await mustWait(address);',
+    find: "if ((await enter(address)) === 0) throw await mustWait(address, 'failed-login');",
     replace: '',
     test: 'test/core/login-failures.test.ts',
   },
@@ -201,7 +201,7 @@ export const login: readonly Mutant[] = [
   {
     rule: '6.3.1 logins of an address are limited',
     file: 'src/core/limits.ts',
-    find: '    if (retryAfterMs > 0) throw tooMany(what, retryAfterMs);\n    },\n  };',
+    find: '    if (retryAfterMs > 0) throw refused(kind, what, retryAfterMs);\n    },\n  };',
     replace: '    },\n  };',
     test: 'test/core/pipeline.test.ts',
     titled: 'count login, resume and refresh together',

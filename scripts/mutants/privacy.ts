@@ -205,8 +205,8 @@ export const privacy: readonly Mutant[] = [
   {
     rule: '8.2.2 a list of conversations has those of its caller alone',
     file: 'src/server/store/queries/conversations.ts',
-    find: "    .where('members.user_id', '=', p.userId)\n    .orderBy('conversations.id'),",
-    replace: "    .orderBy('conversations.id'),",
+    find: "    .where('members.user_id', '=', p.userId)\n    .orderBy('members.conversation_id'),",
+    replace: "    .orderBy('members.conversation_id'),",
     test: 'test/contract/store-sqlite.test.ts',
     titled: 'an account sees the rooms it is in',
   },

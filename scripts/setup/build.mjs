@@ -5,13 +5,23 @@ import { join } from 'node:path';
 import { pinnedNodePath } from './pinned-node.mjs';
 import { SetupError } from './speech.mjs';
 
-/** What decides what the build makes, beside every file under src/. */
-const inputs = ['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.ts'];
+/** What decides what the build makes, beside every file under the folders. */
+const inputs = [
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'LICENSE',
+  'scripts/build.ts',
+  'scripts/build/bundle.ts',
+  'scripts/package/licenses.ts',
+];
+const folders = ['src', 'scripts/package/texts'];
 const stampFile = (root) => join(root, 'dist', '.sources');
 
 /** One digest over names and contents of all the build reads. */
 function digestOfSources(root) {
-  const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
+  const sources = folders
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .sort();

@@ -158,7 +158,8 @@ class YargsRefusal extends Error {}
 
 /** Sets yargs up to read and nothing else: it never prints, exits, guesses a language, or changes a word. */
 function createParser(columns: number, forHelp: boolean): Argv {
-  const parser = yargs()
+  // The directory is for what chat does not use; yargs would ask for the current one, which may be gone.
+  const parser = yargs([], '/')
     .scriptName('chat')
     .exitProcess(false)
     .detectLocale(false)

@@ -27,8 +27,13 @@ function endAfterBug(error: unknown): void {
 process.on('uncaughtException', endAfterBug);
 process.on('unhandledRejection', endAfterBug);
 
-process.exitCode = await run(argv, host);
-// stdout is flushed by now but for a signalled run, and neither that nor stderr may keep a process whose reader does not read.
-await Promise.race([Promise.allSettled([host.stdout.flush(), host.stderr.flush()]), delay(lastFlushMs)]);
-// Nothing may wait silently: a dropped command's socket, or a stdin whose writer lives on, would keep the process.
-process.exit();
+// Not at the top level: within one file this is a script, which cannot wait there.
+async function main(): Promise<never> {
+  process.exitCode = await run(argv, host);
+  // stdout is flushed by now but for a signalled run, and neither that nor stderr may keep a process whose reader does not read.
+  await Promise.race([Promise.allSettled([host.stdout.flush(), host.stderr.flush()]), delay(lastFlushMs)]);
+  // Nothing may wait silently: a dropped command's socket, or a stdin whose writer lives on, would keep the process.
+  process.exit();
+}
+
+void main();

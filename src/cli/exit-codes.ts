@@ -25,21 +25,33 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   'second-factor-required': 11,
 };
 
+/** What each exit code means, in lines that fit beside it. */
+export const exitCodeMeanings: readonly (readonly [code: number, ...lines: string[]])[] = [
+  [0, 'done; for send: the server has stored it'],
+  [1, "a bug; the server's log has it under the id shown. For tail: the --exec command failed"],
+  [2, 'the command, its input, its output or its own files do not fit'],
+  [3, 'no server there, or it cannot serve now; admin check: damage'],
+  [4, 'not logged in, or wrong credentials'],
+  [5, 'known, but not allowed'],
+  [6, 'not found'],
+  [7, 'taken already, or not possible as things are'],
+  [8, 'too often; try again later'],
+  [
+    9,
+    "the server's key is unknown or has changed, or somebody's keys have; a private message that cannot",
+    'be encrypted or did not hold; admin audit --verify: the trail is not intact',
+  ],
+  [10, 'tail --timeout ended before the end or before --count'],
+  [11, 'a second factor is required (--otp)'],
+  [129, 'its terminal has gone (SIGHUP)'],
+  [130, 'ended by Ctrl-C (SIGINT)'],
+  [143, 'ended by SIGTERM'],
+];
+
 /** The table that every `--help` ends with. */
-export const exitCodeHelp = `Exit codes:
-   0  done; for send: the server has stored it
-   1  a bug; the server's log has it under the id shown. For tail: the --exec command failed
-   2  the command, its input, its output or its own files do not fit
-   3  no server there, or it cannot serve now; admin check: damage
-   4  not logged in, or wrong credentials
-   5  known, but not allowed
-   6  not found
-   7  taken already, or not possible as things are
-   8  too often; try again later
-   9  the server's key is unknown or has changed, or somebody's keys have; a private message that cannot
-      be encrypted or did not hold; admin audit --verify: the trail is not intact
-  10  tail --timeout ended before the end or before --count
-  11  a second factor is required (--otp)
- 129  its terminal has gone (SIGHUP)
- 130  ended by Ctrl-C (SIGINT)
- 143  ended by SIGTERM`;
+export const exitCodeHelp = [
+  'Exit codes:',
+  ...exitCodeMeanings.map(
+    ([code, ...lines]) => `${String(code).padStart(4)}  ${lines.join(`\n${' '.repeat(6)}`)}`,
+  ),
+].join('\n');

@@ -2,7 +2,8 @@ import { type CommandEntry, commandGroups } from './command.ts';
 import { exitCodeHelp } from './exit-codes.ts';
 import { globalOptions } from './settings.ts';
 
-type Row = readonly [left: string, right: string];
+/** Something and what is said of it. */
+export type Row = readonly [left: string, right: string];
 
 /** Rows in two columns, `width` for the first; what is too long for `columns` goes on below the second. */
 function inColumns(rows: readonly Row[], width: number, columns: number): string {
@@ -16,7 +17,8 @@ function inColumns(rows: readonly Row[], width: number, columns: number): string
 
 const widthOf = (rows: readonly Row[]): number => Math.max(...rows.map(([left]) => left.length));
 
-const firstConversation = [
+/** How to begin: command lines and what they do. */
+export const firstConversation = [
   ['chat serve', 'in a terminal of its own: the server'],
   ['chat register alice', 'an account; asks for a password, and logs in'],
   ["chat send 'hello'", 'to #lobby, where everybody is'],
@@ -55,14 +57,17 @@ const otherVariables = [
   ['XDG_DATA_HOME', 'where chat/ is, in which chat serve keeps its data'],
 ] as const;
 
+/** Every variable that the client reads, and what for. */
+export const environmentRows: readonly Row[] = [
+  ...Object.entries(globalOptions).map(
+    ([name, option]): Row => [option.env, `as --${name}: ${option.describe}`],
+  ),
+  ...otherVariables,
+];
+
 function environmentHelp(columns: number): string {
-  const rows: Row[] = [];
-  for (const [name, option] of Object.entries(globalOptions)) {
-    if ('env' in option) rows.push([option.env, `as --${name}: ${option.describe}`]);
-  }
-  rows.push(...otherVariables);
   const order = 'Environment variables. A flag goes before its variable, a variable before files:';
-  return `${order}\n${inColumns(rows, widthOf(rows), columns)}`;
+  return `${order}\n${inColumns(environmentRows, widthOf(environmentRows), columns)}`;
 }
 
 /** Something to read besides the help of a command. */

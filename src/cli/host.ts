@@ -61,6 +61,12 @@ export class TerminalGone extends Error {
   override readonly name = 'TerminalGone';
 }
 
+/** What of it says where files of this user are, and whose. */
+export type FilesHost = Pick<
+  Host,
+  'env' | 'platform' | 'homeDirectory' | 'hostName' | 'processId' | 'userId'
+>;
+
 /** Everything from outside, handed in, so that a test is in charge of all of it. */
 export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -82,6 +88,8 @@ export interface Host {
   /** UTC milliseconds. */
   now(): number;
   version(): Promise<string>;
+  /** The licenses of all that the program is made of; undefined where it runs from its sources. */
+  licenses(): Promise<string | undefined>;
   /** Calls `listener` for every signal until the answered function is called. */
   onSignal(listener: (signal: EndSignal) => void): () => void;
   /** Loaded part by part when called. */

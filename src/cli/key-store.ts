@@ -4,7 +4,7 @@ import type { KeyStore } from '../client/keys/key-file.ts';
 import type { CommandContext } from './command.ts';
 import { stateDirectory } from './directories.ts';
 import { withFileLock } from './file-lock.ts';
-import type { Host } from './host.ts';
+import type { FilesHost } from './host.ts';
 import { realmOf } from './known-servers.ts';
 import {
   ensureDirectory,
@@ -23,13 +23,13 @@ export interface KeyOwner {
 }
 
 /** Where the keys of accounts are; the name is document 5's. */
-function keysDirectory(host: Host): string {
+function keysDirectory(host: FilesHost): string {
   return join(stateDirectory(host), 'clientkeys');
 }
 
 /** Opens the key file of an account on this machine, 0600, which all contexts share; touches no file yet. */
 export function openKeyStore(
-  host: Host,
+  host: FilesHost,
   { server, realm, username }: KeyOwner,
 ): KeyStore & { readonly path: string } {
   const { scheme, host: name, port } = server;

@@ -4,7 +4,7 @@ import type { LoginPin } from '../core/crypto/scram-client.ts';
 import { ChatError } from '../core/errors.ts';
 import { stateDirectory } from './directories.ts';
 import { withFileLock } from './file-lock.ts';
-import type { Host } from './host.ts';
+import type { FilesHost } from './host.ts';
 import { readPrivateFile, replacePrivateFile, stateError } from './state-directory.ts';
 
 /** What is remembered about a server; it outlives a logout. */
@@ -73,7 +73,7 @@ function parse(path: string, content: string | undefined): ReadonlyMap<string, K
 }
 
 /** Opens the list; touches no file yet. */
-export function openKnownServers(host: Host): KnownServers {
+export function openKnownServers(host: FilesHost): KnownServers {
   const path = join(stateDirectory(host), 'known_servers.json');
   const read = async () => parse(path, await readPrivateFile(path, host.userId));
   return {
@@ -101,7 +101,7 @@ export function openKnownServers(host: Host): KnownServers {
 
 /** What the server showed at this account's last login with a password; undefined before there was one. */
 export async function pinOf(
-  host: Host,
+  host: FilesHost,
   server: ServerAddress,
   username: string,
 ): Promise<LoginPin | undefined> {
@@ -111,7 +111,7 @@ export async function pinOf(
 
 /** Remembers which realm an account's server is; throws `untrusted` (exit 9) for one that was another before (security 1.6). */
 export async function keepRealm(
-  host: Host,
+  host: FilesHost,
   server: ServerAddress,
   { username, realm }: { readonly username: string; readonly realm: string },
 ): Promise<void> {
@@ -139,7 +139,7 @@ export function checkRealm(
 
 /** The realm that this account's server is; undefined before it has logged in here. */
 export async function realmOf(
-  host: Host,
+  host: FilesHost,
   server: ServerAddress,
   username: string,
 ): Promise<string | undefined> {

@@ -1,4 +1,5 @@
-import { checkText, type InputLine, readLines } from './text-input.ts';
+import { checkText } from '../client/check-text.ts';
+import { type InputLine, readLines } from './text-input.ts';
 
 /**
  * Lines of input on their way to the server, one pulled at a time, and held from there until they are stored: so it is known at

@@ -1,8 +1,9 @@
 import { passes, pause } from '../client/backoff.ts';
 import type { Caller, Connection } from '../client/connection.ts';
 import type { WireMessage } from '../client/frames.ts';
-import type { OpenedMessage, PrivateMessages } from '../client/keys/private-messages.ts';
+import type { PrivateMessages } from '../client/keys/private-messages.ts';
 import { noKeysText } from '../client/no-keys.ts';
+import { withOpened } from '../client/with-opened.ts';
 import type { CommandContext } from './command.ts';
 import { openPrivateMessages } from './sealer.ts';
 import { callTimeoutMs, openSession } from './session.ts';
@@ -19,14 +20,6 @@ export interface PrivateReader {
   close(): Promise<void>;
 }
 
-/** Why a message's text is not shown that no server has spoiled. */
-const lockedWhy: Readonly<
-  Record<Extract<OpenedMessage, { kind: 'locked' }>['by'], (sender: string) => string>
-> = {
-  newer: () => 'it is for newer keys of this account; chat login brings them here',
-  lost: () => 'it is for keys of this account from before its new identity, which are lost',
-  replaced: (sender) => `it is signed by an identity that ${sender} has replaced`,
-};
 /** So often is a lookup tried that fails on its way, unless told, and so long is waited between, in milliseconds. */
 const usualTries = 3;
 const pauseMs = 1_000;
@@ -70,24 +63,10 @@ export function openPrivateReader(
     const messages = await messagesOf(username());
     if (!messages) return { ...message, unsealed: { kind: 'locked', why: noKeysText } };
     const opened = await messages.open(message);
-    if (opened.kind === 'text') {
-      const { envelope: _envelope, ...rest } = message;
-      return {
-        ...rest,
-        text: opened.text,
-        unsealed: {
-          kind: opened.isVerified ? 'verified' : 'encrypted',
-          ...(opened.isStale && { stale: true as const }),
-        },
-      };
-    }
-    if (opened.kind === 'locked') {
-      // The next message is opened with the keys that are here then.
-      if (opened.by !== 'replaced') opening = undefined;
-      return { ...message, unsealed: { kind: 'locked', why: lockedWhy[opened.by](message.sender) } };
-    }
-    failed += 1;
-    return { ...message, unsealed: opened };
+    // The next message is opened with the keys that are here then.
+    if (opened.kind === 'locked' && opened.by !== 'replaced') opening = undefined;
+    if (opened.kind === 'failed') failed += 1;
+    return withOpened(message, opened);
   }
 
   const { signal } = context;

@@ -1,8 +1,11 @@
-import { homedir, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
 import { ChatError } from '../core/errors.ts';
 import { isAmidLine } from './amid-line.ts';
 import { lazyClientLibrary } from './client-library.ts';
+import { inFull } from './file-output.ts';
+import { keepHangUpIgnored } from './hang-up.ts';
+import { homeDirectory } from './home-directory.ts';
 import { BrokenPipe, type EndSignal, type Host, PromptLeft, type Prompts, type TextSink } from './host.ts';
 import { plainPrompts } from './plain-prompts.ts';
 import { readerProbe } from './reader-probe.ts';
@@ -125,18 +128,6 @@ async function asked<T>(
 
 const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies readonly EndSignal[];
 
-/** Under this name the launcher says that the process was started with SIGHUP ignored, as nohup(1) does. */
-const noHangUpVariable = 'CHAT_NOHUP';
-
-/** Ignores SIGHUP again when the process was started so: Node gives every signal back its default when it starts. */
-function keepHangUpIgnored(): boolean {
-  const isIgnored = process.env[noHangUpVariable] === '1';
-  // It is about this process, not about what it starts.
-  delete process.env[noHangUpVariable];
-  if (isIgnored) process.on('SIGHUP', () => {});
-  return isIgnored;
-}
-
 /** The process as it is. */
 export function systemHost(): Host {
   const ignoresHangUp = keepHangUpIgnored();
@@ -144,8 +135,8 @@ export function systemHost(): Host {
   return {
     env: process.env,
     stdin: systemStdin,
-    stdout: streamSink(process.stdout),
-    stderr: streamSink(process.stderr),
+    stdout: streamSink(inFull(process.stdout as Stream)),
+    stderr: streamSink(inFull(process.stderr as Stream)),
     prompts: inquirerPrompts,
     plainPrompts,
     get terminal() {
@@ -154,7 +145,7 @@ export function systemHost(): Host {
       return terminal;
     },
     platform: process.platform,
-    homeDirectory: homedir(),
+    homeDirectory: homeDirectory(),
     hostName: hostname(),
     processId: process.pid,
     userId: process.getuid?.(),
@@ -163,6 +154,7 @@ export function systemHost(): Host {
       const { default: manifest } = await import('../../package.json', { with: { type: 'json' } });
       return manifest.version;
     },
+    licenses: async () => await (await import('./program-text.ts')).programText('licenses.txt'),
     onSignal(listener) {
       const signals = endSignals.filter((signal) => signal !== 'SIGHUP' || !ignoresHangUp);
       for (const signal of signals) process.on(signal, listener);

@@ -22,18 +22,6 @@ export function dropTrailingNewline(text: string): string {
   return text.replace(/\r?\n$/, '');
 }
 
-/** Refuses what the server would refuse, before a connection is made for it. */
-export function checkText(label: string, text: string): void {
-  if (text === '') throw usageError(`${label} is empty; a message has at least one character`, 'text');
-  if (!text.isWellFormed()) throw usageError(`${label} is not well-formed Unicode`, 'text');
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxTextBytes) {
-    throw new ChatError('too-large', `${label} has ${bytes} bytes; a message has at most ${maxTextBytes}`, {
-      field: 'text',
-    });
-  }
-}
-
 function concat(chunks: readonly Uint8Array[]): Uint8Array {
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }

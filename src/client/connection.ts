@@ -26,11 +26,13 @@ export interface ConnectOptions extends SocketOptions {
    * It may take its time, to ask a person: a server that hangs up meanwhile is connected to again, and must show the same key.
    */
   checkIdentity(identity: ServerIdentity): Promise<void>;
+  /** How long a call waits for its answer unless told, in milliseconds; 30 s when left out: longer than any operation takes. */
+  readonly callTimeoutMs?: number | undefined;
 }
 
 /** How long one call may take. */
 export interface CallOptions {
-  /** Until `timeout`; 30 s when left out, Infinity for no limit but the connection's life. */
+  /** Until `timeout`; {@link ConnectOptions.callTimeoutMs} when left out, Infinity for no limit but the connection's life. */
   readonly timeoutMs?: number;
 }
 
@@ -60,8 +62,7 @@ export interface Connection {
 /** What it takes of a connection to ask something. */
 export type Caller = Pick<Connection, 'server' | 'call' | 'close'>;
 
-/** How long a call waits for its answer unless told, in milliseconds: longer than any operation takes. */
-const callTimeoutMs = 30_000;
+const defaultCallTimeoutMs = 30_000;
 /** The longest line from a server besides answers: an event around the largest envelope. */
 const maxEventLineBytes = maxLineBytes + 16_384;
 /** The longest answer, in bytes: a page of history in which every character is escaped. */
@@ -72,7 +73,7 @@ const closingMs = 1_000;
 /** Connects to a server and lets `checkIdentity` judge it; throws `unavailable`, or what `checkIdentity` threw. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const opened = await openSocket(options);
-  if (!opened.identity) return new LineConnection(options.server, opened);
+  if (!opened.identity) return new LineConnection(options, opened);
   try {
     await options.checkIdentity(opened.identity);
   } catch (error) {
@@ -83,9 +84,9 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     opened.socket.destroy();
     throw stopped(options.server, options.signal);
   }
-  if (!isStale(opened.socket)) return new LineConnection(options.server, opened);
+  if (!isStale(opened.socket)) return new LineConnection(options, opened);
   opened.socket.destroy();
-  return new LineConnection(options.server, await openAgain(options, opened.identity));
+  return new LineConnection(options, await openAgain(options, opened.identity));
 }
 
 /** True when the server said something or hung up before it was spoken to: it has grown tired of waiting. */
@@ -109,6 +110,7 @@ class LineConnection implements Connection {
   readonly channelBinding: Uint8Array | undefined;
   readonly closed: Promise<ChatError>;
   readonly #socket: Socket;
+  readonly #callTimeoutMs: number;
   readonly #cutter = new LineCutter();
   readonly #calls = new PendingCalls(() => this.#isPaused);
   readonly #listeners = new Set<(event: WireEvent) => void>();
@@ -122,8 +124,12 @@ class LineConnection implements Connection {
   #hasHeard = false;
   #end: ChatError | undefined;
 
-  constructor(server: ServerAddress, { socket, identity, channelBinding }: OpenedSocket) {
+  constructor(
+    { server, callTimeoutMs = defaultCallTimeoutMs }: ConnectOptions,
+    { socket, identity, channelBinding }: OpenedSocket,
+  ) {
     this.server = server;
+    this.#callTimeoutMs = callTimeoutMs;
     this.identity = identity;
     this.channelBinding = channelBinding;
     this.#socket = socket;
@@ -152,7 +158,7 @@ class LineConnection implements Connection {
     if (body.length * 3 > maxLineBytes - 256 && Buffer.byteLength(body) > maxLineBytes - 256) {
       return Promise.reject(new ChatError('too-large', `${name}: a call has at most ${maxLineBytes} bytes`));
     }
-    const { id, answered } = this.#calls.add(name, options.timeoutMs ?? callTimeoutMs);
+    const { id, answered } = this.#calls.add(name, options.timeoutMs ?? this.#callTimeoutMs);
     this.#write(`{"jsonrpc":"2.0","id":${id},"method":"${name}","params":${body}}\n`);
     return answered.then((answer) => {
       believed(this, answer, (value) => checkAnswer(name, value));

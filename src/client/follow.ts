@@ -129,10 +129,10 @@ async function* readConnection(
     const begin = progress.targets.length === 0 ? startAll : startEach;
     const starts = begin(connection, progress, options);
     const reading: Reading = { connection, inbox, starts, startedOver: new Map() };
-    Promise.all(starts.values()).then(
-      () => onState?.({ kind: 'following' }),
-      (error: unknown) => inbox.fail(error),
-    );
+    Promise.all(starts.values())
+      .then(() => onState?.({ kind: 'following' }))
+      // What a listener throws ends it too.
+      .catch((error: unknown) => inbox.fail(error));
     while (!signal?.aborted) {
       const message = inbox.take();
       if (!message) await inbox.arrival();

@@ -20,6 +20,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of each failure that will be tried again, and after how many milliseconds. */
   readonly onRetry?: ((cause: ChatError, waitMs: number) => void) | undefined;
+  /** Takes the connection at the end, with nothing under way on it, instead of its being closed here. */
+  readonly release?: ((connection: Connection) => void) | undefined;
 }
 
 /** A message of a stream with its idempotency key. */
@@ -30,8 +32,6 @@ export interface SendLine {
 
 /** Many messages that must arrive, in order. */
 export interface SendManyOptions extends Omit<SendOptions, 'text' | 'key'> {
-  /** Takes the connection at the end, with nothing under way on it, instead of its being closed here. */
-  readonly release?: ((connection: Connection) => void) | undefined;
   readonly lines: AsyncIterable<SendLine>;
   /** How long nothing may be acknowledged while something waits, in milliseconds. */
   readonly timeoutMs: number;

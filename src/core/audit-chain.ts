@@ -1,4 +1,4 @@
-import { concat, equalDigests, utf8 } from './crypto/bytes.ts';
+import { concat, equalDigests, toHex, utf8 } from './crypto/bytes.ts';
 import { type Digests, nobleDigests } from './crypto/digests.ts';
 
 /** A row of the audit trail as it is kept; each value is what the chain is computed over. */
@@ -65,7 +65,7 @@ export function auditHash(
 
 /** The seal over both ends: who has not the server's secret can move neither. */
 export function sealEnds({ start, head }: AuditEnds, key: Uint8Array, digests: Digests = nobleDigests) {
-  const text = `chat-audit-ends-v1|${start.seq}|${start.hash.toHex()}|${head.seq}|${head.hash.toHex()}`;
+  const text = `chat-audit-ends-v1|${start.seq}|${toHex(start.hash)}|${head.seq}|${toHex(head.hash)}`;
   return digests.hmacSha256(key, utf8(text));
 }
 

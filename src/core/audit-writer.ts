@@ -1,6 +1,7 @@
 import type { AuditEntry, AuditTrail } from './audit.ts';
 import type { AuditChain, AuditLink } from './audit-chain.ts';
 import { auditWrites } from './policy.ts';
+import type { ChatFigures } from './ports/meter.ts';
 import type { Store } from './ports/store.ts';
 
 /**
@@ -12,6 +13,8 @@ export interface AuditWriter {
   readonly append: AuditTrail;
   /** Takes an entry that the log has in other words. */
   readonly keep: AuditTrail;
+  /** What waits to be stored, and how many were left out since the start. */
+  figures(): Pick<ChatFigures, 'auditWaiting' | 'auditLost'>;
   /** Resolves when what was appended before now is stored, or has been found not to be storable now. */
   written(): Promise<void>;
   /** Writes what waits, once more where it has failed, and takes nothing after that. */
@@ -33,6 +36,7 @@ export interface AuditWriterParts {
 export function createAuditWriter({ store, chain, told, onHead, onFailure }: AuditWriterParts): AuditWriter {
   let waiting: AuditEntry[] = [];
   let lost = 0;
+  let lostInAll = 0;
   /** How many have waited so far, and how many of those are in the store. */
   let taken = 0;
   let stored = 0;
@@ -114,7 +118,10 @@ export function createAuditWriter({ store, chain, told, onHead, onFailure }: Aud
     if (hasRoom(entry)) {
       waiting.push(entry);
       taken += 1;
-    } else lost += 1;
+    } else {
+      lost += 1;
+      lostInAll += 1;
+    }
     schedule(hasFailed ? auditWrites.retryMs : auditWrites.lingerMs);
   }
 
@@ -124,6 +131,7 @@ export function createAuditWriter({ store, chain, told, onHead, onFailure }: Aud
       keep(entry);
     },
     keep,
+    figures: () => ({ auditWaiting: waiting.length, auditLost: lostInAll }),
     written,
     async close() {
       do await written();

@@ -22,11 +22,12 @@ import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 import type { Peer } from './peer.ts';
 import { serveCall, toChatError } from './pipeline.ts';
-import { exchangeWithFactorMs, type Policy } from './policy.ts';
+import { exchangeMs, exchangeWithFactorMs, type Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { CertificateAuthority } from './ports/certificate-authority.ts';
 import type { Counter } from './ports/counter.ts';
 import type { Mailer } from './ports/mailer.ts';
+import type { ChatFigures, Meter } from './ports/meter.ts';
 import type { Operator } from './ports/operator.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { SessionCache } from './ports/session-cache.ts';
@@ -63,6 +64,8 @@ export interface Ports {
   readonly authority?: CertificateAuthority | undefined;
   /** For administrators: what the machine knows and can do. */
   readonly operator?: Operator | undefined;
+  /** Counts what is served; left out: nobody does. */
+  readonly meter?: Meter | undefined;
   /** Faster primitives than core's own, where the platform has them. */
   readonly digests?: Digests;
 }
@@ -83,6 +86,8 @@ export interface Chat {
   ready(): Promise<void>;
   /** Resolves when a connection has been given what was stored before now in what it follows. */
   told(peer: Peer): Promise<void>;
+  /** What is open and what was done, at this moment. */
+  figures(): ChatFigures;
   /** Ends every logged-in connection and stops the clocks. */
   stop(): void;
   /** Puts into the audit trail alone what the log says in other words; resolves when it is stored, or cannot be now; never throws. */
@@ -153,7 +158,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
   const sweep = setInterval(() => {
     sweepAll().catch(onFailure);
   }, sweepIntervalMs);
-  const limits = createLimits(policy, ports.counter);
+  const limits = createLimits(policy, ports.counter, ports.meter);
   const refusals = createRefusals(trail.append);
   const services: Services = {
     store,
@@ -168,20 +173,21 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     policy,
     settings,
     operator: ports.operator,
+    meter: ports.meter,
     authority: ports.authority,
     sessions,
     limits,
     presence,
     notices,
     feed,
-    exchanges: createExchanges(),
-    provenExchanges: createExchanges(exchangeWithFactorMs),
+    exchanges: createExchanges(exchangeMs, ports.meter),
+    provenExchanges: createExchanges(exchangeWithFactorMs, ports.meter),
     awaitedCodes: createAwaitedCodes(),
     freshLogins: createFreshLogins(),
     raises: createRaises(),
     mailing: mail && createMailing({ store, limits, digests, onFailure, ...mail }),
-    failures: createLoginFailures(ports.counter, policy.freeFailedLogins, notices),
-    factorFailures: createFactorFailures(ports.counter),
+    failures: createLoginFailures(ports.counter, policy.freeFailedLogins, notices, ports.meter),
+    factorFailures: createFactorFailures(ports.counter, ports.meter),
     knownPlaces: createKnownPlaces(),
     totpSealer: createSealer(settings.serverSecret, 'totp secret'),
     erasing: createErasing({ store, sessions, policy, chain, told: ports.audit, onFailure }),
@@ -203,6 +209,12 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       await store.existingSessions([]);
     },
     told: (peer) => feed.told(peer),
+    figures: () => ({
+      loggedIn: sessions.attached,
+      online: presence.count,
+      ...feed.figures(),
+      ...trail.figures(),
+    }),
     stop() {
       isStopped = true;
       clearInterval(sweep);

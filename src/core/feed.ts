@@ -22,6 +22,7 @@ import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
 import { feedPage, feedPageRows, maxQueuedBytes } from './policy.ts';
 import type { Bus, Notice } from './ports/bus.ts';
+import type { ChatFigures } from './ports/meter.ts';
 import type { Store } from './ports/store.ts';
 import { createReadMarks } from './read-marks.ts';
 import type { Turn } from './turn.ts';
@@ -56,9 +57,14 @@ export interface Feed {
   unfollow(peer: Peer, conversation?: ConversationId): void;
   /** Resolves when `peer` has been given what was stored before now in what it follows, or follows it no more. */
   told(peer: Peer): Promise<void>;
+  /** Who follows, and what they were given. */
+  figures(): FeedFigures;
   /** Stops listening to the bus. */
   stop(): void;
 }
+
+/** The feed's part of what a node has open and has done. */
+export type FeedFigures = Pick<ChatFigures, 'readers' | 'followers' | 'lagging' | 'lagged' | 'deliveries'>;
 
 /** What a feed needs from its surroundings. */
 export interface FeedParts {
@@ -78,6 +84,9 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
   const readersByUser = new Map<Username, Set<Reader>>();
   const marks = createReadMarks(store, onFailure);
   let dirty: Channel[] = [];
+  let deliveries = 0;
+  let lagging = 0;
+  let lagged = 0;
 
   const unsubscribe = bus.subscribe((notice) => {
     if (notice.type === 'message') onMessage(notice);
@@ -133,6 +142,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
         }
         bytes ??= encode(group, batch);
         follower.peer.push(bytes);
+        deliveries += batch.length;
         follower.seq = last.seq;
         follower.mark?.given(last.seq);
         if (follower.peer.queuedBytes > maxQueuedBytes) void lag(follower);
@@ -176,6 +186,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     const last = rows.at(-1);
     if (last) {
       peer.push(encode(group, rows));
+      deliveries += rows.length;
       follower.seq = last.seq;
       follower.mark?.given(last.seq);
       if (follower.waiting.length > 0) release(follower, last.seq);
@@ -187,7 +198,10 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
   async function lag(follower: Follower): Promise<void> {
     const { peer, group } = follower;
     peer.push(group.codec.encode([{ type: 'lagging', to: group.reading.to }]));
+    lagged += 1;
+    lagging += 1;
     await read(follower);
+    lagging -= 1;
     if (!isLive(follower)) return;
     peer.push(group.codec.encode([{ type: 'caught-up', to: group.reading.to, seq: follower.seq }]));
   }
@@ -363,6 +377,12 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
           Promise.all(behind.map(caughtUp)).then(() => resolve());
         });
       });
+    },
+    figures() {
+      let followers = 0;
+      for (const { groups } of channels.values())
+        for (const group of groups) followers += group.followers.size;
+      return { readers: readers.size, followers, lagging, lagged, deliveries };
     },
     stop() {
       unsubscribe();

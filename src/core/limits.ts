@@ -2,6 +2,7 @@ import { ChatError } from './errors.ts';
 import { createMessageRate } from './message-rate.ts';
 import { keyChangesPerHour, mailLimits, type Policy } from './policy.ts';
 import type { Counter } from './ports/counter.ts';
+import type { Meter } from './ports/meter.ts';
 
 /** What is rare enough to be counted for all nodes together, each kind by its own keys. */
 export type RareKind =
@@ -37,8 +38,8 @@ interface Window {
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
 
-/** Builds the limits of one node; a number of 0 in the policy switches that limit off. */
-export function createLimits(policy: Policy, counter: Counter): Limits {
+/** Builds the limits of one node; a number of 0 in the policy switches that limit off. `meter` is told of each refusal. */
+export function createLimits(policy: Policy, counter: Counter, meter?: Pick<Meter, 'limited'>): Limits {
   const windows: Readonly<Record<RareKind, Window>> = {
     login: { most: policy.loginsPerMinute, windowMs: minuteMs, what: 'logins' },
     registration: { most: policy.registrationsPerHour, windowMs: hourMs, what: 'registrations' },
@@ -51,16 +52,21 @@ export function createLimits(policy: Policy, counter: Counter): Limits {
   };
   const messages = createMessageRate(policy.messagesPerSecond);
 
+  function refused(kind: RareKind | 'message', what: string, retryAfterMs: number): ChatError {
+    meter?.limited(kind);
+    return tooMany(what, retryAfterMs);
+  }
+
   return {
     takeMessage(key, now) {
       const retryAfterMs = messages.take(key, now);
-      if (retryAfterMs > 0) throw tooMany('messages', retryAfterMs);
+      if (retryAfterMs > 0) throw refused('message', 'messages', retryAfterMs);
     },
     async take(kind, key) {
       const { most, windowMs, what } = windows[kind];
       if (most === 0) return;
       const retryAfterMs = await counter.take(`${kind} ${key}`, most, windowMs);
-      if (retryAfterMs > 0) throw tooMany(what, retryAfterMs);
+      if (retryAfterMs > 0) throw refused(kind, what, retryAfterMs);
     },
   };
 }

@@ -24,9 +24,14 @@ export async function serveCall(
   params: unknown,
 ): Promise<unknown> {
   const now = Date.now();
+  const start = performance.now();
+  const { meter } = services;
   const operation = operations.get(name);
   // An admission that fails never learns which operations exist beyond the documented ones: the list is public.
-  if (!operation) throw new ChatError('unsupported', `there is no operation of this name: ${shown(name)}`);
+  if (!operation) {
+    meter?.served(undefined, 'unsupported', 0, peer);
+    throw new ChatError('unsupported', `there is no operation of this name: ${shown(name)}`);
+  }
   const account = peer.session?.userId;
   let caller = peer.session?.username ?? namedUser(params);
   let isAdmitted = false;
@@ -57,9 +62,11 @@ export async function serveCall(
     const result = await operation.handle(input, context);
     if (notes && !notes.some(({ isRepeated }) => isRepeated))
       services.audit(entry(operation, peer, now, { user: caller, notes, outcome: 'ok' }));
+    meter?.served(name, 'ok', performance.now() - start, peer);
     return result;
   } catch (error) {
     const safe = toChatError(services, error);
+    meter?.served(name, safe.code, performance.now() - start, peer);
     // Of a call that lacks a session nothing is kept: anybody can make any number of them, and they do nothing.
     const isNobodys = !isAdmitted && safe.code === 'unauthenticated';
     if (notes && !isNobodys) {

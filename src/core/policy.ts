@@ -163,7 +163,7 @@ export const searchBounds = { characters: 512, words: 64, wordCharacters: 64 } a
 export const searchRows = { most: 100, usual: 20 } as const;
 /** A name or label that a client gives (device label, idempotency key), in characters. */
 export const maxLabelLength = 128;
-/** How often both ends of a line or WebSocket connection ping, and how many missed ones close it. */
+/** How often both ends of a line or WebSocket connection ping unless the server's is set, and how many missed ones close it. */
 export const ping = { intervalMs: 30_000, missed: 2 } as const;
 /** A password, in code points at least and bytes of UTF-8 at most (security 1.1). */
 export const passwordLimits = { minCodePoints: 6, maxBytes: 1_024 } as const;

@@ -9,6 +9,8 @@ export interface Presence {
   arrived(user: Username): void;
   left(user: Username): void;
   isOnline(user: Username): boolean;
+  /** How many are online. */
+  readonly count: number;
   /** Everybody online, in order of name. */
   online(): Username[];
   /** Sends `peer` a `presence` event for each change from now on. */
@@ -89,6 +91,9 @@ export function createPresence(turn: Turn): Presence {
       }
     },
     isOnline: (user) => connections.has(user),
+    get count() {
+      return connections.size;
+    },
     online: () => [...connections.keys()].sort(),
     watch(peer) {
       if (peer.events && !watchers.has(peer)) watchers.set(peer, { codec: peer.events, missed: undefined });

@@ -20,6 +20,7 @@ import type { Terms } from './model/terms.ts';
 import type { Policy } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { CertificateAuthority } from './ports/certificate-authority.ts';
+import type { Meter } from './ports/meter.ts';
 import type { Operator } from './ports/operator.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
 import type { ServerSettings } from './ports/store/settings.ts';
@@ -42,6 +43,8 @@ export interface Services {
   readonly policy: Policy;
   readonly settings: ServerSettings;
   readonly operator: Operator | undefined;
+  /** Undefined where nobody counts. */
+  readonly meter: Meter | undefined;
   /** Undefined where the server signs no certificates. */
   readonly authority: CertificateAuthority | undefined;
   readonly sessions: Sessions;

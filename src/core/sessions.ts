@@ -38,6 +38,8 @@ export interface Sessions {
    * survivor's, which is logged out.
    */
   ended(ids: readonly SessionId[], reason: EndReason, about?: EndedSessions): void;
+  /** Connections and requests under way that have a session. */
+  readonly attached: number;
   /** Ends every connection and stops the clocks. */
   stop(): void;
 }
@@ -97,6 +99,7 @@ export function createSessions(parts: SessionsParts): Sessions {
   const open = new Map<SessionId, Entry>();
   /** Connections that are listened to for their end. */
   const watched = new WeakSet<Peer>();
+  let attached = 0;
   /** More often than each minute only where sessions die of idleness so soon that another node would think them idle. */
   const tellEveryMs = Math.min(touchIntervalMs, policy.sessionIdleMs / 2);
 
@@ -221,7 +224,7 @@ export function createSessions(parts: SessionsParts): Sessions {
   }
 
   function release(entry: Entry, peer: Peer): void {
-    entry.peers.delete(peer);
+    if (entry.peers.delete(peer)) attached -= 1;
     peer.session = undefined;
     parts.onDetached(peer, entry.session);
   }
@@ -270,6 +273,7 @@ export function createSessions(parts: SessionsParts): Sessions {
     if (peer.isGone) return found.session;
     const entry = entryOf(found);
     entry.peers.add(peer);
+    attached += 1;
     peer.session = entry.session;
     use(entry, usedAt);
     if (entry.timer === undefined) arm(entry);
@@ -329,6 +333,9 @@ export function createSessions(parts: SessionsParts): Sessions {
       if (survivor?.session && ids.includes(survivor.session.id)) detach(survivor);
       end(ids, reason, 'everywhere');
       bus.publish({ type: 'sessions-ended', ids, reason });
+    },
+    get attached() {
+      return attached;
     },
     stop() {
       unsubscribe();

@@ -90,6 +90,9 @@ export function checkSetting(setting: Setting, label: string, given: string, fro
       }
       return [...new Set(parsed)].join(' ');
     }
+    case 'extra-address':
+      if (given !== '') parseAddress(label, given);
+      return given;
     case 'address':
       parseAddress(label, given);
       return given;

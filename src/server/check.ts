@@ -1,8 +1,8 @@
 import { ChatError } from '../core/errors.ts';
+import { holdAddress } from './bind.ts';
 import { inspectCertificates } from './certificates/inspect.ts';
 import { type ConfigSources, type SettledSetting, settleConfig } from './config.ts';
 import { inspectDataDirectory } from './data-directory/inspect.ts';
-import { tryToListen } from './doors/listener.ts';
 import { doubtful, type Finding, failed, fine } from './finding.ts';
 import { openFilesLimit, tooFewFiles } from './open-files.ts';
 import type { SettingName } from './settings.ts';
@@ -48,7 +48,13 @@ export async function checkServer(
   if (config.consentFile !== undefined) findings.push(inspectTerms(config.consentFile));
   const tooFew = isKnown('maxConnections') ? tooFewFiles(config.limits, filesLimit()) : undefined;
   if (tooFew !== undefined) findings.push(doubtful('open files', tooFew));
-  if (isKnown('listen')) findings.push(await inspectAddress(config, isHeld));
+  // The first is held while the second is tried: a start needs both at once.
+  const held: Array<() => Promise<void>> = [];
+  if (isKnown('listen')) findings.push(await inspectAddress('listen', config, isHeld, held));
+  const { metrics } = config;
+  if (metrics && isKnown('metricsListen'))
+    findings.push(await inspectAddress('metrics', metrics, isHeld, held));
+  for (const letGo of held) await letGo();
   return { settings, findings };
 }
 
@@ -89,11 +95,15 @@ async function inspectDatabase(
   }
 }
 
-async function inspectAddress(where: { readonly host: string; readonly port: number }, isHeld: boolean) {
-  const check = 'listen';
+async function inspectAddress(
+  check: string,
+  where: { readonly host: string; readonly port: number },
+  isHeld: boolean,
+  held: Array<() => Promise<void>>,
+) {
   const shown = `${where.host.includes(':') ? `[${where.host}]` : where.host}:${where.port}`;
   try {
-    await tryToListen(where);
+    held.push(await holdAddress(where));
     return fine(check, `${shown} is free`);
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;

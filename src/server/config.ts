@@ -1,10 +1,13 @@
+import { isIPv6 } from 'node:net';
 import { dirname, posix, win32 } from 'node:path';
+import ipaddr from 'ipaddr.js';
 import { ChatError } from '../core/errors.ts';
 import { isLoopback } from '../core/model/address.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { OperatorFiles } from './certificates/operator-certificate.ts';
 import { checkSetting, checkShown, invalid, isNumeric, parseAddress } from './check-setting.ts';
 import type { DoorLimits } from './doors/door.ts';
+import type { LogLevel } from './log-levels.ts';
 import { parseSmtpUrl, type SmtpServer } from './mailer/smtp-url.ts';
 import type { Setting } from './setting-kinds.ts';
 import { type SettingName, settings } from './settings.ts';
@@ -25,6 +28,9 @@ export interface ServerConfig {
   /** Networks of proxies that may say where a request came from. */
   readonly trustedProxies: readonly string[];
   readonly logFormat: 'text' | 'json';
+  readonly logLevel: LogLevel;
+  /** Where metrics are served, port 0 for any free one; undefined for nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** `HOST:PORT` by which people reach this server, if the operator has said. */
   readonly publicAddress: string | undefined;
   /** How mail is sent; undefined for a server that sends none. */
@@ -128,6 +134,16 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
       ),
     );
   }
+  const { listen, metricsListen } = settled;
+  if (areSameAddress(listen, metricsListen)) {
+    problems.push(
+      invalid(
+        `${metricsListen.label} names the address of ${listen.label}: give metrics a port of their own`,
+        metricsListen.label,
+      ),
+    );
+    unfit.add('metricsListen');
+  }
   const { smtpUrl, mailFrom } = settled;
   if (smtpUrl.value !== '' && mailFrom.value === '' && !unfit.has('mailFrom')) {
     problems.push(
@@ -141,6 +157,27 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
     problems.push(invalid(`${given.label} needs its other half: give ${missing.label} too`, missing.label));
   }
   return { config: build(settled), settings: all, problems, unfit };
+}
+
+/** True when one address would be listened on twice; what a name stands for is found out at the start. */
+function areSameAddress(one: SettledSetting, other: SettledSetting): boolean {
+  if (one.value === '' || other.value === '') return false;
+  const a = parseAddress(one.label, one.value);
+  const b = parseAddress(other.label, other.value);
+  if (a.port !== b.port || a.port === 0) return false;
+  return (
+    canonicalHost(a.host) === canonicalHost(b.host) || includes(a.host, b.host) || includes(b.host, a.host)
+  );
+}
+
+function canonicalHost(host: string): string {
+  return ipaddr.isValid(host) ? ipaddr.process(host).toString() : host.toLowerCase();
+}
+
+/** True when listening on `host` takes `other` too: `0.0.0.0` is every IPv4 address of the machine, `::` every one. */
+function includes(host: string, other: string): boolean {
+  const canonical = canonicalHost(host);
+  return canonical === '::' || (canonical === '0.0.0.0' && !isIPv6(canonicalHost(other)));
 }
 
 /** Backups are in the data directory, wherever that is, unless another place is named. */
@@ -196,6 +233,7 @@ function build(settled: Settled): ServerConfig {
     startedLineMs: ms('lineWait'),
     startedLineAfterLoginMs: ms('lineWaitLoggedIn'),
     idleBeforeLoginMs: ms('loginWait'),
+    pingMs: ms('pingInterval'),
     maxLineBytes: number('maxLine'),
     maxPipelined: number('maxPipelined'),
     maxQueuedBytes: number('maxQueued'),
@@ -209,6 +247,8 @@ function build(settled: Settled): ServerConfig {
     allowedOrigins: listOf(settled.allowOrigin),
     trustedProxies: listOf(settled.trustedProxy),
     logFormat: settled.logFormat.value === 'json' ? 'json' : 'text',
+    logLevel: settled.logLevel.value as LogLevel,
+    metrics: metricsOf(settled.metricsListen),
     publicAddress: settled.publicAddress.value === '' ? undefined : settled.publicAddress.value,
     mail: mailOf(settled.smtpUrl.value, settled.mailFrom.value),
     policy,
@@ -229,6 +269,10 @@ function isForThisMachine(host: string, { publicAddress, trustedProxy }: Settled
 function mailOf(url: string, from: string): ServerConfig['mail'] {
   const server = url === '' ? undefined : parseSmtpUrl(url);
   return server && from !== '' ? Object.freeze({ server: Object.freeze(server), from }) : undefined;
+}
+
+function metricsOf({ label, value }: SettledSetting): ServerConfig['metrics'] {
+  return value === '' ? undefined : Object.freeze(parseAddress(label, value));
 }
 
 function tlsOf(certificate: string, key: string): ServerConfig['tls'] {

@@ -4,6 +4,7 @@ import type { DoorName, Session } from '../core/model/session.ts';
 import type { Channel, Peer } from '../core/peer.ts';
 import type { Turn } from '../core/turn.ts';
 import { lingerAndClose } from './linger.ts';
+import { type TakingWatch, watchTaking } from './taking-watch.ts';
 
 /** What a connection needs to know about itself. */
 export interface ConnectionParts {
@@ -16,6 +17,8 @@ export interface ConnectionParts {
   readonly turn: Turn;
   /** Above so many waiting bytes the peer counts as congested; 0 for never. */
   readonly maxQueuedBytes: number;
+  /** A peer that takes nothing of what waits for it for so long is gone, in milliseconds; 0 for never. */
+  readonly takingMs: number;
   /** Told of a listener that threw; the connection itself goes on. */
   readonly onFailure: (error: unknown) => void;
   /** Closes the socket after what was written to it, for a `reason` when it was ended. */
@@ -42,6 +45,7 @@ export class Connection implements Peer {
   readonly #socket: Socket;
   readonly #turn: Turn;
   readonly #maxQueuedBytes: number;
+  readonly #taking: TakingWatch;
   readonly #onFailure: (error: unknown) => void;
   readonly #hangUp: (reason: EndReason | undefined) => void;
   #parts: Array<Uint8Array | string> = [];
@@ -64,6 +68,7 @@ export class Connection implements Peer {
     this.#socket = socket;
     this.#turn = parts.turn;
     this.#maxQueuedBytes = parts.maxQueuedBytes;
+    this.#taking = watchTaking(socket, parts.takingMs);
     this.#onFailure = parts.onFailure;
     this.#hangUp = parts.hangUp ?? (() => lingerAndClose(socket));
     // A reset or a broken pipe is how peers leave; `close` follows and says so to whom it concerns.
@@ -175,6 +180,7 @@ export class Connection implements Peer {
     else if (parts.every(isText)) this.#socket.write(parts.join(''), this.#onWritten);
     else if (length <= joinBytes) this.#socket.write(Buffer.concat(parts.map(toBytes)), this.#onWritten);
     else this.#writeAll(parts);
+    if (this.#socket.writableLength > 0) this.#taking.begin();
   }
 
   #writeAll(parts: ReadonlyArray<Uint8Array | string>): void {

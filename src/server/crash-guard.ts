@@ -27,7 +27,10 @@ export function guardProcess(source: CrashSource, log: Log, onBroken: () => void
     while ((recent[0] ?? now) <= now - fuseMs) recent.shift();
     if (recent.length < fuseCount || isBroken) return;
     isBroken = true;
-    log.warn('too many uncaught exceptions: the server ends', { count: recent.length });
+    log.warn('too-many-uncaught', {
+      count: recent.length,
+      note: 'too many uncaught exceptions: the server ends',
+    });
     onBroken();
   }
 

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { createChat } from '../core/chat.ts';
+import { toHex } from '../core/crypto/bytes.ts';
 import { offerClaim } from '../core/offer-claim.ts';
 import { randomBytes } from '../core/random.ts';
 import { createTurn } from '../core/turn.ts';
@@ -16,7 +17,9 @@ import { type Listener, listen } from './doors/listener.ts';
 import { trustedProxies } from './doors/trusted-proxies.ts';
 import type { Log } from './log.ts';
 import type { OpenMailer } from './mailer/mail-queue.ts';
-import { machineOperator } from './operator.ts';
+import { createCounts, figureReader } from './metrics/figures.ts';
+import type { MetricsServer, MetricsServerOptions } from './metrics/metrics-server.ts';
+import { diskFigures, machineOperator } from './operator.ts';
 import { localSessionCache } from './session-cache/local.ts';
 import { databaseName } from './store/sqlite/database-name.ts';
 import type { EmbeddedStore } from './store/sqlite/store.ts';
@@ -42,6 +45,8 @@ export interface ServerParts {
 /** A server that listens. */
 export interface OpenServer {
   readonly listener: Listener;
+  /** Undefined where metrics are not served. */
+  readonly metrics: MetricsServer | undefined;
   /** Makes an account the first administrator; undefined when there is one. */
   readonly claimCode: string | undefined;
   /** Shows other certificates from now on, and signs with their authority. */
@@ -69,7 +74,9 @@ export async function openServer({
   });
   const claimCode = await offerClaim(store, platformDigests).catch((error: unknown) => {
     // A full disk keeps nobody from reading: the next start makes another one.
-    log.failure('no code for the first administrator could be kept: start again to get one', error);
+    log.failure('no-claim-code', error, undefined, {
+      note: 'no code for the first administrator could be kept: start again to get one',
+    });
     return undefined;
   });
   const mailer = await openMailer(config, log);
@@ -80,28 +87,46 @@ export async function openServer({
     database,
     whileStill: (work) => store.whileStill(work),
   });
-  let listener: Listener | undefined;
   let current = certificates;
-  const operator = machineOperator({
+  let isDraining = false;
+  const passwords = passwordPool({ workers: passwordWorkers(availableParallelism()) });
+  const counts = createCounts(
+    config.logLevel === 'debug'
+      ? (operation = 'unknown', outcome, ms, { id, door }) =>
+          log.debug('call', { connection: id, door, operation, outcome, ms: Math.round(ms * 100) / 100 })
+      : undefined,
+  );
+  const bus = localBus(onFailure);
+  bus.subscribe(({ type }) => {
+    if (type === 'message') counts.stored();
+  });
+  const figures = figureReader(counts, {
     version: manifest.version,
     startedAt,
-    backups,
-    database,
-    connections: () => listener?.connections ?? 0,
+    maxConnections: config.limits.maxConnections,
+    isDraining: () => isDraining,
+    traffic: () => opened.figures(),
+    chat: () => chat.figures(),
+    store: () => store.figures(),
+    passwords: () => passwords.figures(),
+    mail: () => mailer?.figures(),
+    backups: () => backups.figures(),
+    disk: () => diskFigures(database),
+    identity: () => current,
   });
-  const passwords = passwordPool({ workers: passwordWorkers(availableParallelism()) });
   const chat = createChat(
     {
       store,
       caches: [localSessionCache({ maxEntries: cachedSessions })],
-      bus: localBus(onFailure),
+      bus,
       counter: localCounter(),
       audit: ({ at: _at, details, ...entry }) => log.record('audit', { ...entry, ...details, ...entry }),
-      onAuditHead: ({ seq, hash }) => log.record('audit-head', { seq, hash: hash.toHex() }),
+      onAuditHead: ({ seq, hash }) => log.record('audit-head', { seq, hash: toHex(hash) }),
       turn,
       mail: mailer && { mailer, server: config.publicAddress },
       stretcher: passwords,
-      operator,
+      operator: machineOperator({ backups, figures: () => figures.read() }),
+      meter: counts.meter,
       authority: certificateAuthority(() => current.authority),
       onFailure,
       digests: platformDigests,
@@ -119,7 +144,17 @@ export async function openServer({
       outcome: 'ok',
       details: { version: manifest.version },
     });
-  await keepOnRecord('server.started');
+  /** Lets go of what holds the process, without waiting for any of it. */
+  function letGo(): void {
+    chat.stop();
+    figures.stop();
+    void passwords.close();
+    void mailer?.close(0);
+  }
+
+  /** Settled when the port is open: until then nothing can be told of it. */
+  const begun = Promise.withResolvers<void>();
+  let metrics: MetricsServer | undefined;
   const opened = await listen({
     host: config.host,
     port: config.port,
@@ -132,38 +167,65 @@ export async function openServer({
     allowedOrigins: config.allowedOrigins,
     proxies: trustedProxies(config.trustedProxies),
     onFailure,
+    async beforeServing() {
+      metrics = await openMetrics(config, {
+        read: () => begun.promise.then(() => figures.read()),
+        ready: () => begun.promise.then(() => chat.ready()),
+        isDraining: () => isDraining,
+        onFailure,
+      });
+      // Only now: a start that a taken address has kept from being one is none, and no crash has followed it.
+      await keepOnRecord('server.started');
+    },
   }).catch((error: unknown) => {
-    chat.stop();
-    void passwords.close();
-    void mailer?.close(0);
+    metrics?.close();
+    letGo();
     throw error;
   });
-  listener = opened;
+  begun.resolve();
   return {
     listener: opened,
+    metrics,
     claimCode,
     replaceCertificates(next) {
       current = next;
       opened.replaceIdentity(next);
     },
     async drain() {
-      const copying = backups.stop();
-      await opened.drain('shutting-down', config.drainMs);
-      chat.stop();
-      await keepOnRecord('server.stopped');
-      await chat.closeTrail();
-      await mailer?.close(config.drainMs);
-      await copying;
-      await passwords.close();
+      isDraining = true;
+      try {
+        const copying = backups.stop();
+        await opened.drain('shutting-down', config.drainMs);
+        chat.stop();
+        await keepOnRecord('server.stopped');
+        await chat.closeTrail();
+        await mailer?.close(config.drainMs);
+        await copying;
+        await passwords.close();
+      } finally {
+        // To the end, so that a probe hears of it.
+        figures.stop();
+        metrics?.close();
+      }
     },
     destroy() {
+      isDraining = true;
       opened.destroy();
       void backups.stop();
-      chat.stop();
-      void passwords.close();
-      void mailer?.close(0);
+      metrics?.close();
+      letGo();
     },
   };
+}
+
+/** Loads what speaks to Prometheus only where somebody listens. */
+async function openMetrics(
+  { metrics }: ServerConfig,
+  parts: Omit<MetricsServerOptions, 'host' | 'port'>,
+): Promise<MetricsServer | undefined> {
+  if (!metrics) return undefined;
+  const { serveMetrics } = await import('./metrics/metrics-server.ts');
+  return await serveMetrics({ ...metrics, ...parts });
 }
 
 /** Loads what sends mail only where there is mail to send. */
@@ -172,6 +234,6 @@ async function openMailer({ mail }: ServerConfig, log: Log): Promise<OpenMailer 
   const { smtpMailer } = await import('./mailer/smtp.ts');
   return smtpMailer({
     ...mail,
-    onGivenUp: (failure) => log.warn('a mail was not sent', { ...failure }),
+    onGivenUp: (failure) => log.warn('mail-given-up', { note: 'a mail was not sent', ...failure }),
   });
 }

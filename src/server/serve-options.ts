@@ -54,6 +54,7 @@ function placeholder(setting: Exclude<Setting, SwitchSetting>): string {
     case 'file':
       return 'FILE';
     case 'address':
+    case 'extra-address':
       return 'HOST:PORT';
     case 'path':
       return 'DIR';

@@ -1,4 +1,5 @@
 import { ChatError } from '../core/errors.ts';
+import { isLoopback } from '../core/model/address.ts';
 import { openCertificates } from './certificates/certificates.ts';
 import { type ConfigSources, readConfig } from './config.ts';
 import { type CrashSource, guardProcess } from './crash-guard.ts';
@@ -12,6 +13,8 @@ import { type EmbeddedStore, sqliteStore } from './store/sqlite/store.ts';
 export interface ServeOutput {
   /** Called once, when the server is ready: address, fingerprint and data directory, with a space between. */
   ready(line: string): void;
+  /** Called first, with what makes the line of the log that says how many of its lines nobody took; undefined where the log has none such. */
+  spelling?(lostLines: (count: number) => string | undefined): void;
   /** One line of the log; `isTalk` when nobody misses it who wants to hear of trouble and keep the audit trail alone. */
   log(line: string, isTalk: boolean): void;
   /** Called once while nobody administers the server: a line that says how to, with the code for it. It is a secret, and none of the log's. */
@@ -33,6 +36,8 @@ export interface ServeSurroundings {
 export interface RunningServer {
   readonly address: string;
   readonly port: number;
+  /** Undefined where metrics are not served. */
+  readonly metricsPort: number | undefined;
   /** `SHA256:…` of the server's identity key. */
   readonly fingerprint: string;
   /** Asks the server to end: the first time in order, the second time at once. */
@@ -67,7 +72,15 @@ export async function serve(
   },
 ): Promise<RunningServer> {
   const config = readConfig(sources);
-  const log = createLog(config.logFormat, (line, isTalk) => out.log(line, isTalk));
+  const spelling = { format: config.logFormat, level: config.logLevel } as const;
+  const log = createLog(spelling, (line, isTalk) => out.log(line, isTalk));
+  out.spelling?.((count) => {
+    let line: string | undefined;
+    createLog(spelling, (spelled) => {
+      line = spelled;
+    }).warn('log-lost', { count, note: 'the reader of the log did not take these lines' });
+    return line;
+  });
   const ended = Promise.withResolvers<number>();
   /** What was opened, in order; closed in reverse. */
   const closers: Array<() => Promise<void>> = [];
@@ -82,7 +95,7 @@ export async function serve(
       await part();
       return true;
     } catch (error) {
-      log.failure('the end failed', error);
+      log.failure('end-failed', error, undefined, { note: 'the end failed' });
       return false;
     }
   }
@@ -107,7 +120,9 @@ export async function serve(
   function onFatal(error: ChatError): void {
     if (fatal) return;
     fatal = error;
-    log.failure('the store has failed: the server ends at once', error);
+    log.failure('store-failed', error, undefined, {
+      note: 'the store has failed: the server ends at once',
+    });
     if (!server) return;
     isEnding = true;
     server.destroy();
@@ -130,7 +145,8 @@ export async function serve(
       for (const note of read.notes) log.info('certificates', { note });
       for (const note of read.doubts) log.warn('certificates', { note });
       // A database that was brought from elsewhere without the keys beside it.
-      if (read.isAuthorityNew && (await store.counts()).accounts > 0) log.warn(otherAuthority);
+      if (read.isAuthorityNew && (await store.counts()).accounts > 0)
+        log.warn('authority-new', { note: otherAuthority });
       return read;
     };
     const certificates = await readCertificates();
@@ -139,32 +155,46 @@ export async function serve(
     const release = guardProcess(crashSource, log, () => void drain(exitCodes.failed));
     closers.push(async () => release());
     const { address, port, servesClearText } = server.listener;
-    const place = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const place = addressText(server.listener);
     if (servesClearText && config.clearText === 'everywhere') {
-      log.warn('clear text is served off loopback: anybody on the way can read and change everything');
+      log.warn('clear-text-off-loopback', {
+        note: 'clear text is served off loopback: anybody on the way can read and change everything',
+      });
+    }
+    const { metrics } = server;
+    if (metrics) {
+      const at = addressText(metrics);
+      log.info('metrics-served', { address: at });
+      if (!isLoopback(metrics.address)) {
+        log.warn('metrics-off-loopback', {
+          address: at,
+          note: 'metrics are served off loopback: whoever reaches them can read them, without a login',
+        });
+      }
     }
     const tooFew = tooFewFiles(config.limits, filesLimit());
-    if (tooFew !== undefined) log.warn(tooFew);
+    if (tooFew !== undefined) log.warn('few-open-files', { note: tooFew });
     if (server.claimCode !== undefined) {
-      createLog(config.logFormat, out.claim).warn(
-        `nobody administers this server yet: whoever is to, logs in and types: chat admin claim ${server.claimCode}`,
-      );
+      createLog({ format: config.logFormat }, (line) => out.claim(line)).warn('claim', {
+        note: `nobody administers this server yet: chat admin claim ${server.claimCode} makes the account that is logged in its administrator`,
+      });
     }
     log.info('started', { address: place, clear_text: servesClearText, data: directory.path });
     out.ready(`${place} ${certificates.fingerprint} ${directory.path}`);
     return {
       address,
       port,
+      metricsPort: metrics?.port,
       fingerprint: certificates.fingerprint,
       closed: ended.promise,
       stop(signal) {
         if (isEnding) {
-          log.warn('ending at once', { signal });
+          log.warn('ending-at-once', { signal });
           server?.destroy();
           ended.resolve(exitCodes[signal]);
           return;
         }
-        log.info('ending: calls under way are answered first', { signal });
+        log.info('ending', { signal, note: 'calls under way are answered first' });
         void drain(0);
       },
       hangUp() {
@@ -175,13 +205,18 @@ export async function serve(
             const read = await readCertificates();
             server?.replaceCertificates(read);
             const { fingerprint } = read;
-            log.info('the server goes on, with the certificates as they are now', {
+            log.info('certificates-read', {
               signal: 'SIGHUP',
               fingerprint,
+              note: 'the server goes on, with the certificates as they are now',
             });
           } catch (error) {
             const why = error instanceof ChatError ? error.message : String(error);
-            log.warn('the server goes on with the certificates that it has', { signal: 'SIGHUP', why });
+            log.warn('certificates-kept', {
+              signal: 'SIGHUP',
+              note: 'the server goes on with the certificates that it has',
+              why,
+            });
           }
         });
       },
@@ -191,4 +226,8 @@ export async function serve(
     await closeAll();
     throw error;
   }
+}
+
+function addressText({ address, port }: { readonly address: string; readonly port: number }): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

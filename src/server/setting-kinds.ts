@@ -40,6 +40,12 @@ export interface AddressSetting extends SettingBase {
   readonly fallback: string;
 }
 
+/** `HOST:PORT` as {@link AddressSetting} takes it, or nothing. */
+export interface ExtraAddressSetting extends SettingBase {
+  readonly kind: 'extra-address';
+  readonly fallback: '';
+}
+
 /** A directory; relative ones are taken from where the server is started. */
 export interface PathSetting extends SettingBase {
   readonly kind: 'path';
@@ -106,6 +112,7 @@ export type Setting =
   | DaysSetting
   | FileSetting
   | AddressSetting
+  | ExtraAddressSetting
   | PathSetting
   | ChoiceSetting
   | OriginsSetting

@@ -4,18 +4,25 @@ import {
   maxLineBytes,
   maxQueuedBytes,
   minPasswordRange,
+  ping,
   registrationModes,
 } from '../core/policy.ts';
+import { logLevels } from './log-levels.ts';
 import type { Setting } from './setting-kinds.ts';
 
 const million = 1_000_000;
 /** Longest wait: a timer takes at most 24.8 days. */
 const maxWait = 86_400;
+/** Longest time between two pings: twice it is the idle time of TCP, which Linux takes up to 32,767 s. */
+const maxPingInterval = 3_600;
 /** Longest life of a session or its refresh tokens: ten years. */
 const maxLife = 315_360_000;
 const seconds = (ms: number): number => ms / 1_000;
 
-/** Everything that an operator can set, by its name in the program. The command line declares its flags from this table. */
+/**
+ * Everything that an operator can set, by its name in the program. The command line declares its flags from this table. It is long because it is
+ * one table: an operator's settings stand in one place, a few lines each.
+ */
 export const settings = {
   listen: {
     kind: 'address',
@@ -108,6 +115,21 @@ export const settings = {
     choices: ['text', 'json'],
     fallback: 'text',
     help: 'how the log on stderr is spelled',
+  },
+  logLevel: {
+    kind: 'choice',
+    flag: 'log-level',
+    variable: 'CHAT_LOG_LEVEL',
+    choices: logLevels,
+    fallback: 'info',
+    help: 'from which level on lines are logged; debug has each call; the audit and failures are always there',
+  },
+  metricsListen: {
+    kind: 'extra-address',
+    flag: 'metrics-listen',
+    variable: 'CHAT_METRICS_LISTEN',
+    fallback: '',
+    help: 'where to answer Prometheus and probes, like 127.0.0.1:9080; without a login, so keep it to yourself',
   },
   bcryptCost: {
     kind: 'integer',
@@ -347,6 +369,16 @@ export const settings = {
     max: maxWait,
     fallback: 120,
     help: 'without any call before login',
+  },
+  pingInterval: {
+    kind: 'seconds',
+    flag: 'ping-interval',
+    variable: 'CHAT_PING_INTERVAL',
+    min: 0,
+    max: maxPingInterval,
+    fallback: seconds(ping.intervalMs),
+    help: 'between two questions whether a peer is still there; one that leaves two of them is gone',
+    zero: '0 never asks',
   },
   maxLine: {
     kind: 'integer',

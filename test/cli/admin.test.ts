@@ -225,6 +225,18 @@ describe('chat admin', () => {
     expect(JSON.parse((await world.run('admin', 'stats', '-o', 'json')).stdout)).toEqual(stats);
   });
 
+  it('stats has a line for each door and each warning, and - for what is not known', async () => {
+    const doors = [
+      { door: 'line', tls: true, connections: 2 },
+      { door: 'websocket', tls: false, connections: 1 },
+    ];
+    const stats = { doors, backup_at: null, warnings: ['the disk is nearly full', 'there is no backup'] };
+    const world = await loggedIn({ 'admin.stats': stats });
+    expect((await world.run('admin', 'stats')).stdout).toBe(
+      'connections_line_tls\t2\nconnections_websocket\t1\nbackup_at\t-\nwarning\tthe disk is nearly full\nwarning\tthere is no backup\n',
+    );
+  });
+
   it('backup prints name, size and digest', async () => {
     const made = { name: 'chat-20261121T153002Z-3f9a01.db', bytes: 4_096, sha256: 'ab'.repeat(32) };
     const world = await loggedIn({ 'admin.backup': made });

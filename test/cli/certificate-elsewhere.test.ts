@@ -68,7 +68,11 @@ describe('a certificate from elsewhere', () => {
       'other.key': key.pem,
       'words.key': 'words',
       'words.crt': '-----BEGIN CERTIFICATE-----\nwords\n-----END CERTIFICATE-----\n',
-      'server.crt': await signCertificate(key, { use: 'server', notAfter: testNow + dayMs }),
+      'server.crt': await signCertificate(key, {
+        use: 'server',
+        notBefore: testNow - dayMs,
+        notAfter: testNow + dayMs,
+      }),
       ...(await weak()),
     });
     await writeFile(path('binary.crt'), Uint8Array.of(0x30, 0x82, 0xff));

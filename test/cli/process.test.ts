@@ -89,7 +89,7 @@ describe('the process', () => {
       CHAT_SERVER: 'plain://127.0.0.1:1',
       CHAT_TOKEN: 'cs1_x',
     });
-    child.stdin.write('one\n');
+    child.stdin.on('error', () => {}).write('one\n');
     expect(await outcomeOf(child)).toMatchObject({ code: 3, stdout: '' });
   });
 
@@ -144,6 +144,21 @@ describe('the process', () => {
       }
     },
   );
+
+  it.runIf(process.platform === 'linux')('whose output fits in part alone does not end with 0', async () => {
+    const out = join(await temporaryDirectory(), 'out');
+    // What is over the limit is not written; what tries once more is ended by SIGXFSZ.
+    const words = ['-c', 'out=$1; shift; ulimit -c 0; ulimit -f 8; "$@" >"$out"', 'sh', out];
+    const child = spawn('sh', [...words, process.execPath, entry, 'man'], { stdio: 'ignore' });
+    expect((await once(child, 'close'))[0]).not.toBe(0);
+    expect((await readFile(out)).length).toBe(8 * 512);
+  });
+
+  it('without a home directory takes the root directory for it', async () => {
+    const env = { HOME: '', XDG_STATE_HOME: '' };
+    const { code, stdout } = await outcomeOf(await start(['config', 'path'], env));
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '/.config/chat/config.yaml\n' });
+  });
 
   it('is ended by SIGTERM although its reader does not read', async () => {
     const { url } = await roomOf(20_000);
@@ -219,7 +234,7 @@ describe('what a client command loads', () => {
     const log = join(await temporaryDirectory(), 'modules');
     const preload = join(import.meta.dirname, 'support', 'log-modules.ts');
     const child = await start(argv, { ...env, MODULE_LOG: log }, ['--import', preload]);
-    child.stdin.end(stdin);
+    child.stdin.on('error', () => {}).end(stdin);
     const { code, stderr } = await outcomeOf(child);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     return (await readFile(log, 'utf8')).trimEnd().split('\n');

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  checkText,
-  decodeUtf8,
-  dropTrailingNewline,
-  readLines,
-  readMessage,
-} from '../../src/cli/text-input.ts';
+import { decodeUtf8, dropTrailingNewline, readLines, readMessage } from '../../src/cli/text-input.ts';
+import { checkText } from '../../src/client/check-text.ts';
 import { maxTextBytes } from '../../src/core/policy.ts';
 
 async function* chunked(bytes: Uint8Array, size: number): AsyncIterable<Uint8Array> {

@@ -1,10 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { localCounter } from '../../src/server/counter/local.ts';
 import { counterExam } from './counter.exam.ts';
 
 counterExam(async () => localCounter());
 
 describe('in memory', () => {
+  // What is left of a time is told to the millisecond.
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
   it('keeps so many keys, and forgets the one that was not used for longest', async () => {
     const counter = localCounter({ maxKeys: 3 });
     for (const key of ['a', 'b', 'c', 'a', 'd']) await counter.add(key, 60_000);

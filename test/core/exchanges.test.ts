@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChatError } from '../../src/core/errors.ts';
 import { createExchanges, type OpenExchange } from '../../src/core/login/exchanges.ts';
+import { exchangeMs } from '../../src/core/policy.ts';
 import { FakePeer } from './support/chat.ts';
 
 // What is kept of a login is nothing to where it is kept.
@@ -11,7 +12,8 @@ const request = (address = '192.0.2.1') => new FakePeer({ address, events: null 
 
 describe('logins under way', () => {
   it('are 10,000 at most, from however many addresses, and the next one waits for an end', () => {
-    const exchanges = createExchanges();
+    const limited: string[] = [];
+    const exchanges = createExchanges(exchangeMs, { limited: (what) => void limited.push(what) });
     const open = (number: number): void => {
       const address = `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`;
       exchanges.open(String(number), request(address), exchange, now);
@@ -20,7 +22,9 @@ describe('logins under way', () => {
     const full = new ChatError('rate-limited', 'too many logins are under way: finish or wait', {
       retryAfterMs: 1_000,
     });
+    expect(limited).toEqual([]);
     expect(() => open(10_000)).toThrow(full);
+    expect(limited).toEqual(['logins-under-way']);
     expect(exchanges.take('7', request(), now)).toBe(exchange);
     open(10_000);
     expect(() => open(10_001)).toThrow(full);

@@ -262,3 +262,15 @@ describe('the sessions of an account', () => {
     expect(told).toHaveLength(1);
   });
 });
+
+it('each refusal is told to the meter, by the limit that refused, and nothing else is', async () => {
+  const limited: string[] = [];
+  failures = createLoginFailures(localCounter(), 5, notices, { limited: (what) => void limited.push(what) });
+  for (let tries = 0; tries < 5; tries++) expect(await fail('alice', home)).toBe(0);
+  expect(limited).toEqual([]);
+  expect(await fail('bob', home)).toBeGreaterThan(0);
+  expect(limited).toEqual(['failed-login']);
+  for (let tries = 0; tries < 3; tries++) expect(await fail('alice', elsewhere)).toBe(0);
+  expect(await fail('alice', elsewhere)).toBeGreaterThan(0);
+  expect(limited).toEqual(['failed-login', 'elsewhere']);
+});

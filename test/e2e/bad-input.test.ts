@@ -45,7 +45,7 @@ let server: ServerProcess;
 let alice: Person;
 beforeAll(async () => {
   // Some of the tests are failed logins of hers.
-  server = await everybody.serve(['--free-failed-logins', '0']);
+  server = await everybody.servePeople(['--free-failed-logins', '0']);
   alice = await everybody.person('alice', server).register();
 });
 
@@ -115,7 +115,7 @@ describe('names and passwords', () => {
 describe('messages and rooms', () => {
   it('an unknown room or person is exit 6, and a room that one is not in exit 5', async () => {
     const bob = await new World().person('bob', server).register();
-    await alice.succeed(['join', 'ops', '--create']);
+    await alice.does(['join', 'ops', '--create']);
     for (const args of [
       ['send', '#none', 'hi'],
       ['tail', '#none', '--once'],
@@ -307,7 +307,7 @@ describe('a server', () => {
 
   it('whose key has changed is exit 9 for every command, and nothing is sent to it', async () => {
     const world = new World();
-    const first = await world.serve();
+    const first = await world.servePeople();
     const alice = await world.person('alice', first).register();
     await first.stop();
     const second = await world.serve([], { listen: first.address, data: world.path('other') });
@@ -399,7 +399,7 @@ describe('somebody between client and server', () => {
     ['a wrong signature', 'dave', `v=${Buffer.alloc(32).toString('base64')}`],
   ])('who has %s gets no session: exit 4, and the server is told', async (_what, name, message) => {
     const person = await new World().person(name, server).register();
-    await person.succeed(['logout']);
+    await person.does(['logout']);
     const thief = await between(server, (method, result) =>
       method === 'login.finish' ? { ...result, message } : result,
     );

@@ -33,7 +33,8 @@ function filesOf({ name, home }: Person): { key: string; certificate: string } {
 function output(program: string, args: readonly string[], input = ''): Promise<string> {
   return new Promise((resolve) => {
     const child = execFile(program, args, { timeout: 30_000 }, (_error, stdout) => resolve(stdout));
-    child.stdin?.end(input);
+    // Who has ended already reads nothing.
+    child.stdin?.on('error', () => {}).end(input);
   });
 }
 
@@ -327,6 +328,7 @@ describe('certificates, with the built program', { timeout: longMs }, () => {
       const steps = ['/login sam\n', '@sam hello myself\n', '/exit\n'];
       let seen = '';
       child.on('error', reject);
+      child.stdin?.on('error', () => {});
       child.stdout?.on('data', (chunk) => {
         seen += chunk;
         if (seen.endsWith('\n')) child.stdin?.write(steps.shift() ?? '');

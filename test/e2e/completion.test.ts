@@ -28,9 +28,9 @@ beforeAll(async () => {
   server = await world.serve();
   alice = await world.person('alice', server).register();
   const albert = await world.person('albert', server).register();
-  for (const room of ['ops', 'operations']) await alice.succeed(['join', room, '--create']);
-  await albert.succeed(['join', 'ops']);
-  await alice.succeed(['context', 'save', 'work', '--server', 'chat.example.org:8080']);
+  for (const room of ['ops', 'operations']) await alice.does(['join', room, '--create']);
+  await albert.does(['join', 'ops']);
+  await alice.does(['context', 'save', 'work', '--server', 'chat.example.org:8080']);
   mkdirSync(join(alice.home, 'files'), { recursive: true });
   writeFileSync(join(alice.home, 'files', 'report one.txt'), '');
   for (const shell of ['bash', 'zsh', 'fish'])

@@ -28,10 +28,10 @@ describe('chat serve --quiet', () => {
     const [head, warning, ...audit] = err.split('\n').slice(0, -1);
     expect(head).toMatch(/ info audit-head seq=1 hash=[0-9a-f]{64}$/);
     expect(warning).toMatch(
-      / warn this process may open 1000 files, which is enough for 872 connections, not for 873: raise the limit \(ulimit -n, LimitNOFILE\) or set --max-connections$/,
+      / warn few-open-files note="this process may open 1000 files, which is enough for 872 connections, not for 873: raise the limit \(ulimit -n, LimitNOFILE\) or set --max-connections"$/,
     );
     expect(audit.filter((line) => !/ info audit(-head seq| operation)=/.test(line))).toEqual([
-      expect.stringContaining(' warn nobody administers this server yet: '),
+      expect.stringContaining(' warn claim note="nobody administers this server yet: '),
     ]);
     const checked = world.start([...limited, '--check', ...flags], env, '', program);
     expect(await checked.ended).toMatchObject({
@@ -75,7 +75,7 @@ describe('settings files of the built program', () => {
 
   it('point the client at its server, and are named with line and key when they do not fit', async () => {
     const world = new World();
-    const server = await world.serve();
+    const server = await world.servePeople();
     const alice = await world.person('alice', server).register();
     const { CHAT_SERVER: address, ...env } = alice.env;
     const file = world.path('alice', 'config', 'chat', 'config.yaml');
@@ -139,7 +139,7 @@ describe('contexts of the built program', () => {
 describe('the doctor of the built program', () => {
   it('finds everything well over TLS, and says what is wrong when the server is gone', async () => {
     const world = new World();
-    const server = await world.serve();
+    const server = await world.servePeople();
     const alice = await world.person('alice', server).register();
     const well = await alice.run(['doctor'], '', { LC_ALL: 'C.UTF-8' });
     expect([well.code, well.err, well.out.match(/^(?!ok)/gm)?.length]).toEqual([0, '', 1]);
@@ -157,7 +157,7 @@ describe('the doctor of the built program', () => {
 
   it('fails with 9 when the key has changed', async () => {
     const world = new World();
-    const first = await world.serve();
+    const first = await world.servePeople();
     const alice = await world.person('alice', first).register();
     await first.stop();
     await world.serve([], { listen: first.address, data: world.path('other') });

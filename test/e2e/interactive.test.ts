@@ -11,7 +11,7 @@ const free = ['--messages-per-second', '0', '--registrations-per-hour', '0', '--
 /** A server that can be stopped and started again on its port, alice on it. */
 async function aliceAlone() {
   const world = new World();
-  let server = await world.serve(free);
+  let server = await world.servePeople(free);
   const { address } = server;
   const alice = await world.person('alice', server).register();
   return {
@@ -37,7 +37,7 @@ let server: ServerProcess;
 /** Logged in there. */
 let alice: Person;
 beforeAll(async () => {
-  server = await everybody.serve(free);
+  server = await everybody.servePeople(free);
   alice = await everybody.person('alice', server).register();
 });
 

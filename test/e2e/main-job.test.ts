@@ -121,7 +121,7 @@ describe.each(['chat', 'plain'])('over %s://', (scheme) => {
 describe('rooms', () => {
   it('are made, listed, joined, written to and left', async () => {
     const world = new World();
-    const server = await world.serve();
+    const server = await world.servePeople();
     const alice = await world.person('alice', server).register();
     const bob = await world.person('bob', server).register();
 
@@ -145,7 +145,7 @@ describe('rooms', () => {
 describe('sessions', () => {
   it('are listed, and a following tail of one that is revoked ends with exit 4', async () => {
     const world = new World();
-    const server = await world.serve();
+    const server = await world.servePeople();
     const alice = await world.person('alice', server).register();
     await alice.succeed(['login', 'alice', '--context', 'phone', '--device', 'phone']);
     const tail = alice.start(['tail', '--context', 'phone', '--verbose']);
@@ -182,7 +182,7 @@ describe('sessions', () => {
 describe('a server', () => {
   it('that is started again shows the same key and knows its sessions; a following tail reconnects without gap or repeat', async () => {
     const world = new World();
-    const first = await world.serve();
+    const first = await world.servePeople();
     const alice = await world.person('alice', first).register();
     await alice.succeed(['send', 'before']);
     const tail = alice.start(['tail', '#lobby', '-o', 'json', '--verbose']);
@@ -250,7 +250,7 @@ describe('a server', () => {
 
   it('does not start on a directory that another one holds: exit 3, and the process is named', async () => {
     const world = new World();
-    const first = await world.serve();
+    const first = await world.servePeople();
     const { code, out, err } = await world.startServer().ended;
     expect([code, out]).toEqual([3, '']);
     expect(err.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, 'THEN')).toBe(
@@ -263,10 +263,10 @@ describe('a server', () => {
 describe('a tail whose reader goes away', () => {
   it('ends quietly', async () => {
     const world = new World();
-    const server = await world.serve(['--messages-per-second', '0']);
+    const server = await world.servePeople(['--messages-per-second', '0']);
     const alice = await world.person('alice', server).register();
     const count = 3_000;
-    await alice.succeed(
+    await alice.does(
       ['send', '--lines'],
       Array.from({ length: count }, (_, index) => `line ${index} ${'x'.repeat(80)}\n`).join(''),
     );
@@ -279,15 +279,15 @@ describe('a tail whose reader goes away', () => {
 
   it('ends quietly too when it is idle, at the latest with the next message', async () => {
     const world = new World();
-    const server = await world.serve();
+    const server = await world.servePeople();
     const alice = await world.person('alice', server).register();
-    await alice.succeed(['send', 'one']);
+    await alice.does(['send', 'one']);
     const tail = alice.start(['tail', '#lobby', '--verbose']);
     expect(await tail.line()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d alice: one$/);
     await tail.says(/following/);
     const before = tail.err;
     tail.child.stdout?.destroy();
-    await alice.succeed(['send', 'two']);
+    await alice.does(['send', 'two']);
     expect(await tail.ended).toEqual({ code: 0, out: expect.stringContaining(' alice: one'), err: before });
   });
 });

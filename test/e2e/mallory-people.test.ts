@@ -62,7 +62,7 @@ describe('Mallory cannot modify messages sent by other users: as another user', 
     // A key that both wraps hold, and another one that is signed for.
     const [key, commitment] = [new Uint8Array(32).fill(1), commitmentTo(new Uint8Array(32).fill(2))];
     const info = infoOf(parts.context, commitment);
-    const twoTexts = signEnvelope(
+    const twoTexts = await signEnvelope(
       {
         ...parts,
         commitment,
@@ -72,7 +72,7 @@ describe('Mallory cannot modify messages sent by other users: as another user', 
       },
       secrets,
     );
-    const swapped = signEnvelope(
+    const swapped = await signEnvelope(
       { ...parts, toSender: parts.toRecipient, toRecipient: parts.toSender },
       secrets,
     );

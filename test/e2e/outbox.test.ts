@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Gate } from './support/gate.ts';
+import { runHere } from './support/here.ts';
 import { type Person, type Running, type ServerProcess, World } from './support/server.ts';
 
 const away =
@@ -39,19 +40,19 @@ beforeAll(async () => {
   shared = await everybody.serve(flags);
 });
 
-/** Somebody new on everybody's server, whose own way to it can be shut and opened again. */
-async function personAndGate() {
+/** Somebody new on everybody's server, whose own way to it can be shut and opened again; with keys where somebody is written to. */
+async function personAndGate({ hasKeys } = { hasKeys: false }) {
   const world = new World();
   const gate = await Gate.to(shared);
   people += 1;
-  const person = await world.person(`alice-${people}`, gate).register();
+  const person = await world.person(`alice-${people}`, gate).register({ hasKeys });
   return { world, person, stop: () => gate.shut(), start: () => gate.open() };
 }
 
 /** Somebody whose server can be stopped and started again on its port. */
 async function personAndServer() {
   const world = new World();
-  let server = await world.serve(flags);
+  let server = await world.servePeople(flags);
   const listen = server.address;
   const person = world.person('alice', server);
   await person.register();
@@ -75,8 +76,11 @@ async function linesUntilStopped(sending: Running, stop: () => Promise<unknown>)
   return count;
 }
 
-const keep = (person: Person, ...words: string[]) =>
-  person.run(['send', '--outbox', '--timeout', '0.2', ...words]);
+const keeping = (words: readonly string[]) => ['send', '--outbox', '--timeout', '0.2', ...words];
+const keep = (person: Person, ...words: string[]) => person.run(keeping(words));
+/** Like {@link keep}, where it is no more than what there has to be. */
+const keepBefore = async (person: Person, ...words: string[]) =>
+  expect(await runHere(keeping(words), person.env)).toMatchObject({ code: 3 });
 const kept = (person: Person) => person.doesJson<Kept>(['outbox']);
 /** What a person has said in the lobby, or somebody whose name is theirs, a dot, and more. */
 const texts = async (person: Person) =>
@@ -111,11 +115,11 @@ describe('a message that cannot be sent now', () => {
   });
 
   it('is sent by chat outbox send, which prints it, leaves what the server refuses and says why', async () => {
-    const { person, stop, start } = await personAndGate();
+    const { person, stop, start } = await personAndGate({ hasKeys: true });
     await stop();
-    await keep(person, 'one');
-    await keep(person, '@nobody', 'hello');
-    await keep(person, 'two');
+    await keepBefore(person, 'one');
+    await keepBefore(person, '@nobody', 'hello');
+    await keepBefore(person, 'two');
     expect(await person.run(['outbox', 'send', '--timeout', '0.2'])).toMatchObject({ code: 3, out: '' });
     const [one, refused, two] = await kept(person);
     await start();
@@ -141,7 +145,7 @@ describe('a message that cannot be sent now', () => {
   it('is waited for by chat outbox send --wait until the server is back', async () => {
     const { person, stop, start } = await personAndGate();
     await stop();
-    await keep(person, 'patient');
+    await keepBefore(person, 'patient');
     const waiting = person.start(['outbox', 'send', '--wait']);
     await waiting.says(/trying again/);
     const second = await person.run(['outbox', 'send', '--timeout', '0.2']);
@@ -159,7 +163,7 @@ describe('a message that cannot be sent now', () => {
   it('is waited for until a signal ends that, and stays', async () => {
     const { person, stop } = await personAndGate();
     await stop();
-    await keep(person, 'patient');
+    await keepBefore(person, 'patient');
     const waiting = person.start(['outbox', 'send', '--wait']);
     await waiting.says(/trying again/);
     expect((await waiting.kill('SIGTERM')).code).toBe(143);
@@ -189,7 +193,7 @@ describe('a message that cannot be sent now', () => {
   });
 
   it('is not kept when the server refuses it for good, nor without a login', async () => {
-    const { person } = await personAndGate();
+    const { person } = await personAndGate({ hasKeys: true });
     expect(await person.run(['send', '--outbox', '@nobody', 'hello'])).toEqual({
       code: 6,
       out: '',
@@ -223,7 +227,7 @@ describe('a message that cannot be sent now', () => {
   it('stays with the account that wrote it', async () => {
     const { person, stop, start } = await personAndGate();
     await stop();
-    await keep(person, 'from alice');
+    await keepBefore(person, 'from alice');
     await start();
     await person.does(['register', `${person.name}.bob`]);
     expect(await person.run(['outbox', 'send'])).toEqual({
@@ -246,7 +250,7 @@ describe('a message that cannot be sent now', () => {
       ['send', '--outbox', '--lines', '--timeout', '0.2'],
       `${words.slice(0, 3_000).join('\n')}\n`,
     );
-    for (const word of words.slice(3_000)) await keep(person, word);
+    for (const word of words.slice(3_000)) await keepBefore(person, word);
     expect(await kept(person)).toMatchObject([{ count: 3_000 }, {}, {}, {}, {}, {}, {}]);
     await start();
     for (let after = 60; after < 600; after += 40) {
@@ -278,7 +282,7 @@ describe('a message that cannot be sent now', () => {
   it('is sent once when several send it at the same time', async () => {
     const { person, stop, start } = await personAndGate();
     await stop();
-    for (const word of ['a', 'b', 'c']) await keep(person, word);
+    for (const word of ['a', 'b', 'c']) await keepBefore(person, word);
     await start();
     const all = await Promise.all(['d', 'e', 'f'].map((word) => person.run(['send', '--outbox', word])));
     expect(all).toEqual(all.map(() => ({ code: 0, out: '', err: '' })));
@@ -290,7 +294,7 @@ describe('a message that cannot be sent now', () => {
   it('whose file was damaged is named, and the others are sent', async () => {
     const { person, stop, start } = await personAndGate();
     await stop();
-    for (const word of ['a', 'b', 'c']) await keep(person, word);
+    for (const word of ['a', 'b', 'c']) await keepBefore(person, word);
     const [, second] = await kept(person);
     const file = filesOf(person).find((name) => name.endsWith(`${second?.id}.jsonl`)) ?? '';
     const path = join(outboxOf(person), file);
@@ -314,7 +318,7 @@ describe('lines', () => {
     const { person, stop, start } = await personAndServer();
     const lines = Array.from({ length: 900 }, (_, index) => `line ${index + 1}`);
     const sending = person.start(
-      ['send', '--lines', '--outbox', '--timeout', '0.5', '-o', 'json'],
+      ['send', '--lines', '--outbox', '--timeout', '2', '-o', 'json'],
       `${lines.join('\n')}\n`,
     );
     const stored = await linesUntilStopped(sending, stop);
@@ -330,14 +334,14 @@ describe('lines', () => {
   it('are kept behind what was kept before them, and all comes in its order', async () => {
     const { person, stop, start } = await personAndGate();
     await stop();
-    await keep(person, 'one');
+    await keepBefore(person, 'one');
     expect(
       await person.run(['send', '--lines', '--outbox', '--timeout', '0.2'], 'two\n\nthree\r\n'),
     ).toMatchObject({
       code: 3,
       err: expect.stringContaining('0 messages are stored; 2 kept in the outbox as '),
     });
-    await keep(person, 'four');
+    await keepBefore(person, 'four');
     await start();
     expect(await person.run(['send', '--lines', '--outbox'], 'five\nsix\n')).toMatchObject({ code: 0 });
     expect(await texts(person)).toEqual(['one', 'two', 'three', 'four', 'five', 'six']);

@@ -23,7 +23,7 @@ afterAll(async () => {
 /** Somebody new, who has accepted the terms, on a device with a name to be found. */
 async function somebody(name: string): Promise<Person> {
   const person = world.person(name, server);
-  await person.succeed([
+  await person.does([
     'register',
     name,
     '--accept-terms',
@@ -66,7 +66,7 @@ describe('terms', () => {
 describe('an account', () => {
   it('is exported into a file for its owner alone, which is not replaced unless that is said', async () => {
     const ann = await somebody('ann');
-    await ann.succeed(['send', '#lobby', 'ann was here']);
+    await ann.does(['send', '#lobby', 'ann was here']);
     const file = world.path('ann.json');
     expect(await ann.run(['account', 'export', '--file', file])).toMatchObject({ code: 0, out: '' });
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -96,8 +96,8 @@ describe('an account', () => {
 
   it('is erased when its owner says so, and nothing that it wrote is in the data directory afterwards', async () => {
     const [sue, tom] = [await somebody('sue'), await somebody('tom')];
-    await sue.succeed(['send', '#lobby', '--key', 'sue-KEY', 'sue-TEXT']);
-    await tom.succeed(['send', '#lobby', 'tom-TEXT']);
+    await sue.does(['send', '#lobby', '--key', 'sue-KEY', 'sue-TEXT']);
+    await tom.does(['send', '#lobby', 'tom-TEXT']);
     const markers = ['sue-TEXT', 'sue-KEY', 'sue-DEVICE', 'sue-MAIL', 'sue-mail'];
     for (const marker of [...markers, 'tom-TEXT']) expect([marker, isKept(marker)]).toEqual([marker, true]);
 
@@ -129,13 +129,13 @@ describe('an account', () => {
 
   it('is erased to its end by a server that was killed at it, when that starts again', async () => {
     const lea = await somebody('lea');
-    await lea.succeed(['send', '#lobby', 'lea-TEXT']);
+    await lea.does(['send', '#lobby', 'lea-TEXT']);
     /** Kills the server while it erases somebody, and starts it again; false when it was done before. */
     const isKilledErasing = async (name: string): Promise<boolean> => {
       const person = await somebody(name);
       const padding = 'x'.repeat(2_000);
       const many = Array.from({ length: 900 }, (_, line) => `${name}-TEXT ${line} ${padding}\n`).join('');
-      await person.succeed(['send', '#lobby', '--lines'], many);
+      await person.does(['send', '#lobby', '--lines'], many);
       expect(isKept(`${name}-TEXT`)).toBe(true);
       const asked = person.start(['account', 'erase', '--yes']);
       await asked.says(/being erased/);

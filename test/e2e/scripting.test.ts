@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { copyFilesOf } from './support/prepared.ts';
 import {
   chat,
   type Outcome,
@@ -42,26 +43,37 @@ class Kitchen {
     this.cook = world.person('ops-bot', server);
     this.alice = world.person('alice', server);
     this.directory = join(this.cook.home, 'work');
-    const bin = join(this.cook.home, 'bin');
-    for (const directory of [this.directory, bin]) mkdirSync(directory, { recursive: true });
-    for (const [name, text] of recipes) {
-      if (!text.startsWith('#!')) continue;
-      writeFileSync(join(bin, name), text);
-      chmodSync(join(bin, name), 0o755);
-    }
     const { CHAT_PASSWORD: _password, ...env } = this.cook.env;
+    const path = `${join(this.cook.home, 'bin')}:${dirname(chat)}:${process.env.PATH}`;
     // --verbose says when a tail has begun to follow; without it nothing can be sent after that for certain.
-    this.#env = { ...env, PATH: `${bin}:${dirname(chat)}:${process.env.PATH}`, CHAT_VERBOSE: '1' };
+    this.#env = { ...env, PATH: path, CHAT_VERBOSE: '1' };
   }
 
-  /** With the account of the first recipe, and alice in the room. */
-  static async open(): Promise<Kitchen> {
-    const world = new World();
-    const server = await world.serve(['--messages-per-second', '0']);
-    const kitchen = new Kitchen(world, server);
+  /** With the account of the first recipe, and alice in the room; its server is stopped, so that all of it can be copied. */
+  static async furnish(world: World): Promise<Kitchen> {
+    const kitchen = new Kitchen(world, await world.servePeople());
+    for (const directory of [kitchen.directory, join(kitchen.cook.home, 'bin')])
+      mkdirSync(directory, { recursive: true });
+    for (const [name, text] of recipes) if (text.startsWith('#!')) kitchen.saved(name, text);
     await kitchen.alice.register();
     await kitchen.alice.does(['join', 'ops', '--create']);
     expect(await kitchen.run('account')).toMatchObject({ code: 0, out: '' });
+    await kitchen.server.stop();
+    return kitchen;
+  }
+
+  /** With all that a furnished one has. */
+  static async like(furnished: Kitchen): Promise<Kitchen> {
+    const world = new World();
+    const data = world.path('data');
+    cpSync(furnished.server.data, data, { recursive: true });
+    const kitchen = new Kitchen(world, await world.serve(['--messages-per-second', '0'], { data }));
+    const { address: before } = furnished.server;
+    for (const [from, to] of [
+      [furnished.cook, kitchen.cook],
+      [furnished.alice, kitchen.alice],
+    ] as const)
+      copyFilesOf(before, from.home, kitchen.server.address, to.home);
     return kitchen;
   }
 
@@ -90,7 +102,7 @@ class Kitchen {
   /** A program in the PATH, before all others. */
   saved(name: string, text: string): void {
     const path = join(this.cook.home, 'bin', name);
-    writeFileSync(path, `#!/bin/sh\n${text}\n`);
+    writeFileSync(path, text);
     chmodSync(path, 0o755);
   }
 
@@ -311,7 +323,7 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
     // Gives up soon, so that it is the recipe that tries again.
     kitchen.saved(
       'chat',
-      `case $1 in send) shift; set -- send --timeout 0.1 "$@" ;; esac; exec ${chat} "$@"`,
+      `#!/bin/sh\ncase $1 in send) shift; set -- send --timeout 0.1 "$@" ;; esac; exec ${chat} "$@"\n`,
     );
     const waiting = kitchen.start('tell', ['k4', 'three'], { TELL_PAUSE: '0.1' });
     await waiting.says(/cannot connect.*\n(.*\n)*.*cannot connect/);
@@ -322,6 +334,12 @@ const tests: Readonly<Record<string, (kitchen: Kitchen) => Promise<void>>> = {
 };
 
 describe('docs/scripting.md', () => {
+  const world = new World(afterAll);
+  let furnished: Kitchen;
+  beforeAll(async () => {
+    furnished = await Kitchen.furnish(world);
+  });
+
   it('has a test for each of its recipes', () => {
     expect([...recipes.keys()].toSorted()).toEqual(Object.keys(tests).toSorted());
   });
@@ -332,6 +350,6 @@ describe('docs/scripting.md', () => {
   });
 
   it.each(Object.entries(tests))('has a recipe that holds: %s', async (_name, test) => {
-    await test(await Kitchen.open());
+    await test(await Kitchen.like(furnished));
   });
 });

@@ -19,7 +19,7 @@ async function lobby(person: Person): Promise<string[]> {
 
 async function opened(...flags: string[]) {
   const world = new World();
-  const server = await world.serve([...unlimited, ...flags]);
+  const server = await world.servePeople([...unlimited, ...flags]);
   return { world, server, alice: await world.person('alice', server).register() };
 }
 
@@ -65,7 +65,7 @@ describe('send --lines', () => {
     sending.stderr.on('data', (chunk) => {
       err += chunk;
     });
-    sending.stdin.write('one\n\nthree\nfour');
+    sending.stdin.on('error', () => {}).write('one\n\nthree\nfour');
     await once(sending.stdout, 'data');
     await eventually(async () => expect(await lobby(alice)).toHaveLength(2));
     sending.kill('SIGINT');

@@ -12,10 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Deliveries } from '../../scripts/campaigns/deliveries.ts';
-import { durableTailCampaign } from '../../scripts/campaigns/durable-tail.ts';
 import { chat, type Person, World } from './support/server.ts';
 
 interface Line {
@@ -29,7 +26,7 @@ const eventually = <T>(check: () => T) => vi.waitFor(check, { interval: 10, time
 
 async function opened(...flags: string[]) {
   const world = new World();
-  const server = await world.serve(flags);
+  const server = await world.servePeople(flags);
   const [alice, bob] = [world.person('alice', server), world.person('bob', server)];
   await Promise.all([alice.register(), bob.register()]);
   return { world, server, alice, bob };
@@ -319,68 +316,5 @@ describe('tail --exec', () => {
         'echo "$CHAT_MESSAGE_SEQ"',
       ]),
     ).toBe('1\n');
-  });
-});
-
-const server = [process.execPath, 'dist/chat.mjs', 'serve'] as const;
-
-describe('a durable tail that is killed with SIGKILL under load, and its server too', () => {
-  it('hands over every message at least once, in order, and once when repeated ids are dropped', async () => {
-    const { kills, deliveries, broken } = await durableTailCampaign({
-      trials: 6,
-      seed: 20_261_121,
-      server,
-      tail: [process.execPath, 'dist/chat.mjs'],
-    });
-    expect(broken).toEqual([]);
-    expect(kills).toBeGreaterThan(6);
-    expect(deliveries.lines).toBeGreaterThan(200);
-  }, 300_000);
-
-  it('is caught when its cursor moves before the line is written', async () => {
-    const { broken } = await durableTailCampaign({
-      trials: 3,
-      seed: 3,
-      server,
-      tail: [process.execPath, fileURLToPath(new URL('./support/hasty-tail.ts', import.meta.url))],
-    });
-    expect(broken.join('\n')).toMatch(/goes on at \d+, and \d+ has never come/);
-  }, 300_000);
-});
-
-describe('the check of deliveries', () => {
-  const at = (...seqs: number[]) => seqs.map((seq) => ({ to: '#ops', seq, id: `id${seq}` }));
-  const stored = at(1, 2, 3);
-
-  it('finds nothing when all came in order, with repeats at the seams', () => {
-    const deliveries = new Deliveries();
-    expect(deliveries.take('run 1', at(1, 2))).toEqual([]);
-    expect(deliveries.take('run 2', at(2, 3))).toEqual([]);
-    expect(deliveries.check('#ops', stored)).toEqual([]);
-    expect([deliveries.lines, deliveries.repeats]).toEqual([4, 1]);
-  });
-
-  it.each([
-    ['a message that was skipped', [at(1), at(3)], 'run 2: #ops goes on at 3, and 2 has never come'],
-    ['one that is never made up for', [at(1), at(3)], '#ops 2 has never come'],
-    ['the last ones missing', [at(1, 2)], '#ops 3 has never come'],
-    ['a repeat within a run', [at(1, 2, 2, 3)], 'run 1: after 2 of #ops comes 2'],
-    ['a step back within a run', [at(1, 2, 1, 2, 3)], 'run 1: after 2 of #ops comes 1'],
-    [
-      'a repeat that is another',
-      [at(1, 2, 3), [{ to: '#ops', seq: 3, id: 'x' }]],
-      'run 2: #ops 3 was id3 and is x',
-    ],
-    [
-      'one that is not what is stored',
-      [[{ to: '#ops', seq: 1, id: 'x' }, ...at(2, 3)]],
-      '#ops 1 is id1 and came as x',
-    ],
-    ['one that nobody stored', [at(1, 2, 3, 4)], '#ops: 4 came, and 3 are stored'],
-  ])('finds %s', (_what, runs, sentence) => {
-    const deliveries = new Deliveries();
-    const broken = runs.flatMap((run, index) => deliveries.take(`run ${index + 1}`, run));
-    broken.push(...deliveries.check('#ops', stored));
-    expect(broken).toContain(sentence);
   });
 });

@@ -4,9 +4,12 @@ import { spawn } from '@lydell/node-pty';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { chat, World } from './support/server.ts';
 
+/** As people type it: a shell names in its environment what it starts. */
+const underNohup = ['-c', 'nohup "$@"', 'bash'] as const;
+
 async function worldWithAlice() {
   const world = new World();
-  const server = await world.serve();
+  const server = await world.servePeople();
   const alice = await world.person('alice', server).register();
   return { world, server, alice };
 }
@@ -42,7 +45,7 @@ describe('SIGHUP', () => {
   it('ends nothing that was started by nohup, which SIGTERM still ends', async () => {
     const { world, alice } = await worldWithAlice();
     const argv = [chat, 'tail', '#lobby', '-n', '0', '-o', 'json', '--verbose'];
-    const tail = world.start(argv, alice.env, '', { program: 'nohup' });
+    const tail = world.start([...underNohup, ...argv], alice.env, '', { program: 'bash' });
     await tail.says(/following/);
     tail.child.kill('SIGHUP');
     await alice.does(['send', 'still there?']);
@@ -54,7 +57,8 @@ describe('SIGHUP', () => {
     const { world, alice } = await worldWithAlice();
     await alice.does(['send', 'hello']);
     const argv = [chat, 'tail', '--own', '--once', '--exec', 'echo "$CHAT_NOHUP"'];
-    expect(await world.start(argv, alice.env, '', { program: 'nohup' }).ended).toMatchObject({
+    const argvUnderNohup = [...underNohup, ...argv];
+    expect(await world.start(argvUnderNohup, alice.env, '', { program: 'bash' }).ended).toMatchObject({
       code: 0,
       out: '\n',
     });

@@ -8,7 +8,6 @@ import type { AuditEntry } from '../../src/core/audit.ts';
 import { auditChain, auditHash } from '../../src/core/audit-chain.ts';
 import { audit } from '../../src/core/operations/admin/audit.ts';
 import type { Store } from '../../src/core/ports/store.ts';
-import { wasmPath } from '../../src/server/store/sqlite/assets.ts';
 import { inspectDatabase } from '../../src/server/store/sqlite/inspect.ts';
 import { people } from '../contract/support/people.ts';
 import { refusal } from '../core/support/chat.ts';
@@ -193,7 +192,7 @@ describe('an audit trail in a file that no server has open', () => {
       await people(store, 'alice');
     }),
   );
-  const fault = async () => (await inspectDatabase({ directory, wasmPath: wasmPath() })).trailFault;
+  const fault = async () => (await inspectDatabase({ directory })).trailFault;
 
   it('is whole as it was written, and shortened by its server', async () => {
     expect(await fault()).toBeUndefined();

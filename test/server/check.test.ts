@@ -69,6 +69,22 @@ describe('the check of a server', () => {
     expect(everything()).toEqual(before);
   });
 
+  it('holds the first address while it tries the second, and lets go of both', async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    // Only the resolver knows that these are the same.
+    const flags = { data, listen: `127.0.0.1:${port}`, 'metrics-listen': `localhost:${port}` };
+    for (const _twice of [1, 2]) {
+      expect((await check({ flags })).slice(-2)).toEqual([
+        `ok listen 127.0.0.1:${port} is free`,
+        `fail metrics cannot listen on localhost:${port}: another program listens there unavailable`,
+      ]);
+    }
+  });
+
   it('warns of too few open files for the connections, and of nothing when they are enough', async () => {
     const few = await check({ env: { CHAT_MAX_CONNECTIONS: '1000' } }, Date.now(), 1_127);
     expect(few).toContain(
@@ -192,6 +208,13 @@ describe('the check of a server', () => {
     onTestFinished(() => void other.close());
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
+    const metrics = async (where: string) =>
+      (await check({ flags: { listen: '127.0.0.1:0', data, 'metrics-listen': where } })).slice(-2);
+    expect(await metrics('127.0.0.1:0')).toEqual([free, 'ok metrics 127.0.0.1:0 is free']);
+    expect(await metrics(`127.0.0.1:${port}`)).toEqual([
+      free,
+      `fail metrics cannot listen on 127.0.0.1:${port}: another program listens there unavailable`,
+    ]);
     const of = async (listen: string) => (await check({ flags: { listen, data } })).at(-1);
     expect([await of(`127.0.0.1:${port}`), await of('192.0.2.1:0'), await of('nowhere.invalid:1')]).toEqual([
       `fail listen cannot listen on 127.0.0.1:${port}: another program listens there unavailable`,

@@ -48,6 +48,8 @@ const defaults: ServerConfig = {
   mail: undefined,
   trustedProxies: [],
   logFormat: 'text',
+  logLevel: 'info',
+  metrics: undefined,
   policy: {
     bcryptCost: 12,
     minPasswordCodePoints: 6,
@@ -78,6 +80,7 @@ const defaults: ServerConfig = {
     startedLineMs: 10_000,
     startedLineAfterLoginMs: 120_000,
     idleBeforeLoginMs: 120_000,
+    pingMs: 30_000,
     maxLineBytes: 131_072,
     maxPipelined: 1_024,
     maxQueuedBytes: 1_048_576,
@@ -182,6 +185,12 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
       ['', ' , ', 'proxy.example', '10/8', '10.0.0.0/33', '0.0.0.0/0', '::/0', '10.0.0.0/-1', '::1 x'],
     ],
     logFormat: ['json', { logFormat: 'json' }, ['xml', '']],
+    logLevel: ['debug', { logLevel: 'debug' }, ['trace', 'DEBUG', '']],
+    metricsListen: [
+      '127.0.0.1:0',
+      { metrics: { host: '127.0.0.1', port: 0 } },
+      ['9080', ':9080', '127.0.0.1', '127.0.0.1:65536', '::1:9080', 'http://127.0.0.1:9080'],
+    ],
     bcryptCost: ['14', policy({ bcryptCost: 14 }), ['9', '15', '0', 'x', '1e1', '10.5', '-10']],
     minPasswordLength: ['256', policy({ minPasswordCodePoints: 256 }), ['5', '257', '0', '']],
     registration: ['invite', policy({ registration: 'invite' }), ['none', '', 'Open']],
@@ -219,6 +228,7 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
     lineWait: ['0', limits({ startedLineMs: 0 }), ['-1', '86401']],
     lineWaitLoggedIn: ['0', limits({ startedLineAfterLoginMs: 0 }), ['-1', '86401']],
     loginWait: ['0', limits({ idleBeforeLoginMs: 0 }), ['-1', '86401']],
+    pingInterval: ['0', limits({ pingMs: 0 }), ['-1', '3601']],
     maxLine: ['0', limits({ maxLineBytes: 0 }), ['-1', '16777217']],
     maxPipelined: ['0', limits({ maxPipelined: 0 }), ['-1']],
     maxQueued: ['0', limits({ maxQueuedBytes: 0 }), ['-1']],
@@ -397,6 +407,33 @@ describe('the configuration', () => {
       ['1048576', { kind: 'default' }],
     ]);
     expect(all.map(({ name }) => name)).toEqual(Object.keys(settings));
+  });
+
+  it.each([
+    ['127.0.0.1:9080', '127.0.0.1:9080'],
+    ['0.0.0.0:9080', '127.0.0.1:9080'],
+    ['127.0.0.1:9080', '0.0.0.0:9080'],
+    ['[::1]:9080', '[::]:9080'],
+    ['[::]:9080', '127.0.0.1:9080'],
+    ['[::ffff:127.0.0.1]:9080', '127.0.0.1:9080'],
+    ['Host.example:9080', 'host.example:9080'],
+    ['0.0.0.0:9080', 'host.example:9080'],
+  ])('refuses to serve people at %s and metrics at %s', (listen, metricsListen) => {
+    const given = { ...withFile('max-line', '1'), flags: { listen, 'metrics-listen': metricsListen } };
+    expect(() => readConfig(given)).toThrowError(
+      '--metrics-listen names the address of --listen: give metrics a port of their own',
+    );
+  });
+
+  it.each([
+    ['127.0.0.1:0', '127.0.0.1:0'],
+    ['127.0.0.1:9080', '127.0.0.1:9081'],
+    ['127.0.0.1:9080', '127.0.0.2:9080'],
+    ['0.0.0.0:9080', '[::1]:9080'],
+    ['[::1]:9080', '127.0.0.1:9080'],
+  ])('serves people at %s and metrics at %s', (listen, metricsListen) => {
+    const given = { ...withFile('max-line', '1'), flags: { listen, 'metrics-listen': metricsListen } };
+    expect(readConfig(given).metrics).toBeDefined();
   });
 
   it('tells of everything that does not fit, which stands at its default then', () => {

@@ -1,10 +1,12 @@
 import { connect, createServer, type Socket } from 'node:net';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { jsonRpcEvents } from '../../src/core/codecs/json-rpc.ts';
 import { createTurn } from '../../src/core/turn.ts';
 import { Connection, type ConnectionParts } from '../../src/server/connection.ts';
 import { TestClient } from './support/client.ts';
 import { turn, until } from './support/until.ts';
+
+afterEach(() => void vi.useRealTimers());
 
 interface Pair {
   readonly connection: Connection;
@@ -35,6 +37,7 @@ async function pair(parts: Partial<ConnectionParts> = {}): Promise<Pair> {
     events: jsonRpcEvents,
     turn: createTurn(setImmediate),
     maxQueuedBytes: 1_048_576,
+    takingMs: 0,
     onFailure: (error) => failures.push(error),
     ...parts,
   });
@@ -210,6 +213,44 @@ describe('a connection', () => {
     if (how === 'resets') client.socket.resetAndDestroy();
     else connection.destroy();
     expect([await taken, await connection.taken()]).toEqual([false, false]);
+  });
+
+  it('is dropped when its peer takes nothing of what waits for as long as it may, and not before', async () => {
+    vi.useFakeTimers();
+    const both = await pair({ takingMs: 120_000 });
+    const { connection, socket, client } = both;
+    await congest(both, 100_000);
+    vi.advanceTimersByTime(119_999);
+    expect(connection.isGone).toBe(false);
+    client.socket.resume();
+    await until(() => connection.queuedBytes === 0);
+    // It took something: the next time counts anew, and nothing waits any more.
+    vi.advanceTimersByTime(1_000_000);
+    expect(connection.isGone).toBe(false);
+    await congest(both, 100_000);
+    vi.advanceTimersByTime(120_000);
+    await until(() => connection.isGone);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('gives a peer that takes nothing no more time for what is pushed meanwhile, in whatever script', async () => {
+    vi.useFakeTimers();
+    const both = await pair({ takingMs: 120_000 });
+    await congest(both, 100_000);
+    vi.advanceTimersByTime(60_000);
+    both.connection.pushText('€'.repeat(1_000));
+    await turn();
+    vi.advanceTimersByTime(60_000);
+    await until(() => both.connection.isGone);
+  });
+
+  it('waits for ever for a peer that takes nothing where the wait is switched off', async () => {
+    vi.useFakeTimers();
+    const both = await pair({ takingMs: 0 });
+    await congest(both, 100_000);
+    vi.advanceTimersByTime(10_000_000);
+    await turn();
+    expect(both.connection.isGone).toBe(false);
   });
 
   it('tells that nothing was taken of what had not left yet when it was dropped', async () => {

@@ -12,7 +12,7 @@ function guarding() {
   source.on('uncaughtException', (error) => before.push(error));
   const lines: string[] = [];
   let broken = 0;
-  const log = createLog('json', (line) => lines.push(line));
+  const log = createLog({ format: 'json' }, (line) => lines.push(line));
   const release = guardProcess(source as unknown as CrashSource, log, () => {
     broken += 1;
   });

@@ -10,7 +10,7 @@ afterEach(() => void vi.useRealTimers());
 
 function logging(format: 'text' | 'json') {
   const lines: string[] = [];
-  return { lines, log: createLog(format, (line) => lines.push(line)) };
+  return { lines, log: createLog({ format }, (line) => lines.push(line)) };
 }
 
 const forged = 'a\nb\r\x1b[2J\u2028\u202e\u200b\u0085"=\u{e0001}';
@@ -30,9 +30,9 @@ describe('the log', () => {
     'tells apart what is talk: warnings, failures and what is on record are none (%s)',
     (format) => {
       const talk: boolean[] = [];
-      const log = createLog(format, (_line, isTalk) => talk.push(isTalk));
+      const log = createLog({ format }, (_line, isTalk) => talk.push(isTalk));
       log.info('started');
-      log.record('audit', { event: 'login' });
+      log.record('audit', { operation: 'login' });
       log.warn('full');
       log.failure('failure', new Error('a bug'));
       expect(talk).toEqual([true, false, false, false]);
@@ -41,15 +41,15 @@ describe('the log', () => {
 
   it('writes what is on record as info', () => {
     const { log, lines } = logging('text');
-    log.record('audit', { event: 'login' });
-    expect(lines).toEqual(['2026-01-02T03:04:05.006Z info audit event=login']);
+    log.record('audit', { operation: 'login' });
+    expect(lines).toEqual(['2026-01-02T03:04:05.006Z info audit operation=login']);
   });
 
   it('writes the same as JSON', () => {
     const { log, lines } = logging('json');
     log.info('started', { address: '127.0.0.1:8080', nothing: undefined });
     expect(lines).toEqual([
-      '{"at":"2026-01-02T03:04:05.006Z","level":"info","event":"started","address":"127.0.0.1:8080"}',
+      '{"level":"info","time":"2026-01-02T03:04:05.006Z","address":"127.0.0.1:8080","event":"started"}',
     ]);
   });
 
@@ -82,4 +82,39 @@ describe('the log', () => {
     log.failure('failure', 'no error at all');
     expect(JSON.parse(lines[2] ?? '').error).toBe('no error at all');
   });
+
+  it.each([
+    ['debug', ['call', 'started', 'audit', 'full', 'failure']],
+    ['info', ['started', 'audit', 'full', 'failure']],
+    ['warn', ['audit', 'full', 'failure']],
+    ['error', ['audit', 'failure']],
+  ] as const)('writes from %s on, and always what is on record and failures', (level, expected) => {
+    const events: string[] = [];
+    const log = createLog({ format: 'json', level }, (line) => events.push(JSON.parse(line).event));
+    log.debug('call');
+    log.info('started');
+    log.record('audit');
+    log.warn('full');
+    log.failure('failure', new Error('a bug'));
+    expect(events).toEqual(expected);
+  });
+
+  it('has a note and other fields of a failure before what was thrown', () => {
+    const { log, lines } = logging('text');
+    const error = new ChatError('unavailable', 'the disk is full');
+    log.failure('store-failed', error, 'id', { note: 'it ends' });
+    expect(lines).toEqual([
+      '2026-01-02T03:04:05.006Z error store-failed error_id=id note="it ends" error="unavailable: the disk is full"',
+    ]);
+  });
+
+  it.each(['text', 'json'] as const)(
+    '16.2.5: lets no field out that is named like a secret (%s)',
+    (format) => {
+      const { log, lines } = logging(format);
+      log.info('audit', { user: 'sam', password: 'hunter2', session_token: 'hunter2', proof: 'hunter2' });
+      expect(lines.join()).not.toContain('hunter2');
+      expect(lines.join()).toContain('sam');
+    },
+  );
 });

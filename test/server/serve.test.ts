@@ -92,7 +92,7 @@ describe('serve', () => {
     const secrets = [fresh, ...settings].map(({ serverSecret }) => Buffer.from(serverSecret).toString('hex'));
     expect(new Set(secrets).size).toBe(3);
     for (const store of stores) expect(await store.accounts({ after: '', limit: 10 })).toEqual([]);
-    const codes = two.map(({ claims }) => /chat admin claim (\S+)$/.exec(claims.join())?.[1]);
+    const codes = two.map(({ claims }) => /chat admin claim (\S+) /.exec(claims.join())?.[1]);
     expect(new Set(codes).add(undefined).size).toBe(3);
     expect(new Set(two.map(({ running }) => running.fingerprint)).size).toBe(2);
   });
@@ -101,12 +101,10 @@ describe('serve', () => {
     const data = await scratch();
     const first = await serving({ data, 'log-format': 'json' });
     expect(first.claims).toHaveLength(1);
-    const { level, event } = JSON.parse(first.claims[0] ?? '');
-    expect([level, event]).toEqual([
-      'warn',
-      expect.stringMatching(/chat admin claim (?:[0-9A-Z]{4}-){6}[0-9A-Z]{4}$/),
-    ]);
-    const code = event.split(' ').at(-1);
+    const { level, event, note } = JSON.parse(first.claims[0] ?? '');
+    expect([level, event]).toEqual(['warn', 'claim']);
+    const [, code = ''] = /chat admin claim ((?:[0-9A-Z]{4}-){6}[0-9A-Z]{4}) /.exec(note) ?? [];
+    expect(code).not.toBe('');
     first.running.stop('SIGTERM');
     await first.running.closed;
     const second = await serving({ data });
@@ -310,7 +308,7 @@ describe('serve', () => {
   ])('warns at %s open files of 1000 connections as is due', async (limit, warning) => {
     const flags = { data: await scratch(), 'max-connections': '1000' };
     const { log } = await serving(flags, sqliteStore, Number(limit));
-    const warnings = log.flatMap((line) => /^\S+ warn (.*):/.exec(line)?.[1] ?? []);
+    const warnings = log.flatMap((line) => /^\S+ warn few-open-files note="(.*?):/.exec(line)?.[1] ?? []);
     expect(warnings).toEqual(warning ? [warning] : []);
   });
 

@@ -82,13 +82,25 @@ test('a run that finds no test, or whose global setup throws, is one failed', ()
   });
 });
 
-test('the counts go to a file instead when one is named', () => {
+test('the counts go to a file instead when one is named, with where each failure was and what it said', () => {
   const file = join(scratch, 'counts.json');
-  const { last } = run({ 'a.test.ts': "test('ok', () => {});" }, { env: { CHAT_TEST_COUNTS: file } });
+  const files = {
+    'a.test.ts':
+      "test('ok', () => {}); describe('in', () => test('bad', () => { throw new Error('no\\nmore'); }));",
+    'b.test.ts': "import './gone.ts';",
+    'c.test.ts':
+      "test('fine', async () => { void Promise.reject(new Error('late')); await new Promise((r) => setTimeout(r, 50)); });",
+  };
+  const { last } = run(files, { env: { CHAT_TEST_COUNTS: file } });
   expect(last).not.toMatch(/^\d+ passed/);
   expect(existsSync(file) && JSON.parse(readFileSync(file, 'utf8'))).toEqual({
-    passed: 1,
-    failed: 0,
+    passed: 2,
+    failed: 3,
     skipped: 0,
+    failures: [
+      expect.stringMatching(/^outside of tests: late \| .*c\.test\.ts:2/),
+      expect.stringMatching(/^b\.test\.ts: .*gone\.ts/),
+      expect.stringMatching(/^a\.test\.ts > in > bad: no \| .*a\.test\.ts:2$/),
+    ],
   });
 });

@@ -16,6 +16,7 @@ const writers: Readonly<Record<string, string>> = {
   'src/cli/amid-line.ts': 'openSync',
   'src/cli/durable-cursor.ts': 'unlink',
   'src/cli/file-lock.ts': 'link mkdir open rename unlink',
+  'src/cli/file-output.ts': 'writeSync',
   'src/cli/held-lock.ts': 'link unlink utimes writeFile',
   'src/cli/outbox/kept-file.ts': 'open unlink',
   'src/cli/outbox/kept-messages.ts': 'rename unlink',
@@ -76,13 +77,13 @@ it('a module that writes is found however it asks for it', () => {
   for (const [text, by] of asks) expect([text, writesBy(text)]).toEqual([text, by]);
 });
 
-it('no module of ours makes code from text, or reaches what the platform hides', () => {
+it('no module of ours makes code from text but its threads’, which travel in its own file, or reaches what the platform hides', () => {
   const ways =
     /\bnew Function\b|\beval\s*\(|\beval:\s*true|\bwriteReport\b|\bprocess\.binding\b|\bgetBuiltinModule\((?!'node:ffi')/;
   const found = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .filter((name) => ways.test(readFileSync(join(root, 'src', name), 'utf8')));
-  expect(found).toEqual([]);
+  expect(found).toEqual(['server/workers/program-parts.ts']);
   for (const text of ['new Function("x")', 'eval(x)', '{ eval: true }', 'process.report.writeReport(x)'])
     expect([text, ways.test(text)]).toEqual([text, true]);
 });

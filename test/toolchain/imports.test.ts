@@ -135,6 +135,14 @@ const broken: readonly [rule: string, from: string, text: string, to: string][] 
     "await import('../core/chat.ts');",
     'src/core/chat.ts',
   ],
+  ['library-to-client-and-core', 'src/library/library.ts', "import '../cli/output.ts';", 'src/cli/output.ts'],
+  ['library-to-client-and-core', 'src/library/library.ts', "import 'zod';", 'node_modules/zod/index.js'],
+  [
+    'library-to-nobody',
+    'src/cli/a.ts',
+    "import type { it } from '../library/contract.ts';",
+    'src/library/contract.ts',
+  ],
   [
     'server-to-server-and-core',
     'src/server/serve.ts',

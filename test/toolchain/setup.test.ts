@@ -45,7 +45,14 @@ beforeEach(() => {
   put('package.json', JSON.stringify({ type: 'module', optionalDependencies }));
   put('package-lock.json', JSON.stringify({ packages: { '': {}, 'node_modules/a': { version: '1' } } }));
   put('tsconfig.json', '{}');
-  put('scripts/build.ts', '');
+  for (const input of [
+    'LICENSE',
+    'scripts/build.ts',
+    'scripts/build/bundle.ts',
+    'scripts/package/licenses.ts',
+  ])
+    put(input, '');
+  put('scripts/package/texts/MIT.txt', '');
   put('src/cli/chat.ts', '');
   put('runtime', fakeNode, 0o755);
   put('bin/npm', fakeNpm, 0o755);

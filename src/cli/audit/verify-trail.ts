@@ -1,4 +1,5 @@
 import { type AuditRow, auditFaultText, walkTrail } from '../../core/audit-chain.ts';
+import { fromHex } from '../../core/crypto/bytes.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { OutputOf } from '../../core/operations/index.ts';
 
@@ -95,14 +96,14 @@ async function look(
 }
 
 function bytesOf({ seq, hash }: KnownPlace) {
-  return { seq, hash: fromHex(hash) };
+  return { seq, hash: hashOf(hash) };
 }
 
 function rowOf({ at, hash, ...row }: WireAuditRow): AuditRow {
-  return { ...row, at: Date.parse(at), hash: fromHex(hash) };
+  return { ...row, at: Date.parse(at), hash: hashOf(hash) };
 }
 
 /** What is no hash is none, and fits nothing. */
-function fromHex(hex: string): Uint8Array {
-  return /^(?:[0-9a-f]{2})*$/.test(hex) ? Uint8Array.fromHex(hex) : new Uint8Array();
+function hashOf(hex: string): Uint8Array {
+  return fromHex(hex) ?? new Uint8Array();
 }

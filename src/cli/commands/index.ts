@@ -165,6 +165,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./completion.ts')).completion,
   },
   {
+    name: 'man',
+    summary: 'print the manual page',
+    group: 'Settings',
+    load: async () => (await import('./man.ts')).man,
+  },
+  {
+    name: 'licenses',
+    group: 'Settings',
+    summary: 'print the licenses of all that is inside',
+    load: async () => (await import('./licenses.ts')).licenses,
+  },
+  {
     name: 'complete',
     summary: 'print what could stand at the cursor',
     hidden: true,

@@ -1,9 +1,9 @@
+import { pages } from '../../client/pages.ts';
 import { conversationName, parseRoomName } from '../../core/model/conversation-name.ts';
 import { command } from '../command.ts';
 import { escapeForTerminal } from '../escape.ts';
 import { exitOk } from '../exit-codes.ts';
 import { usageError } from '../options.ts';
-import { pages } from '../pages.ts';
 import { callTimeoutMs, withSession } from '../session.ts';
 
 const members = command({

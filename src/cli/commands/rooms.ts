@@ -1,6 +1,6 @@
+import { pages } from '../../client/pages.ts';
 import { command, noOperands } from '../command.ts';
 import { exitOk } from '../exit-codes.ts';
-import { pages } from '../pages.ts';
 import { callTimeoutMs, withSession } from '../session.ts';
 import { tableLines } from '../table.ts';
 

@@ -1,3 +1,4 @@
+import { checkText } from '../../client/check-text.ts';
 import type { Open, Stored } from '../../client/send.ts';
 import { ChatError } from '../../core/errors.ts';
 import { conversationName, lobby, parseConversationName } from '../../core/model/conversation-name.ts';
@@ -12,7 +13,7 @@ import { openInput } from '../send-input.ts';
 import type { LinesPlan } from '../send-lines.ts';
 import { callTimeoutMs, openSession, savedAccount, timeoutAsUnavailable } from '../session.ts';
 import { tellStored } from '../tell-stored.ts';
-import { checkText, readMessage } from '../text-input.ts';
+import { readMessage } from '../text-input.ts';
 
 /** So many digits may a line's number add to a key, after a dot. */
 const maxLineNumberDigits = 10;

@@ -1,6 +1,7 @@
 import type { ConfigSources } from '../../server/config.ts';
 import type { RunningServer } from '../../server/serve.ts';
 import type { ServeOption } from '../../server/serve-options.ts';
+import { boundedLog } from '../bounded-log.ts';
 import { type Command, type CommandContext, command, noOperands } from '../command.ts';
 import { exitCodeOfFindings, printFinding } from '../findings.ts';
 import type { OptionTable } from '../options.ts';
@@ -75,7 +76,7 @@ export async function loadServe(): Promise<Command> {
 
 const secretHint = 'a settings file is no place for a secret';
 
-async function serve(sources: ConfigSources, { host, output }: CommandContext): Promise<number> {
+async function serve(sources: ConfigSources, { host, output, settings }: CommandContext): Promise<number> {
   let running: RunningServer | undefined;
   /** Came while the server was still starting. */
   let early: 'SIGINT' | 'SIGTERM' | undefined;
@@ -86,9 +87,17 @@ async function serve(sources: ConfigSources, { host, output }: CommandContext): 
   });
   try {
     const server = await import('../../server/serve.ts');
+    let spellLost: (count: number) => string | undefined = () => undefined;
+    const log = boundedLog(output.log, (count) => spellLost(count));
     running = await server.serve(sources, {
       ready: (line) => void host.stdout.write(`${line}\n`),
-      log: (line, isTalk) => void (isTalk ? output.note(line) : output.log(line)),
+      spelling: (lostLines) => {
+        spellLost = lostLines;
+      },
+      // What is not to be written is none that a reader could miss.
+      log: (line, isTalk) => {
+        if (!isTalk || !settings.quiet) log(line);
+      },
       claim: (line) => void output.log(line),
     });
     if (early !== undefined) running.stop(early);

@@ -1,7 +1,7 @@
+import { pages } from '../../client/pages.ts';
 import { command, noOperands } from '../command.ts';
 import { escapeForTerminal } from '../escape.ts';
 import { exitOk } from '../exit-codes.ts';
-import { pages } from '../pages.ts';
 import { callTimeoutMs, withSession } from '../session.ts';
 
 /** Lists who is online, or everybody. */

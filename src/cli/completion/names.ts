@@ -1,9 +1,9 @@
 import type { Connection } from '../../client/connection.ts';
+import { pages } from '../../client/pages.ts';
 import { parseConversationName } from '../../core/model/conversation-name.ts';
 import type { CommandContext } from '../command.ts';
 import { settleConfiguration } from '../configuration.ts';
 import { defaultContext, loadContexts } from '../contexts.ts';
-import { pages } from '../pages.ts';
 import { openProfile } from '../profile.ts';
 import { findLogins } from '../saved-logins.ts';
 import { connectTo } from '../session.ts';

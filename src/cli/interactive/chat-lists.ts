@@ -1,5 +1,5 @@
 import type { Connection } from '../../client/connection.ts';
-import { pages } from '../pages.ts';
+import { pages } from '../../client/pages.ts';
 import { callTimeoutMs } from '../session.ts';
 import { type ChatState, conversationOf } from './chat-state.ts';
 import { NameList } from './name-list.ts';

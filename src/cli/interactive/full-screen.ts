@@ -1,7 +1,8 @@
+import { checkText } from '../../client/check-text.ts';
 import { ChatError } from '../../core/errors.ts';
 import { maxTextBytes } from '../../core/policy.ts';
 import type { Terminal } from '../terminal.ts';
-import { checkText, dropTrailingNewline } from '../text-input.ts';
+import { dropTrailingNewline } from '../text-input.ts';
 import {
   addNotice,
   type ChatState,

@@ -1,5 +1,6 @@
 import { passes } from '../../client/backoff.ts';
 import type { WireMessage } from '../../client/connection.ts';
+import { pages } from '../../client/pages.ts';
 import { searchPage } from '../../client/search.ts';
 import { ChatError } from '../../core/errors.ts';
 import {
@@ -10,7 +11,6 @@ import {
 import { parseUsername } from '../../core/model/username.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { messageLine } from '../message-text.ts';
-import { pages } from '../pages.ts';
 import { callTimeoutMs } from '../session.ts';
 import {
   addNotice,

@@ -152,7 +152,7 @@ export function createPrivateMessages(own: KeyFile, known: KnownKeys): PrivateMe
       // Who has signed for keys that are not here is believed that there are such; nobody else is.
       if (sender.isReplaced || isForNewer || !secret) {
         const by = sender.isReplaced ? 'replaced' : isForNewer ? 'newer' : 'lost';
-        const fault = faultOf(envelope, found);
+        const fault = await faultOf(envelope, found);
         return fault === undefined ? { kind: 'locked', by } : failed(fault);
       }
       const opened = await openEnvelope(envelope, { ...found, user: self, secrets: { encryption: secret } });

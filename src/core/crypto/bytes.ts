@@ -1,7 +1,10 @@
-// The base64 methods below are ES2026: Node 25, Chrome 140, Firefox 133, Safari 18.2 and later have them.
+// The methods of base64 and hex are ES2026: Node 25, Chrome 140, Firefox 133, Safari 18.2 and later have them.
 /// <reference lib="esnext.typedarrays" />
 
+import { decodeBase64, decodeHex, encodeBase64, encodeHex } from './older-platforms.ts';
+
 const encoder = new TextEncoder();
+const isCurrent = 'toBase64' in Uint8Array.prototype;
 
 /** The UTF-8 bytes of a text; the caller has made sure that it is well-formed. */
 export function utf8(text: string): Uint8Array {
@@ -10,12 +13,14 @@ export function utf8(text: string): Uint8Array {
 
 /** Base64 with padding (RFC 4648 section 4). */
 export function toBase64(bytes: Uint8Array): string {
-  return bytes.toBase64();
+  return isCurrent ? bytes.toBase64() : encodeBase64(bytes, 'base64');
 }
 
 /** Base64url without padding (RFC 4648 section 5). */
 export function toBase64url(bytes: Uint8Array): string {
-  return bytes.toBase64({ alphabet: 'base64url', omitPadding: true });
+  return isCurrent
+    ? bytes.toBase64({ alphabet: 'base64url', omitPadding: true })
+    : encodeBase64(bytes, 'base64url');
 }
 
 /** The bytes of a text that is exactly what {@link toBase64} writes; undefined for every other text. */
@@ -35,11 +40,22 @@ function canonical(
   encode: (bytes: Uint8Array) => string,
 ): Uint8Array | undefined {
   try {
-    const bytes = Uint8Array.fromBase64(text, { alphabet });
+    const bytes = isCurrent ? Uint8Array.fromBase64(text, { alphabet }) : decodeBase64(text, alphabet);
     return encode(bytes) === text ? bytes : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Two hexadecimal digits for each byte, in lower case. */
+export function toHex(bytes: Uint8Array): string {
+  return isCurrent ? bytes.toHex() : encodeHex(bytes);
+}
+
+/** The bytes of a text that is exactly what {@link toHex} writes; undefined for every other text. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (!/^(?:[0-9a-f]{2})*$/.test(text)) return undefined;
+  return isCurrent ? Uint8Array.fromHex(text) : decodeHex(text);
 }
 
 /** One array after the other, in a new array. */

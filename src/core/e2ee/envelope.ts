@@ -1,4 +1,3 @@
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { equalDigests, fromBase64url, toBase64url, utf8 } from '../crypto/bytes.ts';
 import { nobleDigests } from '../crypto/digests.ts';
 import { isUsername, type Username } from '../model/username.ts';
@@ -9,6 +8,7 @@ import { decrypt, encrypt } from './aes-gcm.ts';
 import { numberOf, readFields, textOf, writeFields } from './fields.ts';
 import { unwrap, type Wrap, wrapTo } from './hpke.ts';
 import type { SignedKeyRecord } from './key-record.ts';
+import { isSignedBy, signWith } from './signatures.ts';
 
 /** What a message says about itself, all of it signed and bound to its keys (security 5). */
 export interface EnvelopeContext {
@@ -88,11 +88,11 @@ export async function sealMessage(
 }
 
 /** Signs all of an envelope; answers it as it travels, in base64url. */
-export function signEnvelope(
+export async function signEnvelope(
   parts: Omit<SealedEnvelope, 'signature'>,
   { identity }: Pick<SecretKeys, 'identity'>,
-): string {
-  const signature = ed25519.sign(signedBytes(parts), identity);
+): Promise<string> {
+  const signature = await signWith(identity, signedBytes(parts));
   return toBase64url(writeFields([...sealedFields(parts), parts.ciphertext, signature]));
 }
 
@@ -135,10 +135,10 @@ export interface EnvelopeReader {
 }
 
 /** Whether an envelope is of the place where it was found, and signed by who is named there; undefined when all holds. */
-export function faultOf(
+export async function faultOf(
   envelope: SealedEnvelope,
   reader: Omit<EnvelopeReader, 'user' | 'secrets'>,
-): EnvelopeFault | undefined {
+): Promise<EnvelopeFault | undefined> {
   const { context, signature } = envelope;
   const { senderRecord } = reader;
   const isHere =
@@ -151,7 +151,7 @@ export function faultOf(
     senderRecord.user === context.sender &&
     senderRecord.seq === context.senderSeq;
   if (!isItsRecord) return 'wrong-record';
-  if (!ed25519.verify(signature, signedBytes(envelope), senderRecord.keys.identity, { zip215: false })) {
+  if (!(await isSignedBy(senderRecord.keys.identity, signedBytes(envelope), signature))) {
     return 'bad-signature';
   }
   return undefined;
@@ -167,7 +167,7 @@ export async function openEnvelope(
 ): Promise<OpenedEnvelope> {
   const fault = (name: EnvelopeFault): OpenedEnvelope => ({ ok: false, fault: name });
   const { context, commitment, toSender, toRecipient, nonce, ciphertext } = envelope;
-  const found = faultOf(envelope, reader);
+  const found = await faultOf(envelope, reader);
   if (found) return fault(found);
   const info = infoOf(context, commitment);
   const wrap = reader.user === context.sender ? toSender : toRecipient;

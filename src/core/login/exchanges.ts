@@ -3,6 +3,7 @@ import { ChatError } from '../errors.ts';
 import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
 import { exchangeMs, maxExchanges } from '../policy.ts';
+import type { Meter } from '../ports/meter.ts';
 import type { Proven } from './proven.ts';
 
 /** A login under way: before its proof, or with `code` when that was right and the second factor is asked. */
@@ -32,8 +33,8 @@ interface Entry {
   readonly endsAt: number;
 }
 
-/** Builds the exchanges of one node, each of which lives for `lifeMs`. */
-export function createExchanges(lifeMs = exchangeMs): Exchanges {
+/** Builds the exchanges of one node, each of which lives for `lifeMs`; `meter` is told of each refusal. */
+export function createExchanges(lifeMs = exchangeMs, meter?: Pick<Meter, 'limited'>): Exchanges {
   // A map keeps the order of insertion, which is the order of ending: old ones are dropped from its front.
   const entries = new Map<string, Entry>();
   const perAddress = new Map<string, number>();
@@ -90,6 +91,7 @@ export function createExchanges(lifeMs = exchangeMs): Exchanges {
       const ofAddress = perAddress.get(key) ?? 0;
       if (ofAddress >= maxExchanges.perAddress && isBound(peer)) dropUnbound(key);
       if ((perAddress.get(key) ?? 0) >= maxExchanges.perAddress || entries.size >= maxExchanges.total) {
+        meter?.limited('logins-under-way');
         throw new ChatError('rate-limited', 'too many logins are under way: finish or wait', {
           // A place comes free as soon as any of them finishes.
           retryAfterMs: 1_000,

@@ -2,6 +2,7 @@ import { ChatError } from '../errors.ts';
 import type { UserId } from '../model/ids.ts';
 import { failureWaits, freeWrongCodes } from '../policy.ts';
 import type { Counter } from '../ports/counter.ts';
+import type { Meter } from '../ports/meter.ts';
 import { waitAfter } from './failures.ts';
 
 /**
@@ -16,11 +17,12 @@ export interface FactorFailures {
   guard(userId: UserId, judge: () => Promise<boolean>): Promise<boolean>;
 }
 
-/** Builds the failures of codes on a counter. */
-export function createFactorFailures(counter: Counter): FactorFailures {
+/** Builds the failures of codes on a counter; `meter` is told of each refusal. */
+export function createFactorFailures(counter: Counter, meter?: Pick<Meter, 'limited'>): FactorFailures {
   const { windowMs } = failureWaits;
 
   async function mustWait(key: string): Promise<ChatError> {
+    meter?.limited('one-time-code');
     const retryAfterMs = await counter.closedFor(key);
     return new ChatError(
       'rate-limited',

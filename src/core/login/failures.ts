@@ -4,6 +4,7 @@ import { addressKey } from '../model/address.ts';
 import type { Peer } from '../peer.ts';
 import { failuresPastWait, failuresTold, failureWaits, loginsWaitingPerAddress } from '../policy.ts';
 import type { Counter } from '../ports/counter.ts';
+import type { Meter } from '../ports/meter.ts';
 import { createTurns } from '../take-turns.ts';
 
 /**
@@ -28,11 +29,12 @@ export interface LoginFailures {
   forget(given: readonly string[]): Promise<void>;
 }
 
-/** Builds the failures of logins on a counter, `free` of which cost nothing; with 0 nobody ever waits. */
+/** Builds the failures of logins on a counter, `free` of which cost nothing; with 0 nobody ever waits. `meter` is told of each refusal. */
 export function createLoginFailures(
   counter: Counter,
   free: number,
   notices: Pick<AccountNotices, 'tell'>,
+  meter?: Pick<Meter, 'limited'>,
 ): LoginFailures {
   const { windowMs, firstMs } = failureWaits;
   // So many cost nobody a wait, whatever becomes of them.
@@ -64,7 +66,8 @@ export function createLoginFailures(
     await counter.close(key, 0);
   }
 
-  async function mustWait(key: string): Promise<ChatError> {
+  async function mustWait(key: string, limit: 'failed-login' | 'elsewhere'): Promise<ChatError> {
+    meter?.limited(limit);
     const retryAfterMs = await counter.closedFor(key);
     return new ChatError('rate-limited', 'too many failed logins: wait before the next one', {
       retryAfterMs,
@@ -76,12 +79,12 @@ export function createLoginFailures(
     const address = `address ${from}`;
     const account = `account ${given}`;
     const pair = `pair ${given} ${from}`;
-    if ((await enter(address)) === 0) throw await mustWait(address);
+    if ((await enter(address)) === 0) throw await mustWait(address, 'failed-login');
     const passes = (await counter.add(pair, windowMs)) <= failuresPastWait;
     const failures = await (passes ? note(account) : enter(account));
     if (failures === 0) {
       await Promise.all([counter.takeBack(pair, windowMs), forgive(address)]);
-      throw await mustWait(account);
+      throw await mustWait(account, 'elsewhere');
     }
     try {
       const answer = await login();
@@ -114,6 +117,7 @@ export function createLoginFailures(
       if (free === 0) return login();
       const turn = turns.take(addressKey(peer.address), () => guarded(given, peer, login, owner));
       if (turn) return turn;
+      meter?.limited('logins-at-once');
       throw new ChatError('rate-limited', 'too many logins from this address at once', {
         retryAfterMs: firstMs,
       });

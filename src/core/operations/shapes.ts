@@ -89,7 +89,8 @@ export const conversation = parsedBy(parseConversationName);
 export const text = z
   .string()
   .min(1, 'a message has at least one character')
-  .refine((value) => utf8Length(value) <= maxTextBytes, {
+  // One unit of a string is three bytes at most: most messages need no counting.
+  .refine((value) => value.length * 3 <= maxTextBytes || utf8Length(value) <= maxTextBytes, {
     error: `a message has at most ${maxTextBytes} bytes`,
     params: { tooLarge: true },
   })

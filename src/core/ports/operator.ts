@@ -1,3 +1,5 @@
+import type { DoorName } from '../model/session.ts';
+
 /** What only the machine knows, and can do, on which a server runs: asked for by administrators. */
 export interface Operator {
   facts(): Promise<ServerFacts>;
@@ -11,15 +13,58 @@ export interface Operator {
   check(name: string | undefined, now: number): Promise<CheckedCopy>;
 }
 
-/** The process and its files. */
+/** The process and its files. Instants are UTC milliseconds. */
 export interface ServerFacts {
   readonly version: string;
-  /** UTC milliseconds. */
+  /** The version of Node that it runs on. */
+  readonly node: string;
   readonly startedAt: number;
   /** Open connections. */
   readonly connections: number;
+  /** Of those, how many came to which door. */
+  readonly doors: ReadonlyArray<{
+    readonly door: DoorName;
+    readonly tls: boolean;
+    readonly connections: number;
+  }>;
+  /** Logged-in connections, and requests under way. */
+  readonly loggedIn: number;
+  readonly messagesLastMinute: number;
+  readonly messagesLastHour: number;
+  /** Messages given to followers since the start. */
+  readonly deliveries: number;
+  /** Followers that are behind. */
+  readonly lagging: number;
+  /** Bytes that wait for their readers. */
+  readonly queuedBytes: number;
   /** The database and its log. */
   readonly databaseBytes: number;
+  /** The log alone, and when it was last brought into the database. */
+  readonly logBytes: number;
+  readonly checkpointAt: number | undefined;
+  /** What the disk took for a sync in the last minutes, in milliseconds; undefined when there was none. */
+  readonly syncP50Ms: number | undefined;
+  readonly syncP99Ms: number | undefined;
+  /** What waits: calls for the store, messages for the index of words, passwords, mails, entries of the audit trail. */
+  readonly storeQueue: number;
+  readonly indexLag: number;
+  readonly passwordsWaiting: number;
+  readonly mailsWaiting: number;
+  readonly auditWaiting: number;
+  /** Of the process: resident, and in use on the heap. */
+  readonly memoryBytes: number;
+  readonly heapBytes: number;
+  /** By how much the event loop was late in the last minutes, in milliseconds. */
+  readonly loopDelayP50Ms: number;
+  readonly loopDelayP99Ms: number;
+  /** On the disk of the data directory; undefined where the system does not say. */
+  readonly diskFreeBytes: number | undefined;
+  /** When the newest backup in the server's directory was made. */
+  readonly backupAt: number | undefined;
+  /** When the first of the server's certificates expires. */
+  readonly certificateExpiresAt: number;
+  /** What is bad now, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /** A copy of the database. */

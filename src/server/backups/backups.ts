@@ -10,8 +10,20 @@ import { type Copied, copyAside } from './copy-aside.ts';
 export interface Backups {
   backUp(now: number): Promise<Backup>;
   check(name: string | undefined, now: number): Promise<CheckedCopy>;
+  /** The newest one in the directory, and how those of this process came out. */
+  figures(): Promise<BackupFigures>;
   /** Gives up what is being copied, with nothing left behind; no other begins. */
   stop(): Promise<void>;
+}
+
+/** What is known of backups. */
+export interface BackupFigures {
+  /** When the newest was made, by its name, UTC milliseconds; undefined when there is none. */
+  readonly newestAt: number | undefined;
+  readonly made: number;
+  readonly failed: number;
+  /** Free bytes where they go; undefined when the system does not say, as for a directory that is not there yet. */
+  readonly freeBytes: number | undefined;
 }
 
 /** What backups are made of, and where they go. */
@@ -40,6 +52,8 @@ export async function openBackups(options: BackupsOptions): Promise<Backups> {
   await removePartial(directory);
   const stopping = new AbortController();
   let underWay: Promise<unknown> | undefined;
+  let made = 0;
+  let failed = 0;
 
   /** One at a time: two would only take longer, and twice the room. */
   async function alone<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -92,7 +106,16 @@ export async function openBackups(options: BackupsOptions): Promise<Backups> {
           await rename(join(directory, `${name}.partial`), join(directory, name));
           await syncDirectory(directory);
           return { name, bytes, sha256 };
-        }),
+        }).then(
+          (backup) => {
+            made += 1;
+            return backup;
+          },
+          (error: unknown) => {
+            failed += 1;
+            throw error;
+          },
+        ),
       ),
     check: (name, now) =>
       alone(async () => {
@@ -104,6 +127,13 @@ export async function openBackups(options: BackupsOptions): Promise<Backups> {
           return report;
         });
       }),
+    async figures() {
+      const [newestAt, free] = await Promise.all([
+        newestIn(directory),
+        freeBytes(directory).catch(() => undefined),
+      ]);
+      return { newestAt, made, failed, freeBytes: free };
+    },
     async stop() {
       stopping.abort();
       await underWay?.catch(() => {});
@@ -123,6 +153,18 @@ async function existing(directory: string, name: string): Promise<string> {
   const found = backupName.test(name) ? await lstat(join(directory, name)).catch(() => undefined) : undefined;
   if (found?.isFile()) return name;
   throw new ChatError('not-found', 'there is no backup of this name', { field: 'name' });
+}
+
+async function newestIn(directory: string): Promise<number | undefined> {
+  const names = await readdir(directory).catch((): string[] => []);
+  const newest = names
+    .filter((name) => backupName.test(name))
+    .sort()
+    .at(-1);
+  const [, day, time] = /^chat-(\d{8})T(\d{6})Z/.exec(newest ?? '') ?? [];
+  if (day === undefined || time === undefined) return undefined;
+  const date = day.replace(/(....)(..)(..)/, '$1-$2-$3');
+  return Date.parse(`${date}T${time.replace(/(..)(..)(..)/, '$1:$2:$3')}Z`);
 }
 
 function newName(now: number): string {

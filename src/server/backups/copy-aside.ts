@@ -1,7 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import { ChatError } from '../../core/errors.ts';
+import { startThread } from '../workers/program-parts.ts';
 import type { CopyMessage, CopyTask } from './copy-worker.ts';
-import { copyWorkerUrl } from './copy-worker-url.ts';
 
 /** What was copied. */
 export interface Copied {
@@ -14,7 +13,7 @@ export interface Copied {
  * with `unavailable` when `signal` aborts; what was written until then is left to the caller.
  */
 export async function copyAside(task: CopyTask, signal: AbortSignal): Promise<Copied> {
-  const worker = new Worker(copyWorkerUrl(), { workerData: task, name: 'copy' });
+  const worker = startThread('copy-worker', { workerData: task, name: 'copy' });
   const { promise, resolve, reject } = Promise.withResolvers<Copied>();
   const abort = () => void worker.terminate();
   worker.on('message', (message: CopyMessage) => {

@@ -9,6 +9,8 @@ import type { Arrival, DoorParts, OpenDoor } from './door.ts';
 
 /** Texts in a row that are no request before the connection is closed: it speaks something else. */
 const maxBadTexts = 10;
+/** Texts of one connection that are taken in one turn of the event loop: who sends thousands at once waits for everybody else, not they for it. */
+const maxTextsPerTurn = 64;
 
 /** What is one door's own; everything else about texts is the same for all of them. */
 export interface Language {
@@ -42,6 +44,8 @@ export abstract class CallConnection implements OpenDoor {
   /** Of the text that is being taken, in UTF-16 units. */
   #textLength = 0;
   #badTexts = 0;
+  /** Set when it is everybody else's turn. */
+  #isGivingWay = false;
   #lastCallAt = Date.now();
   /** Set when the connection closes as soon as its calls have been answered: says the last words. */
   #farewell: (() => void) | undefined;
@@ -60,6 +64,7 @@ export abstract class CallConnection implements OpenDoor {
       events,
       turn,
       maxQueuedBytes: limits.maxQueuedBytes,
+      takingMs: limits.startedLineAfterLoginMs,
       onFailure,
       hangUp: (reason) => this.hangUp(reason),
     });
@@ -70,6 +75,14 @@ export abstract class CallConnection implements OpenDoor {
       onEnded: this.#onCallEnded,
       onFailure,
     });
+  }
+
+  get door(): DoorName {
+    return this.connection.door;
+  }
+
+  get queuedBytes(): number {
+    return this.connection.queuedBytes;
   }
 
   /** Queues a text of the door's own words. */
@@ -169,11 +182,16 @@ export abstract class CallConnection implements OpenDoor {
     this.stopReading();
   }
 
-  /** Takes the texts at hand while there is room; then reads on, waits for room, or closes when that was all. */
+  /** Takes the texts at hand while there is room; then reads on, waits for room or for its turn, or closes when that was all. */
   protected takeTexts(): void {
-    while (!this.connection.isGone) {
+    if (this.#isGivingWay) return;
+    for (let taken = 0; !this.connection.isGone; taken++) {
       if (this.isHeldUp) {
         this.stopReading();
+        return;
+      }
+      if (taken === maxTextsPerTurn) {
+        this.#giveWay();
         return;
       }
       const text = this.next();
@@ -190,6 +208,17 @@ export abstract class CallConnection implements OpenDoor {
       else this.readOn();
     }
   }
+
+  #giveWay(): void {
+    this.#isGivingWay = true;
+    this.stopReading();
+    setImmediate(this.#onTurn);
+  }
+
+  readonly #onTurn = (): void => {
+    this.#isGivingWay = false;
+    this.guard(() => this.takeTexts());
+  };
 
   /** Called each time that no text is at hand any more. */
   protected onAllTaken(): void {}

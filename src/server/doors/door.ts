@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FormPages } from '../../core/codecs/http-form.ts';
 import type { EndReason } from '../../core/events.ts';
+import type { DoorName } from '../../core/model/session.ts';
 import type { Channel, Peer } from '../../core/peer.ts';
 import type { Turn } from '../../core/turn.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
@@ -23,6 +24,8 @@ export interface DoorLimits {
   readonly startedLineAfterLoginMs: number;
   /** Without any call before login, on line doors. */
   readonly idleBeforeLoginMs: number;
+  /** Between two questions whether a peer is still there: a ping, or after twice as long TCP's own. */
+  readonly pingMs: number;
   /** One line, in bytes without its end. */
   readonly maxLineBytes: number;
   /** Calls of one connection running or waiting. */
@@ -78,6 +81,10 @@ export interface Arrival {
 
 /** One connection that a door serves. */
 export interface OpenDoor {
+  /** Which one it is now: HTTP may become WebSocket. */
+  readonly door: DoorName;
+  /** Bytes that wait for its reader. */
+  readonly queuedBytes: number;
   /** Takes no further call; resolves when those under way have been answered, or the peer is gone. */
   quiesce(): Promise<void>;
   /** Says why in the door's language, writes what is queued and closes. */

@@ -14,8 +14,8 @@ export interface Handshakes {
    * one address are under way at a time, and an address that has shown more than a chain has is asked for no certificates for a while.
    */
   shakeHands(socket: Socket, address: string, ended: HandshakeEnd): void;
-  /** Handshakes under way, and those that wait for their turn. */
-  readonly pending: number;
+  /** Handshakes under way. Those that wait for their turn do not count: a few addresses would fill the server with them. */
+  readonly underWay: number;
 }
 
 /** Builds them over TLS. Behind a trusted proxy is everybody: its handshakes wait for nobody, and it is always asked. */
@@ -27,7 +27,7 @@ export function createHandshakes(
   const turns = createTurns({ atOnce: atOncePerAddress, mostWaiting: Number.POSITIVE_INFINITY });
   /** Until when addresses are not asked, oldest first. */
   const notAsked = new Map<string, number>();
-  let pending = 0;
+  let underWay = 0;
 
   function isAsked(key: string): boolean {
     const until = notAsked.get(key);
@@ -47,16 +47,17 @@ export function createHandshakes(
   }
 
   return {
-    get pending() {
-      return pending;
+    get underWay() {
+      return underWay;
     },
     shakeHands(socket, address, ended) {
       const key = addressKey(address);
       const isProxy = proxies.has(address);
       const shake = () =>
         new Promise<void>((resolve) => {
+          underWay += 1;
           const settle: HandshakeEnd = (secured) => {
-            pending -= 1;
+            underWay -= 1;
             if (!isProxy) judge(key, socket, secured);
             resolve();
             ended(secured);
@@ -64,7 +65,6 @@ export function createHandshakes(
           if (socket.destroyed) settle(undefined);
           else tls.shakeHands(socket, { asks: isProxy || isAsked(key) }, settle);
         });
-      pending += 1;
       if (isProxy) void shake();
       else void turns.take(key, shake);
     },

@@ -7,8 +7,8 @@ export interface Heartbeat {
   heard(): void;
 }
 
-/** Calls `ask` every 30 s; a peer that left two of them without a sign of life is gone. */
-export function startHeartbeat(of: CallConnection, ask: () => void): Heartbeat {
+/** Calls `ask` every `intervalMs`, never for 0; a peer that left two of them without a sign of life is gone. */
+export function startHeartbeat(of: CallConnection, intervalMs: number, ask: () => void): Heartbeat {
   const { socket, connection } = of;
   let hasHeard = true;
   let missed = 0;
@@ -25,8 +25,10 @@ export function startHeartbeat(of: CallConnection, ask: () => void): Heartbeat {
     else ask();
   }
 
-  const timer = setInterval(() => of.guard(beat), ping.intervalMs);
-  connection.onGone(() => clearInterval(timer));
+  if (intervalMs > 0) {
+    const timer = setInterval(() => of.guard(beat), intervalMs);
+    connection.onGone(() => clearInterval(timer));
+  }
   return {
     heard() {
       hasHeard = true;

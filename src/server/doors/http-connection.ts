@@ -3,7 +3,9 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ChatError } from '../../core/errors.ts';
 import type { EndReason } from '../../core/events.ts';
+import type { DoorName } from '../../core/model/session.ts';
 import { lingerAndClose } from '../linger.ts';
+import { type TakingWatch, watchTaking } from '../taking-watch.ts';
 import type { Arrival, DoorLimits, OpenDoor } from './door.ts';
 import type { HttpPeer } from './http-peer.ts';
 import { httpRefusal, shuttingDown } from './refusals.ts';
@@ -58,9 +60,8 @@ export class HttpConnection implements OpenDoor {
   #waitingSize = 0;
   /** Set while the socket is not read because too much waits. */
   #isHeldUp = false;
-  #stallTimer: NodeJS.Timeout | undefined;
-  /** What the client had taken when the timer was set, in bytes. */
-  #takenAtTimer = 0;
+  /** A client that takes nothing of its answers for as long as a request may take is not waited for. */
+  readonly #taking: TakingWatch;
   #latest: Exchange | undefined;
   #isClosing = false;
   /** True once something came that is no request: what waits for its own rest is not served any more. */
@@ -74,13 +75,25 @@ export class HttpConnection implements OpenDoor {
     this.#limits = limits;
     this.#held = held;
     this.#socket = arrival.socket;
+    this.#taking = watchTaking(
+      this.#socket,
+      limits.startedLineAfterLoginMs,
+      () => this.#served !== undefined,
+    );
     // What Node does after the last answer, and would lose that answer by when the client is still sending.
     this.#socket.destroySoon = () => lingerAndClose(this.#socket);
     this.#socket.once('close', () => {
-      clearTimeout(this.#stallTimer);
       this.#waiting.length = 0;
       for (const exchange of [...this.#underWay.keys()]) this.#finish(exchange);
     });
+  }
+
+  get door(): DoorName {
+    return this.#successor?.door ?? 'http';
+  }
+
+  get queuedBytes(): number {
+    return this.#successor?.queuedBytes ?? this.#socket.writableLength;
   }
 
   /**
@@ -207,26 +220,8 @@ export class HttpConnection implements OpenDoor {
       this.#isHeldUp = false;
       this.#socket.resume();
     }
-    if (!this.#stallTimer) this.#watchReader();
+    this.#taking.begin();
     next.start();
-  }
-
-  /** A client that takes nothing of its answers for as long as a request may take is gone, or wants to be kept for nothing. */
-  #watchReader(): void {
-    const { startedLineAfterLoginMs: ms } = this.#limits;
-    if (ms === 0) return;
-    this.#takenAtTimer = this.#taken();
-    this.#stallTimer = setTimeout(() => {
-      this.#stallTimer = undefined;
-      if (this.#socket.writableLength === 0) {
-        if (this.#served) this.#watchReader();
-      } else if (this.#taken() > this.#takenAtTimer) this.#watchReader();
-      else this.#socket.destroy();
-    }, ms);
-  }
-
-  #taken(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
   /** Resolves as soon as `isSo`, looking again at each end of a request. */

@@ -17,13 +17,14 @@ import { ChatError } from '../../core/errors.ts';
 import type { DoorName } from '../../core/model/session.ts';
 import type { Channel } from '../../core/peer.ts';
 import { requireApiSession } from './api-session.ts';
+import { boundPieces } from './body-pieces.ts';
 import { cookieDoor } from './cookie-door.ts';
 import type { Door, DoorParts } from './door.ts';
 import { type Exchange, type HeldRequests, HttpConnection } from './http-connection.ts';
 import { securityHeaders, strictTransport } from './http-headers.ts';
 import { HttpPeer } from './http-peer.ts';
 import { httpServer, versionText } from './http-server.ts';
-import { httpRefusal } from './refusals.ts';
+import { httpRefusal, tooManyPieces } from './refusals.ts';
 import { methodRefused, methodUnknown, nothingHere, StatusError } from './status-error.ts';
 import { openWebSocketDoor } from './websocket-door.ts';
 import { websocketPath } from './websocket-request.ts';
@@ -91,6 +92,10 @@ export async function httpDoor(parts: DoorParts): Promise<HttpDoor> {
           const address = addressOf(connection, request);
           const peer = new HttpPeer({ id, door: 'http', address, channel: channelOf(connection) });
           const exchange = { request, response, peer };
+          boundPieces(request, () => {
+            const { socket } = request;
+            refuse(socket, httpRefusal(tooManyPieces(), { isSecure: socket instanceof TLSSocket }));
+          });
           connection.take(exchange, (refusal) => {
             arrivals.set(request, { exchange, refusal });
             handler(request, response);

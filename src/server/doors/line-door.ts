@@ -15,7 +15,7 @@ export function openLineDoor(arrival: Arrival, parts: DoorParts): OpenDoor {
   const lines = new LineConnection(arrival, parts, { door: 'line', events: jsonRpcEvents });
   const calls = new JsonRpcCalls(lines, parts.calls);
   let pings = 0;
-  const heartbeat = startHeartbeat(lines, () => {
+  const heartbeat = startHeartbeat(lines, parts.limits.pingMs, () => {
     pings += 1;
     lines.say(pingRequest(pings));
   });

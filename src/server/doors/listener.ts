@@ -1,11 +1,13 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { ChatError } from '../../core/errors.ts';
+import type { ChatError } from '../../core/errors.ts';
 import type { EndReason } from '../../core/events.ts';
 import { isLoopback } from '../../core/model/address.ts';
 import type { Channel } from '../../core/peer.ts';
+import { bind } from '../bind.ts';
 import type { ServerIdentity } from '../certificates/certificates.ts';
 import { lingerAndClose } from '../linger.ts';
+import { rarely } from '../rarely.ts';
 import { createAdmission } from './admission.ts';
 import type { DoorParts, OpenDoor } from './door.ts';
 import { openDoors } from './doors.ts';
@@ -13,6 +15,7 @@ import { type FirstArrival, readFirstBytes } from './first-arrival.ts';
 import { createHandshakes } from './handshakes.ts';
 import { clearTextRefused, refusal, tooManyConnections } from './refusals.ts';
 import { secureChannel, tlsDoor } from './tls.ts';
+import { createTraffic, type TrafficFigures } from './traffic.ts';
 
 /** Where and how to listen. */
 export interface ListenerOptions extends DoorParts {
@@ -22,6 +25,8 @@ export interface ListenerOptions extends DoorParts {
   readonly identity: ServerIdentity;
   /** `loopback`: clear text is served when the address that is listened on is this machine's own. */
   readonly clearText: 'never' | 'loopback' | 'everywhere';
+  /** Done when the port is ours, before anybody is served: who connects meanwhile waits. */
+  readonly beforeServing?: (port: number) => Promise<void>;
 }
 
 /** One open port and every connection that came through it. */
@@ -34,6 +39,8 @@ export interface Listener {
   replaceIdentity(identity: ServerIdentity): void;
   /** Open sockets, those being refused too. */
   readonly connections: number;
+  /** What has come through it so far, and what is open. */
+  figures(): TrafficFigures;
   /**
    * Stops accepting, lets calls under way be answered, ends every connection with `reason` and resolves when all
    * have closed, or have been destroyed because `graceMs` were over.
@@ -57,15 +64,12 @@ interface Visitor {
 const maxTurnedAway = 256;
 /** … and how long each may wait, in milliseconds. */
 const turnedAwayMs = 1_000;
-/** Failed tries to accept are reported once in this time, in milliseconds. */
-const acceptFailureQuietMs = 1_000;
-/** Idle time after which the system asks whether a silent peer is still there, in milliseconds. */
-const keepAliveMs = 60_000;
 
-/** Opens the port; throws `unavailable` when it is taken or the host is not this machine's, `invalid` for an unknown host. */
+/** Opens the port; throws `unavailable` when it is taken or the host is unknown or not this machine's, and what `beforeServing` throws. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { limits, onFailure } = options;
   let { identity } = options;
+  const traffic = createTraffic();
   const admission = createAdmission(limits, options.proxies);
   const tls = tlsDoor(identity);
   const handshakes = createHandshakes(tls, options.proxies);
@@ -78,24 +82,29 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   let isDraining = false;
   let turnedAway = 0;
   let lastId = 0;
-  let lastAcceptFailureAt = 0;
   let onLastClosed: (() => void) | undefined;
 
   // Half-open, so that `printf … | nc` gets its answers after it has ended its side.
   const server = createServer({
     allowHalfOpen: true,
     noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveMs,
+    // TCP asks for the doors without pings; where there are some, they come first.
+    keepAlive: limits.pingMs > 0,
+    keepAliveInitialDelay: 2 * limits.pingMs,
   });
-  server.on('connection', (socket) => guard(socket, () => accept(socket)));
+  /** Who came before anybody is served. */
+  const early: Socket[] = [];
+  server.on('connection', hold);
 
-  /** Out of file descriptors, say: every try to accept fails then, and once a second is enough to know. */
-  function onAcceptFailed(error: Error): void {
-    const now = Date.now();
-    if (now - lastAcceptFailureAt < acceptFailureQuietMs) return;
-    lastAcceptFailureAt = now;
-    onFailure(error);
+  function hold(socket: Socket): void {
+    socket.on('error', ignore);
+    early.push(socket);
+  }
+
+  function serveEverybody(): void {
+    server.off('connection', hold);
+    server.on('connection', (socket) => guard(socket, () => accept(socket)));
+    for (const socket of early) if (!socket.destroyed) guard(socket, () => accept(socket));
   }
 
   /** One connection's exception never ends the process (ASVS 16.5.4). */
@@ -115,6 +124,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     socket.once('close', () => {
       sockets.delete(socket);
       undecided.delete(socket);
+      traffic.closed(socket);
       if (sockets.size === 0) onLastClosed?.();
     });
     // A peer that has gone already has no address.
@@ -125,9 +135,11 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     const address = canonical(socket.remoteAddress);
     const place = admission.enter(address);
     if (typeof place === 'string') {
+      traffic.refused(place);
       turnAway(socket, tooManyConnections(place));
       return;
     }
+    traffic.accepted();
     socket.once('close', () => place.leave());
     readFirstBytes(socket, limits, (first) => guard(socket, () => onFirstBytes(socket, address, first)));
   }
@@ -139,11 +151,15 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       const channel: Channel = { serverKey: identity.spki };
       enter({ accepted: socket, socket, address, channel }, first);
     } else if (first.kind === 'silent') socket.destroy();
-    else refuse(socket, first, clearTextRefused());
+    else {
+      traffic.refused('clear-text');
+      refuse(socket, first, clearTextRefused());
+    }
   }
 
   function startTls(socket: Socket, address: string, bytes: Buffer): void {
-    if (limits.maxHandshakes !== 0 && handshakes.pending >= limits.maxHandshakes) {
+    if (limits.maxHandshakes !== 0 && handshakes.underWay >= limits.maxHandshakes) {
+      traffic.refused('handshakes');
       lastWords(socket, refusal('tls', tooManyConnections('server')));
       return;
     }
@@ -154,7 +170,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     socket.unshift(bytes);
     handshakes.shakeHands(socket, address, (secured) => {
       clearTimeout(timer);
-      if (!secured) return;
+      if (!secured) {
+        traffic.handshakeFailed();
+        return;
+      }
       secured.on('error', ignore);
       readFirstBytes(secured, limits, (first) =>
         guard(secured, () => {
@@ -176,6 +195,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       return;
     }
     if (first.kind === 'slow') {
+      traffic.refused('slow');
       lastWords(socket, refusal('text', first.error));
       return;
     }
@@ -218,11 +238,22 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     doors.close();
     throw error;
   });
-  server.on('error', onAcceptFailed);
+  // Out of file descriptors, say: every try to accept fails then.
+  server.on('error', rarely(onFailure));
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has an address and a port');
   servesClearText =
     options.clearText === 'everywhere' || (options.clearText === 'loopback' && isLoopback(bound.address));
+
+  try {
+    await options.beforeServing?.(bound.port);
+  } catch (error) {
+    server.close();
+    doors.close();
+    for (const socket of early) socket.destroy();
+    throw error;
+  }
+  serveEverybody();
 
   function allClosed(): Promise<void> {
     if (sockets.size === 0) return Promise.resolve();
@@ -246,6 +277,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     get connections() {
       return sockets.size;
     },
+    figures: () => traffic.read(sockets, open),
     async drain(reason, graceMs) {
       isDraining = true;
       server.close();
@@ -264,49 +296,6 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       destroyAll();
     },
   };
-}
-
-/** Listens for a moment and stops again; throws what {@link listen} throws when it cannot. */
-export async function tryToListen(where: { readonly host: string; readonly port: number }): Promise<void> {
-  const server = createServer((socket) => socket.destroy());
-  await bind(server, where);
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-}
-
-function bind(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onError = (cause: NodeJS.ErrnoException): void => reject(bindError(cause, host, port));
-    server.once('error', onError);
-    server.listen({ host, port, backlog: 1_024 }, () => {
-      server.off('error', onError);
-      resolve();
-    });
-  });
-}
-
-function bindError(cause: NodeJS.ErrnoException, host: string, port: number): ChatError {
-  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  switch (cause.code) {
-    case 'EADDRINUSE':
-      return new ChatError('unavailable', `cannot listen on ${where}: another program listens there`, {
-        cause,
-      });
-    case 'EADDRNOTAVAIL':
-      return new ChatError('unavailable', `cannot listen on ${where}: this machine has no such address`, {
-        cause,
-      });
-    case 'EACCES':
-      return new ChatError('forbidden', `cannot listen on ${where}: this user may not use that port`, {
-        cause,
-      });
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new ChatError('unavailable', `cannot listen on ${where}: the host is unknown`, { cause });
-    default:
-      return new ChatError('unavailable', `cannot listen on ${where}: ${cause.code ?? cause.message}`, {
-        cause,
-      });
-  }
 }
 
 function lastWords(socket: Socket, bytes: Uint8Array): void {

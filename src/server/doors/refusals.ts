@@ -102,6 +102,11 @@ export function tooManyConnections(whose: 'server' | 'address'): ChatError {
     : new ChatError('unavailable', 'the server has too many connections', { retryAfterMs: 10_000 });
 }
 
+/** A body in crumbs. */
+export function tooManyPieces(): ChatError {
+  return new ChatError('too-large', 'the body comes in too many pieces: send it in larger ones');
+}
+
 /** What is asked while the server ends. */
 export function shuttingDown(): ChatError {
   return new ChatError('unavailable', 'the server is shutting down');

@@ -36,7 +36,7 @@ export class WebSocketConnection extends CallConnection {
     this.watch();
     this.#watchFirstMessage();
     if (connection.isGone) return;
-    const heartbeat = startHeartbeat(this, () => connection.push(pingFrame));
+    const heartbeat = startHeartbeat(this, this.parts.limits.pingMs, () => connection.push(pingFrame));
     websocket.onClosing = this.#onClosing;
     // A mistake of the peer's: `onClosing` is called with its code.
     websocket.on('error', ignore);

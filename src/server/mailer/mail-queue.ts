@@ -4,6 +4,15 @@ import type { Mail, Mailer } from '../../core/ports/mailer.ts';
 export interface OpenMailer extends Mailer {
   /** Takes no more mail, gives what is under way `graceMs` to be sent, and forgets the rest. */
   close(graceMs: number): Promise<void>;
+  figures(): MailFigures;
+}
+
+/** What waits to be sent, and what became of the rest. */
+export interface MailFigures {
+  /** For their turn, or for another try. */
+  readonly waiting: number;
+  readonly sent: number;
+  readonly givenUp: number;
 }
 
 /** What became of a mail that was not sent, in words that may stand in a log: no secret, and of the address its domain alone. */
@@ -50,10 +59,13 @@ export function createMailQueue(parts: MailQueueParts): OpenMailer {
   const ready: Queued[] = [];
   const later = new Map<Queued, ReturnType<typeof setTimeout>>();
   let underWay = 0;
+  let sent = 0;
+  let givenUp = 0;
   let isClosed = false;
   let onIdle = (): void => {};
 
   function giveUp({ mail, tries }: Queued, cause: string): void {
+    givenUp += 1;
     onGivenUp({ kind: mail.kind, domain: mail.to.slice(mail.to.lastIndexOf('@') + 1), tries, cause });
   }
 
@@ -71,6 +83,7 @@ export function createMailQueue(parts: MailQueueParts): OpenMailer {
     queued.tries += 1;
     try {
       await deliver(queued.mail);
+      sent += 1;
     } catch (error) {
       const { isPassing, cause } = judge(error);
       const waitMs = waitsMs[queued.tries - 1];
@@ -97,6 +110,7 @@ export function createMailQueue(parts: MailQueueParts): OpenMailer {
       ready.push(queued);
       next();
     },
+    figures: () => ({ waiting: ready.length + later.size + underWay, sent, givenUp }),
     async close(graceMs) {
       isClosed = true;
       for (const [queued, timer] of later) {

@@ -9,11 +9,18 @@ export interface Statement<Params extends object, Row> {
   readonly build: (db: Kysely<Schema>, params: Params) => Compilable<Row>;
 }
 
+const declared: Statement<object, unknown>[] = [];
+
+/** Every statement of the modules that are loaded, in the order of their declaration: what holds for all can be asked of each. */
+export const statements: readonly Statement<object, unknown>[] = declared;
+
 /** Declares a statement: `build` gets placeholders typed as the values that will stand in their place. */
 export function statement<Params extends object, Row>(
   build: (db: Kysely<Schema>, params: Params) => Compilable<Row>,
 ): Statement<Params, Row> {
-  return { build };
+  const made = { build };
+  declared.push(made as unknown as Statement<object, unknown>);
+  return made;
 }
 
 /** One statement to be run with its parameters; it answers its rows, or the one number of rows that it changed. */

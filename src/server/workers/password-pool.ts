@@ -1,8 +1,9 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { StretchInput } from '../../core/crypto/stretch.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { PasswordStretcher, StretchRequest } from '../../core/ports/password-stretcher.ts';
-import { passwordWorkerUrl } from './worker-url.ts';
+import { Histogram, type HistogramFigures } from '../histogram.ts';
+import { startThread, type ThreadName } from './program-parts.ts';
 
 /** What a worker answers: one for each input, in order. */
 export type StretchOutcome = { readonly secret: Uint8Array } | { readonly failure: string };
@@ -15,17 +16,31 @@ export interface PasswordPoolOptions {
   readonly maxWaiting?: number;
   readonly maxWaitingOfOwner?: number;
   /** Where a worker begins; a test has others. */
-  readonly workerUrl?: URL;
+  readonly entry?: ThreadName | URL;
 }
 
 /** A {@link PasswordStretcher} that has threads. */
 export interface PasswordPool extends PasswordStretcher {
   /** Ends the threads; what is under way or waiting is refused with `unavailable`. */
   close(): Promise<void>;
+  figures(): PasswordFigures;
+}
+
+/** How busy a pool is, and was. */
+export interface PasswordFigures {
+  readonly workers: number;
+  readonly busy: number;
+  readonly waiting: number;
+  /** Passwords that found no room to wait, in all or for their owner. */
+  readonly refused: number;
+  /** How long passwords waited for a worker, in seconds. */
+  readonly waitSeconds: HistogramFigures;
 }
 
 interface Job extends StretchRequest {
   readonly input: StretchInput;
+  /** By the clock of `performance`. */
+  readonly since: number;
   resolve(secret: Uint8Array): void;
   reject(error: unknown): void;
 }
@@ -39,6 +54,7 @@ interface Lane {
 const defaultMaxWaiting = 64;
 /** Half of all places, so that one address never takes every one of them. */
 const defaultMaxWaitingOfOwner = 32;
+const waitBounds = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** About four passwords at the default cost. */
 const retryAfterMs = 1_000;
 
@@ -58,14 +74,16 @@ export function passwordPool({
   workers,
   maxWaiting = defaultMaxWaiting,
   maxWaitingOfOwner = defaultMaxWaitingOfOwner,
-  workerUrl = passwordWorkerUrl(),
+  entry = 'password-worker',
 }: PasswordPoolOptions): PasswordPool {
   const lanes = new Set<Lane>();
   let waiting: Job[] = [];
+  const waitSeconds = new Histogram(waitBounds);
+  let refusals = 0;
   let isClosed = false;
 
   function open(): Lane {
-    const lane: Lane = { worker: new Worker(workerUrl, { name: 'password' }), job: undefined };
+    const lane: Lane = { worker: startThread(entry, { name: 'password' }), job: undefined };
     lanes.add(lane);
     lane.worker.on('message', (outcome: StretchOutcome) => {
       const { job } = lane;
@@ -97,6 +115,7 @@ export function passwordPool({
       const job = lane && waiting.shift();
       if (!job) return;
       lane.job = job;
+      waitSeconds.observe((performance.now() - job.since) / 1_000);
       lane.worker.postMessage(job.input);
     }
   }
@@ -125,12 +144,22 @@ export function passwordPool({
     stretch(input, { owner, isWanted }) {
       dropUnwanted();
       const refused = refusal(owner);
-      if (refused) return Promise.reject(refused);
+      if (refused) {
+        refusals += 1;
+        return Promise.reject(refused);
+      }
       return new Promise((resolve, reject) => {
-        waiting.push({ input, owner, isWanted, resolve, reject });
+        waiting.push({ input, since: performance.now(), owner, isWanted, resolve, reject });
         advance();
       });
     },
+    figures: () => ({
+      workers,
+      busy: [...lanes].filter(({ job }) => job !== undefined).length,
+      waiting: waiting.length,
+      refused: refusals,
+      waitSeconds: waitSeconds.read(),
+    }),
     async close() {
       isClosed = true;
       for (const job of waiting.splice(0)) job.reject(closed());

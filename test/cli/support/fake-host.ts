@@ -136,6 +136,7 @@ export async function fakeHost(outside: Outside = {}): Promise<FakeHost> {
     userId: process.getuid?.(),
     now: () => testNow,
     version: async () => '1.2.3',
+    licenses: async () => 'chat: MIT\n',
     onSignal(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

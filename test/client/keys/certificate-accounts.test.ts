@@ -5,7 +5,15 @@ import { rotateKeys, sealAnew, sealForChange } from '../../../src/client/keys/ch
 import { parseUsername } from '../../../src/core/model/username.ts';
 import { newOneTimeCode, type OneTimeCode } from '../../../src/core/one-time-code.ts';
 import { showing, shown, TestKey, testAuthority } from '../../core/support/certificates.ts';
-import { FakePeer, loggedIn, openChat, refusal, register, type TestChat } from '../../core/support/chat.ts';
+import {
+  FakePeer,
+  loggedIn,
+  openChat,
+  refusal,
+  register,
+  type TestChat,
+  wholeSecret,
+} from '../../core/support/chat.ts';
 import { cheapStretch, connectionTo, type Device, device, keeper, realm } from './support/keyed-client.ts';
 
 const noPassword = { password: undefined, stretch: cheapStretch };
@@ -156,7 +164,7 @@ describe('the keys of an account that has a certificate alone', () => {
       prove,
       sealKeys: () => sealForChange(connection, { store, password: next, stretch: cheapStretch }),
     });
-    const peer = await loggedIn(t, 'alice', { password: next });
+    const peer = await loggedIn(t, 'alice', { password: next, makes: wholeSecret });
     const second = await device(t, 'alice', { peer, password: next });
     expect(second.keys.kind).toBe('restored');
     expect(await read(second, 'bob')).toEqual(text('before the password'));

@@ -21,6 +21,7 @@ import {
   refusal,
   register,
   type TestChat,
+  wholeSecret,
 } from '../../core/support/chat.ts';
 import { cheapStretch, connectionTo, type Device, device, keeper, realm } from './support/keyed-client.ts';
 
@@ -228,7 +229,7 @@ describe('what opened the backup before', () => {
         (
           await device(at.t, 'alice', {
             store,
-            peer: await loggedIn(at.t, 'alice', { password: next }),
+            peer: await loggedIn(at.t, 'alice', { password: next, makes: wholeSecret }),
             password: next,
           })
         ).keys.kind,

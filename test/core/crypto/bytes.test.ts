@@ -1,16 +1,28 @@
 import { describe, expect, test } from 'vitest';
-import {
-  concat,
-  equalDigests,
-  fromBase64,
-  fromBase64url,
-  toBase64,
-  toBase64url,
-  utf8,
-  xor,
-} from '../../../src/core/crypto/bytes.ts';
+import * as current from '../../../src/core/crypto/bytes.ts';
 
-describe('base64', () => {
+const { concat, equalDigests, utf8, xor } = current;
+
+/** The same module as it is on a platform without the methods of ES2026. */
+async function loadOlder(): Promise<typeof current> {
+  const prototype = Uint8Array.prototype;
+  const method = Object.getOwnPropertyDescriptor(prototype, 'toBase64') as PropertyDescriptor;
+  Reflect.deleteProperty(prototype, 'toBase64');
+  try {
+    // Under another name, so that it is loaded once more, and by nobody else.
+    const again = '../../../src/core/crypto/bytes.ts?older';
+    return await import(again);
+  } finally {
+    Object.defineProperty(prototype, 'toBase64', method);
+  }
+}
+
+const platforms = [
+  ['a current platform', current],
+  ['an older platform', await loadOlder()],
+] as const;
+
+describe.each(platforms)('base64 on %s', (_name, { fromBase64, fromBase64url, toBase64, toBase64url }) => {
   test('comes back as the same bytes, in either alphabet', () => {
     for (const length of [0, 1, 2, 3, 32]) {
       const bytes = Uint8Array.from({ length }, (_, index) => 255 - index);
@@ -42,6 +54,30 @@ describe('base64', () => {
     ['one character', 'A'],
   ])('for URLs is refused with %s', (_, text) => {
     expect(fromBase64url(text)).toBeUndefined();
+  });
+});
+
+test('an older platform spells as a current one does', () => {
+  const [, [, older]] = platforms;
+  for (const length of [0, 1, 2, 3, 255, 8_191, 8_192, 8_193, 20_000]) {
+    const bytes = Uint8Array.from({ length }, (_, index) => (index * 7 + length) % 256);
+    expect(older.toBase64(bytes)).toBe(current.toBase64(bytes));
+    expect(older.toBase64url(bytes)).toBe(current.toBase64url(bytes));
+    expect(older.toHex(bytes)).toBe(current.toHex(bytes));
+    expect(older.fromBase64(current.toBase64(bytes))).toEqual(bytes);
+    expect(older.fromHex(current.toHex(bytes))).toEqual(bytes);
+  }
+});
+
+describe.each(platforms)('hex on %s', (_name, { fromHex, toHex }) => {
+  test('comes back as the same bytes', () => {
+    expect(toHex(Uint8Array.of(0, 10, 255))).toBe('000aff');
+    expect(fromHex('000aff')).toEqual(Uint8Array.of(0, 10, 255));
+    expect(fromHex('')).toEqual(new Uint8Array());
+  });
+
+  test.each(['0', '0A', '0x', ' 00', '00\n', 'zz'])('is refused as %j', (text) => {
+    expect(fromHex(text)).toBeUndefined();
   });
 });
 

@@ -79,7 +79,7 @@ async function crafted(bend: {
   const usable = key.length === 32 ? key : new Uint8Array(32);
   const ciphertext = await encrypt(usable, nonce, info, bend.text ?? utf8('crafted'));
   return parsed(
-    signEnvelope({ context, commitment, toSender, toRecipient, nonce, ciphertext }, alice.secrets),
+    await signEnvelope({ context, commitment, toSender, toRecipient, nonce, ciphertext }, alice.secrets),
   );
 }
 
@@ -210,7 +210,10 @@ describe('Mallory cannot', () => {
   it('swap the two wraps, even with the sender’s own signature', async () => {
     const { signature: _signature, ...parts } = parsed(await seal('swapped'));
     const { toSender, toRecipient } = parts;
-    const swapped = signEnvelope({ ...parts, toSender: toRecipient, toRecipient: toSender }, alice.secrets);
+    const swapped = await signEnvelope(
+      { ...parts, toSender: toRecipient, toRecipient: toSender },
+      alice.secrets,
+    );
     expect(await openEnvelope(parsed(swapped), reading())).toEqual({ ok: false, fault: 'wrong-key' });
   });
 

@@ -1,6 +1,7 @@
 import type { Host, TextSink } from '../../../src/cli/host.ts';
 import { run } from '../../../src/cli/main.ts';
 import { systemHost } from '../../../src/cli/system-host.ts';
+import { ChatError } from '../../../src/core/errors.ts';
 
 /** How a command ended and what it said. */
 export interface HereOutcome {
@@ -30,6 +31,13 @@ function keeping(): { readonly sink: TextSink; text: string } {
   return kept;
 }
 
+/** How a command is run here. */
+export interface HereOptions {
+  readonly input?: string | Uint8Array;
+  /** False: a login finds no keys of private messages and makes none, as by a client that knows of none; that is most of its time. */
+  readonly hasKeys?: boolean;
+}
+
 /**
  * Runs `chat ARGS` from the sources, in this process: the same commands on the same files and sockets for a tenth of the time. For
  * what a test needs to be there, never for what it is about.
@@ -37,9 +45,10 @@ function keeping(): { readonly sink: TextSink; text: string } {
 export async function runHere(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  input: string | Uint8Array = '',
+  { input = '', hasKeys = true }: HereOptions = {},
 ): Promise<HereOutcome> {
   system ??= systemHost();
+  const { client } = system;
   const out = keeping();
   const err = keeping();
   const code = await run(args, {
@@ -55,6 +64,11 @@ export async function runHere(
     stdout: out.sink,
     stderr: err.sink,
     onSignal: () => () => {},
+    client: hasKeys ? client : { ...client, setUpKeys: withoutKeys },
   });
   return { code, out: out.text, err: err.text };
+}
+
+async function withoutKeys(): Promise<never> {
+  throw new ChatError('unsupported', 'this client knows of no keys');
 }

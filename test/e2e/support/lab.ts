@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { chat, startedIn } from './prepared.ts';
 import { compileCache } from './server.ts';
 
 /** What a finished command left. */
@@ -42,8 +43,6 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const chat = resolve('bin/chat');
-
 /** Opens a lab in a fresh scratch directory. */
 export function openLab(): Lab {
   const directory = mkdtempSync(join(tmpdir(), 'chat-e2e-'));
@@ -52,6 +51,7 @@ export function openLab(): Lab {
   function start(person: string, args: readonly string[], { env = {} }: RunOptions = {}): ChildProcess {
     const home = join(directory, person);
     const child = spawn(chat, args, {
+      cwd: startedIn,
       env: {
         ...compileCache,
         PATH: process.env.PATH,

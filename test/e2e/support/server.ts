@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import type { HereOptions } from './here.ts';
+import { chat, copyData, copyHome, environmentOf, preparedPeople, startedIn } from './prepared.ts';
 
-/** The launcher of the built program. */
-export const chat = fileURLToPath(new URL('../../../bin/chat', import.meta.url));
+export { chat };
 
 /** Where the processes of a run keep what V8 has compiled of the build: a fifth of a server's start. */
 export const compileCache: NodeJS.ProcessEnv =
@@ -46,7 +46,7 @@ export class Running {
     args: readonly string[],
     env: NodeJS.ProcessEnv,
     input?: string | Uint8Array,
-    { program = chat, cwd, isGroup = false }: ProcessOptions = {},
+    { program = chat, cwd = startedIn, isGroup = false }: ProcessOptions = {},
   ) {
     const child = spawn(program, args, {
       env: { ...compileCache, ...env },
@@ -133,6 +133,9 @@ export class Running {
   }
 }
 
+/** The addresses of servers that {@link World.servePeople} has started. */
+const withPeople = new Set<string>();
+
 /** A place of its own for one test, or for all of a group (`afterAll`): directories, processes, people; all gone after it. */
 export class World {
   readonly directory = mkdtempSync(join(tmpdir(), 'chat-e2e-'));
@@ -165,6 +168,18 @@ export class World {
     const [address, fingerprint, directory] = ready?.split(' ') ?? [];
     if (!address || !fingerprint || !directory) throw new Error(`no server: ${running.err}`);
     return new ServerProcess(running, address, fingerprint, directory);
+  }
+
+  /**
+   * Like {@link serve} with a new data directory, on a server where alice and bob have accounts: they are there at once when they
+   * {@link Person.register}. For what is not about a new account or an empty server.
+   */
+  async servePeople(flags: readonly string[] = []) {
+    const data = this.path('data');
+    copyData(data);
+    const server = await this.serve(flags, { data });
+    withPeople.add(server.address);
+    return server;
   }
 
   /** Starts a server and waits for nothing. */
@@ -228,17 +243,7 @@ export class Person {
     this.world = world;
     this.name = name;
     this.home = world.path(name);
-    this.env = {
-      ...compileCache,
-      PATH: process.env.PATH,
-      HOME: this.home,
-      XDG_STATE_HOME: join(this.home, 'state'),
-      XDG_CONFIG_HOME: join(this.home, 'config'),
-      XDG_DATA_HOME: join(this.home, 'data'),
-      CHAT_SYSTEM_CONFIG: devNull,
-      CHAT_PASSWORD: `correct horse of ${name}`,
-      CHAT_SERVER: server,
-    };
+    this.env = { ...compileCache, ...environmentOf(name, this.home, server) };
   }
 
   /** Starts `chat ARGS` and leaves it running. */
@@ -278,10 +283,14 @@ export class Person {
    * Does what a test needs to be there and is not about: `chat ARGS` from the sources, in this process, which costs a tenth of the
    * built program's start. Throws unless it succeeds; answers stdout.
    */
-  async does(args: readonly string[], input: string | Uint8Array = ''): Promise<string> {
+  async does(
+    args: readonly string[],
+    input: string | Uint8Array = '',
+    options: Pick<HereOptions, 'hasKeys'> = {},
+  ): Promise<string> {
     // Loaded at its first use: not every file has somebody who does something.
     const { runHere } = await import('./here.ts');
-    const { code, out, err } = await runHere(args, this.env, input);
+    const { code, out, err } = await runHere(args, this.env, { input, ...options });
     if (code !== 0) throw new Error(`chat ${args.join(' ')} ended with ${code}: ${err}`);
     return out;
   }
@@ -291,9 +300,15 @@ export class Person {
     return objectsOf(await this.does([...args, '-o', 'json']));
   }
 
-  /** Registers as {@link does}, and is logged in. */
-  async register(): Promise<this> {
-    await this.does(['register', this.name]);
+  /**
+   * Registers as {@link does}, and is logged in; at once on a server that has them already. With `hasKeys: false` without keys of private
+   * messages, for half of the time: for who neither sends nor reads any.
+   */
+  async register(options: Pick<HereOptions, 'hasKeys'> = {}): Promise<this> {
+    const address = this.env.CHAT_SERVER ?? '';
+    if (withPeople.has(address) && preparedPeople.includes(this.name))
+      copyHome(this.name, this.home, address);
+    else await this.does(['register', this.name], '', options);
     return this;
   }
 }

@@ -1,6 +1,7 @@
 import { type IPty, spawn } from '@lydell/node-pty';
 import headless from '@xterm/headless';
 import { onTestFinished } from 'vitest';
+import { startedIn } from './prepared.ts';
 import { chat, compileCache } from './server.ts';
 
 /** How large a terminal is. */
@@ -25,6 +26,7 @@ export class TerminalSession {
       name: env.TERM ?? 'xterm-256color',
       cols: columns,
       rows,
+      cwd: startedIn,
       env: { LANG: 'C.UTF-8', ...compileCache, ...env },
     });
     this.#pty.onData((data) => {

@@ -289,7 +289,7 @@ describe('TLS', () => {
         { timeout: 20_000 },
         (_error, stdout) => resolve(stdout),
       );
-      child.stdin?.end('Q\n');
+      child.stdin?.on('error', () => {}).end('Q\n');
     });
     const [, names = ''] =
       /Acceptable client certificate CA names\n([\s\S]*?)\n(?:Client|Requested)/.exec(said) ?? [];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DoorLimits } from '../../../src/server/doors/door.ts';
+import { maxPieces } from '../../../src/server/doors/websocket-limits.ts';
 import type { FakeCalls, PendingCall } from '../support/calls.ts';
 import { connectClear, connectSecure } from '../support/client.ts';
 import { listening } from '../support/listening.ts';
@@ -512,6 +513,28 @@ describe('an answer before the whole request was sent', () => {
     http.write('1\r\nx\r\n');
     expect(await http.toTheEnd()).toEqual([
       refusedWith(problems.tooLarge, 'the body is too long', { isLast: true }),
+    ]);
+  });
+});
+
+describe('a body in crumbs', () => {
+  /** A body of whole JSON, each byte a chunk. */
+  const crumbs = (pieces: number): string =>
+    `${`{${' '.repeat(pieces - 2)}}`.replace(/[{ }]/g, '1\r\n$&\r\n')}0\r\n\r\n`;
+  const chunked = 'Transfer-Encoding: chunked\r\n';
+
+  it('is read up to 2,100 of them', async () => {
+    const { http, calls } = await opened();
+    http.write(post(chunked, crumbs(maxPieces)) + health);
+    (await pending(calls, 0)).answer({});
+    expect([(await http.next()).status, (await http.next()).status]).toEqual([200, 200]);
+  });
+
+  it('is refused when it has one more, and what comes after it is not read', async () => {
+    expect(await answersTo(post(chunked, crumbs(maxPieces + 1)) + health)).toEqual([
+      refusedWith(problems.tooLarge, 'the body comes in too many pieces: send it in larger ones', {
+        isLast: true,
+      }),
     ]);
   });
 });

@@ -305,6 +305,25 @@ describe('the line door bounds', () => {
     expect(ids(client).length).toBe(5);
   });
 
+  it('calls of one connection in a turn of the event loop, so that others wait for a few of them and not for all', async () => {
+    const { port, calls } = await listening();
+    const client = await connectClear(port);
+    const seen: number[] = [];
+    let isOver = false;
+    const note = (): void => {
+      seen.push(calls.seen.length);
+      if (!isOver) setImmediate(note);
+    };
+    note();
+    client.write(Array.from({ length: 1_000 }, (_, id) => call(id)).join(''));
+    await client.lineCount(1_000);
+    isOver = true;
+    const most = Math.max(...seen.map((count, at) => count - (seen[at - 1] ?? 0)));
+    // A turn may end between two looks.
+    expect(most).toBeLessThanOrEqual(2 * 64);
+    expect(ids(client)).toEqual(Array.from({ length: 1_000 }, (_, id) => id));
+  });
+
   it('how much waits behind a call that takes long: beyond the limit nothing is read', async () => {
     const { port, calls } = await listening({ limits: { maxQueuedBytes: 1_000 } });
     const client = await connectClear(port);
@@ -509,6 +528,32 @@ describe('the line door waits', () => {
     expect(client.hasEnded).toBe(false);
     vi.advanceTimersByTime(1);
     await client.ended();
+  });
+
+  it('for two missed pings in the interval that is set', async () => {
+    vi.useFakeTimers();
+    const { port, listener } = await listening({ limits: { pingMs: 1_000 } });
+    const client = await connectClear(port);
+    client.call(1, 'echo');
+    await client.lineCount(1);
+    vi.advanceTimersByTime(2_999);
+    await client.lineCount(3);
+    expect(listener.connections).toBe(1);
+    vi.advanceTimersByTime(1);
+    await client.ended();
+  });
+
+  it('for ever, and unasked, where there are no pings', async () => {
+    vi.useFakeTimers();
+    const { port } = await listening({ limits: { pingMs: 0, idleBeforeLoginMs: 0 } });
+    const client = await connectClear(port);
+    client.call(1, 'echo');
+    await client.lineCount(1);
+    vi.advanceTimersByTime(3_600_000);
+    client.call(2, 'echo');
+    await client.lineCount(2);
+    expect(client.frames).toMatchObject([{ id: 1 }, { id: 2 }]);
+    expect(client.hasEnded).toBe(false);
   });
 
   /** Makes sure that the server has read everything so far. */

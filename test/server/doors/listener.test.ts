@@ -82,6 +82,37 @@ const nobody: Calls = {
 };
 
 describe('one port', () => {
+  it('lets whoever comes early wait until it may serve', async () => {
+    const early: TestClient[] = [];
+    const { listener } = await listening({
+      beforeServing: async (port) => {
+        const client = await connectClear(port);
+        early.push(client);
+        client.write(echo);
+        for (let i = 0; i < 20; i += 1) await turn();
+        expect(client.text).toBe('');
+      },
+    });
+    await early[0]?.lineCount(1);
+    expect([early[0]?.text, listener.connections]).toEqual([echoed, 1]);
+  });
+
+  it('is let go of, with whoever waits, when what comes before serving fails', async () => {
+    let at = 0;
+    const early: TestClient[] = [];
+    const failing = listening({
+      beforeServing: async (port) => {
+        at = port;
+        early.push(await connectClear(port));
+        throw new ChatError('unavailable', 'not now');
+      },
+    });
+    await expect(failing).rejects.toThrowError('not now');
+    await early[0]?.ended();
+    const { port } = await listening({ port: at });
+    expect(port).toBe(at);
+  });
+
   it('serves the line door in clear text and over TLS', async () => {
     const { port } = await listening();
     for (const client of [await connectClear(port), await connectSecure(port)]) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { play } from './support/fuzz.ts';
+import { play } from '../../../scripts/campaigns/fuzz/sessions.ts';
 import { chatAtPort } from './support/real-chat.ts';
 
 const whole = [1 << 20];

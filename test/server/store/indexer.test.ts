@@ -6,7 +6,6 @@ import { createAccount } from '../../../src/server/store/queries/accounts.ts';
 import { eraseText } from '../../../src/server/store/queries/erased-text.ts';
 import { Memory } from '../../../src/server/store/queries/memory.ts';
 import { lagAfter } from '../../../src/server/store/queries/search-index.ts';
-import { wasmPath } from '../../../src/server/store/sqlite/assets.ts';
 import { type BatchDatabase, runBatch } from '../../../src/server/store/sqlite/batches.ts';
 import { type CallMessage, callMessage } from '../../../src/server/store/sqlite/calls.ts';
 import { openDatabase } from '../../../src/server/store/sqlite/database.ts';
@@ -31,7 +30,7 @@ const unexpected = (error: unknown): void => {
 /** A database with alice in the lobby and nothing that indexes it yet. */
 async function lobby() {
   const directory = await mkdtemp(join(tmpdir(), 'chat-indexer-'));
-  const database = await openDatabase({ directory, wasmPath: wasmPath() });
+  const database = await openDatabase({ directory });
   const on: BatchDatabase = { database, memory: new Memory() };
   const alice = person('alice');
   database.run(createAccount({ account: alice, verifier }));

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrations } from '../../../src/server/store/migrations/index.ts';
-import { wasmPath } from '../../../src/server/store/sqlite/assets.ts';
 import { inspectDatabase } from '../../../src/server/store/sqlite/inspect.ts';
 import { inspectAside } from '../../../src/server/store/sqlite/inspect-aside.ts';
 import { opened } from './support/database.ts';
@@ -22,7 +21,7 @@ const sound = () => ({
   faults: [] as string[],
   trailFault: undefined as string | undefined,
 });
-const inspect = () => inspectDatabase({ directory, wasmPath: wasmPath() });
+const inspect = () => inspectDatabase({ directory });
 
 /** Every byte of the directory, and when its files were written. */
 const everything = () =>

@@ -17,7 +17,6 @@ import {
   lagAfter,
   partMessages,
 } from '../../../src/server/store/queries/search-index.ts';
-import { wasmPath } from '../../../src/server/store/sqlite/assets.ts';
 import { openDatabase, type SqliteDatabase } from '../../../src/server/store/sqlite/database.ts';
 import { rows } from '../../../src/server/store/statement.ts';
 import { inRoom, message, person, verifier } from '../../contract/support/people.ts';
@@ -25,7 +24,7 @@ import { inRoom, message, person, verifier } from '../../contract/support/people
 /** A database with alice in the lobby, without anything that indexes by itself. */
 async function lobby() {
   const directory = await mkdtemp(join(tmpdir(), 'chat-index-'));
-  const open = (): Promise<SqliteDatabase> => openDatabase({ directory, wasmPath: wasmPath() });
+  const open = (): Promise<SqliteDatabase> => openDatabase({ directory });
   let database = await open();
   onTestFinished(async () => {
     database.close();

@@ -17,6 +17,7 @@ export const defaultLimits: DoorLimits = {
   startedLineMs: 10_000,
   startedLineAfterLoginMs: 120_000,
   idleBeforeLoginMs: 120_000,
+  pingMs: 30_000,
   maxLineBytes: 131_072,
   maxPipelined: 1_024,
   maxQueuedBytes: 1_048_576,
@@ -42,6 +43,7 @@ export async function listening(
     pages?: FormPages;
     allowedOrigins?: readonly string[];
     proxies?: readonly string[];
+    beforeServing?: (port: number) => Promise<void>;
   } = {},
 ): Promise<Listening> {
   const calls = new FakeCalls();
@@ -57,6 +59,7 @@ export async function listening(
     calls: options.calls ?? calls,
     version: '0.0.0',
     turn: options.turn ?? createTurn(setImmediate),
+    ...(options.beforeServing ? { beforeServing: options.beforeServing } : {}),
     ...(options.pages ? { pages: options.pages } : {}),
     onFailure: (error) => {
       failures.push(error);

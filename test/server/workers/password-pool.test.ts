@@ -25,7 +25,7 @@ function input(password: string): StretchInput {
 
 /** A pool that ends with the test; its workers do what the password says. */
 function open(options: Partial<PasswordPoolOptions> = {}): PasswordPool {
-  const pool = passwordPool({ workers: 1, workerUrl: scripted, ...options });
+  const pool = passwordPool({ workers: 1, entry: scripted, ...options });
   onTestFinished(() => pool.close());
   return pool;
 }

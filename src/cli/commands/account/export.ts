@@ -1,12 +1,12 @@
 import { access } from 'node:fs/promises';
 import { formatServerAddress } from '../../../client/address.ts';
 import type { Connection } from '../../../client/connection.ts';
+import { pages } from '../../../client/pages.ts';
 import { ownSections } from '../../../core/own-sections.ts';
 import { type CommandContext, command, noOperands } from '../../command.ts';
 import { jsonLine } from '../../escape.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { usageError } from '../../options.ts';
-import { pages } from '../../pages.ts';
 import { callTimeoutMs, withSession } from '../../session.ts';
 import { taken, writeWhole } from '../../whole-file.ts';
 

@@ -1,8 +1,8 @@
+import { pages } from '../../../client/pages.ts';
 import { command, noOperands } from '../../command.ts';
 import { exitOk } from '../../exit-codes.ts';
 import { lineTime } from '../../message-text.ts';
 import { usageError } from '../../options.ts';
-import { pages } from '../../pages.ts';
 import { callTimeoutMs, withSession } from '../../session.ts';
 import { tableLines } from '../../table.ts';
 

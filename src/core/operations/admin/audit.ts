@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { AuditLink, AuditRow } from '../../audit-chain.ts';
+import { toHex } from '../../crypto/bytes.ts';
 import { operation } from '../../operation.ts';
 import { instant, pageLimit, seq, username } from '../shapes.ts';
 
@@ -67,7 +68,7 @@ export const audit = operation({
 });
 
 function place({ seq: number, hash }: AuditLink) {
-  return { seq: number, hash: hash.toHex() };
+  return { seq: number, hash: toHex(hash) };
 }
 
 /** What somebody has put into the file by hand may be of any kind; as text it has another hash, and is found by that. */
@@ -85,6 +86,6 @@ function spelled(row: AuditRow) {
     address: textOrNull(row.address),
     outcome: text(row.outcome),
     details: textOrNull(row.details),
-    hash: row.hash instanceof Uint8Array ? row.hash.toHex() : '',
+    hash: row.hash instanceof Uint8Array ? toHex(row.hash) : '',
   };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { toHex } from '../../crypto/bytes.ts';
 import { operation } from '../../operation.ts';
 import { operatorOf } from './operator-of.ts';
 
@@ -17,6 +18,6 @@ export const backup = operation({
   async handle(_input, { services, now, note }) {
     const { name, bytes, sha256 } = await operatorOf(services).backUp(now);
     note({ details: { backup: name } });
-    return { name, bytes, sha256: sha256.toHex() };
+    return { name, bytes, sha256: toHex(sha256) };
   },
 });

@@ -63,7 +63,7 @@ const ofUser = statement((db, p: { userId: string }) =>
       'high.username as high_name',
     ])
     .where('members.user_id', '=', p.userId)
-    .orderBy('conversations.id'),
+    .orderBy('members.conversation_id'),
 );
 const markerOf = statement((db, p: { id: number; userId: string }) =>
   db

@@ -34,8 +34,10 @@ const movePlace = statement((db, p: { userId: string; place: string }) =>
 const due = statement((db, p: { now: number; skip: number }) =>
   db
     .selectFrom('erasures')
-    .innerJoin('users', 'users.id', 'erasures.user_id')
+    // SQLite keeps this order: by itself it would go through all accounts.
+    .crossJoin('users')
     .select(['user_id', 'place', 'username', 'erased_at'])
+    .whereRef('users.id', '=', 'erasures.user_id')
     .where('erases_at', '<=', p.now)
     .orderBy('erases_at')
     .orderBy('user_id')

@@ -30,7 +30,8 @@ const anewPart = statement((db, _p: object) =>
   db
     .selectFrom('search_parts')
     .select(['id', 'conversation_id', 'first_seq', 'next_seq', 'is_anew'])
-    .where('is_anew', '=', 1)
+    // Written out: for a value that comes later the index of just these would not be taken.
+    .where('is_anew', '=', (e) => e.lit(1))
     .limit(1),
 );
 const insertPart = statement((db, p: { id: number; firstSeq: number }) =>

@@ -37,7 +37,6 @@ export interface SqliteDatabase {
 export interface DatabaseOptions {
   /** The database is `chat.db` in it, with `-wal` and `-journal` beside it. */
   readonly directory: string;
-  readonly wasmPath: string;
   /** `node:fs` unless a test hands in one that fails. */
   readonly host?: HostFileSystem;
   /** `chat.db` unless it is a copy under another name. */
@@ -61,9 +60,9 @@ const compiler = new Kysely<Schema>({
  * version wrote, or that cannot be read or written; such a file is left as it is.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<SqliteDatabase> {
-  const { directory, wasmPath, host, migrations: steps = migrations } = options;
+  const { directory, host, migrations: steps = migrations } = options;
   const path = join(directory, databaseName);
-  const sqlite = await loadSqlite(wasmPath);
+  const sqlite = await loadSqlite();
   const files = hostFiles(directory, databaseName, host);
   const mounted = sqlite.calls.mount(files);
   let opened: Connection | undefined;
@@ -102,11 +101,11 @@ export interface Look {
  * Throws `unavailable` as {@link openDatabase} does.
  */
 export async function lookAtDatabase<Result>(
-  { directory, wasmPath, host, name = databaseName, migrations: steps = migrations }: DatabaseOptions,
+  { directory, host, name = databaseName, migrations: steps = migrations }: DatabaseOptions,
   work: (look: Look) => Result,
 ): Promise<Result> {
   const path = join(directory, name);
-  const sqlite = await loadSqlite(wasmPath);
+  const sqlite = await loadSqlite();
   const files = hostFiles(directory, name, host);
   const mounted = sqlite.calls.mount(files);
   let opened: Connection | undefined;
@@ -133,10 +132,18 @@ export async function lookAtDatabase<Result>(
 /** Pages in the log after which it goes into the file, which is SQLite's own default. */
 const logPages = 1_000;
 
+/**
+ * What the log's file keeps after its content has gone into the database. SQLite itself never shrinks it: after one long backup it would
+ * hold gigabytes of the disk, and its size would say nothing of whether checkpoints keep up. Usual logs of a busy server stay
+ * far below and are written over as they are, which costs the disk less than a file that grows anew.
+ */
+const keptLogBytes = 67_108_864;
+
 const pragmas = [
   // One process owns the file: the write-ahead log then needs no shared memory, which there is none of here.
   'PRAGMA locking_mode = EXCLUSIVE',
   'PRAGMA journal_mode = WAL',
+  `PRAGMA journal_size_limit = ${keptLogBytes}`,
   'PRAGMA synchronous = FULL',
   'PRAGMA temp_store = MEMORY',
   // What is deleted is overwritten (storage, "Erase").

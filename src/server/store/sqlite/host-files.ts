@@ -17,6 +17,9 @@ export type HostFileSystem = Pick<
   | 'unlinkSync'
 >;
 
+/** The machine's own. */
+export const systemFiles: HostFileSystem = fs;
+
 /** What went wrong below SQLite, which only tells `disk I/O error`. */
 export interface HostTrouble {
   /** Whether a write has failed for want of space since this was set to false. */
@@ -52,7 +55,11 @@ export interface HostFiles {
 }
 
 /** The files of the database `databaseName` in `directory`, made for their owner alone (0600). */
-export function hostFiles(directory: string, databaseName: string, host: HostFileSystem = fs): HostFiles {
+export function hostFiles(
+  directory: string,
+  databaseName: string,
+  host: HostFileSystem = systemFiles,
+): HostFiles {
   const trouble: HostTrouble = { full: false, syncFailure: undefined };
   const names = new Set(['', databaseName, `${databaseName}-wal`, `${databaseName}-journal`]);
   const open = new Map<number, WriteBehind>();
@@ -150,7 +157,8 @@ export function hostFiles(directory: string, databaseName: string, host: HostFil
   };
 }
 
-function isFull(error: unknown): boolean {
+/** True for what a write to a disk without room throws. */
+export function isFull(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ENOSPC' || code === 'EDQUOT';
 }

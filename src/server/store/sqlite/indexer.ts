@@ -49,12 +49,14 @@ export interface Indexer {
 
 /**
  * Keeps the index of `on` up to date. It remembers nothing that the database does not say: after a start it asks each conversation how
- * far the index has come. `onFatal` is told when a step shows that nothing can be promised any more.
+ * far the index has come. `onFatal` is told when a step shows that nothing can be promised any more, `onLag` how many messages are known
+ * to be missing in it.
  */
 export function indexer(
   on: BatchDatabase,
   onFatal: (error: unknown) => void,
   pace: IndexerPace = usualPace,
+  onLag: (messages: number) => void = () => {},
 ): Indexer {
   const waiting = new Map<ConversationId, number>();
   let lag = 0;
@@ -126,13 +128,16 @@ export function indexer(
     const start = performance.now();
     const lagBefore = lag;
     try {
-      if (!transaction(on, step)) return undefined;
+      const isLeft = transaction(on, step);
+      onLag(lag);
+      if (!isLeft) return undefined;
     } catch (error) {
       const { syncFailure } = on.database.trouble;
       if (syncFailure) throw syncFailure;
       if (error instanceof WebAssembly.RuntimeError) throw error;
       // It was undone, so that what was counted does not hold any more.
       forgetAll();
+      onLag(lag);
       return pace.retryMs;
     }
     const tookMs = performance.now() - start;
@@ -181,6 +186,7 @@ export function indexer(
         else continue;
         hasChanged = true;
       }
+      onLag(lag);
       while (lag > pace.most) if (tick() === undefined || lag === 0) break;
       if (!hasChanged) return;
       const restMs = Math.max(restsUntil - performance.now(), 0);

@@ -1,6 +1,5 @@
-import { Worker } from 'node:worker_threads';
 import { ChatError } from '../../../core/errors.ts';
-import { workerUrl } from './assets.ts';
+import { startThread } from '../../workers/program-parts.ts';
 import type { DatabaseReport, InspectMessage } from './inspect.ts';
 
 /**
@@ -8,7 +7,7 @@ import type { DatabaseReport, InspectMessage } from './inspect.ts';
  * meanwhile. `copy` is the name of another file than the server's own, and is looked at thoroughly. Throws as `inspectDatabase` does.
  */
 export async function inspectAside(directory: string, copy?: string): Promise<DatabaseReport> {
-  const worker = new Worker(workerUrl(), {
+  const worker = startThread('store-worker', {
     workerData: { directory, isInspecting: true, copy },
     name: 'inspection',
   });

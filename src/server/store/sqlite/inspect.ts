@@ -35,7 +35,7 @@ const maxFaults = 10;
  * sure that no server has it open.
  */
 export async function inspectDatabase(
-  options: Pick<DatabaseOptions, 'directory' | 'wasmPath' | 'name'> & { readonly isThorough?: boolean },
+  options: Pick<DatabaseOptions, 'directory' | 'name'> & { readonly isThorough?: boolean },
 ): Promise<DatabaseReport> {
   const path = join(options.directory, options.name ?? databaseName);
   const known = migrations.length;

@@ -4,7 +4,10 @@ import { Memory } from '../queries/memory.ts';
 import { hold, runBatch } from './batches.ts';
 import type { CallMessage, ResultMessage } from './calls.ts';
 import { type DatabaseOptions, openDatabase, type SqliteDatabase } from './database.ts';
+import { type StoreGauges, storeGauges } from './gauges.ts';
+import { systemFiles } from './host-files.ts';
 import { indexer } from './indexer.ts';
+import { timedHost } from './timed-host.ts';
 
 /** What the worker tells its store. */
 export type WorkerMessage =
@@ -25,11 +28,15 @@ const maxBatch = 8_192;
  * Serves one store on `port` until it is told to close, or until it cannot promise anything any more: then it tells so, answers
  * nothing, and touches the files no more.
  */
-export async function serveStore(port: MessagePort, options: DatabaseOptions): Promise<void> {
+export async function serveStore(
+  port: MessagePort,
+  { host = systemFiles, ...options }: DatabaseOptions,
+  gauges: StoreGauges = storeGauges(),
+): Promise<void> {
   const tell = (message: WorkerMessage): void => port.postMessage(message);
   let database: SqliteDatabase;
   try {
-    database = await openDatabase(options);
+    database = timedCommits(await openDatabase({ ...options, host: timedHost(host, gauges) }), gauges);
   } catch (error) {
     const { code, message } =
       error instanceof ChatError ? error : { code: 'internal' as const, message: String(error) };
@@ -40,7 +47,7 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
   tell({ kind: 'opened' });
   const on = { database, memory: new Memory() };
   let isOver = false;
-  const index = indexer(on, giveUp);
+  const index = indexer(on, giveUp, undefined, (lag) => gauges.set('indexLag', lag));
 
   function giveUp(error: unknown): void {
     isOver = true;
@@ -54,7 +61,10 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
   function serve(calls: readonly CallMessage[]): void {
     if (calls.length === 0) return;
     guard(() => {
+      const start = performance.now();
       const results = runBatch(on, calls);
+      gauges.batchSeconds.observe((performance.now() - start) / 1_000);
+      gauges.batchCalls.observe(calls.length);
       tell({ kind: 'results', results });
       index.note(calls, results);
     });
@@ -99,4 +109,17 @@ export async function serveStore(port: MessagePort, options: DatabaseOptions): P
       port.close();
     }
   });
+}
+
+/** A database that tells how long its commits take. */
+function timedCommits(database: SqliteDatabase, { commitSeconds }: StoreGauges): SqliteDatabase {
+  return {
+    ...database,
+    execute(sql) {
+      if (sql !== 'COMMIT') return database.execute(sql);
+      const start = performance.now();
+      database.execute(sql);
+      commitSeconds.observe((performance.now() - start) / 1_000);
+    },
+  };
 }

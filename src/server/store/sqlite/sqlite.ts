@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import initSqlJs from 'sql.js/dist/sql-wasm-debug.js';
+import { sqliteWasm } from '../../workers/program-parts.ts';
 import { missingExports } from './connection.ts';
 import { missingCalls, type SystemCalls, systemCalls } from './system-calls.ts';
 
@@ -12,13 +12,13 @@ export interface Sqlite {
 let loaded: Promise<Sqlite> | undefined;
 
 /** Loads SQLite once per thread, which is what sql.js does; throws when its build lacks something that is needed here. */
-export function loadSqlite(wasmPath: string): Promise<Sqlite> {
-  loaded ??= load(wasmPath);
+export function loadSqlite(): Promise<Sqlite> {
+  loaded ??= load();
   return loaded;
 }
 
-async function load(wasmPath: string): Promise<Sqlite> {
-  const module = new WebAssembly.Module(readFileSync(wasmPath));
+async function load(): Promise<Sqlite> {
+  const module = new WebAssembly.Module(sqliteWasm());
   const calls = systemCalls();
   requireAll('imports', missingCalls(module));
   const { promise: exports, resolve } = Promise.withResolvers<Sqlite['exports']>();

@@ -1,12 +1,13 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { ChatError } from '../../../core/errors.ts';
 import type { ConversationId } from '../../../core/model/ids.ts';
 import type { NewMessage } from '../../../core/ports/store/messages.ts';
 import type { Store } from '../../../core/ports/store.ts';
+import { startThread } from '../../workers/program-parts.ts';
 import { askedCredential, type NearestCredential } from '../nearest-credential.ts';
 import { type StoreCall, storeCalls } from '../store-calls.ts';
-import { workerUrl } from './assets.ts';
 import { type CallMessage, callMessage, type ResultMessage, storedOutcome } from './calls.ts';
+import { type StoreFigures, type StoreGauges, storeGauges } from './gauges.ts';
 import type { StoreMessage, WorkerMessage } from './serve-store.ts';
 
 /** A store whose database is one file on this machine. */
@@ -16,6 +17,8 @@ export interface EmbeddedStore extends Store {
    * is served meanwhile. One at a time, in order; `work` must end soon after the store is asked to close, which waits for it.
    */
   whileStill<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** How it is doing, at this moment. */
+  figures(): StoreFigures;
 }
 
 /** Where an embedded store lives. */
@@ -37,13 +40,16 @@ interface Pending {
  * a database that is damaged, from a newer version, or not to be written.
  */
 export function sqliteStore({ directory, onFatal }: SqliteStoreOptions): Promise<EmbeddedStore> {
-  return storeIn(new Worker(workerUrl(), { workerData: { directory }, name: 'store' }), onFatal);
+  const gauges = storeGauges();
+  const workerData = { directory, gauges: gauges.memory };
+  return storeIn(startThread('store-worker', { workerData, name: 'store' }), onFatal, gauges);
 }
 
 /** The port's calls on a thread that runs `serveStore`; settled when that thread has opened its database. */
 export async function storeIn(
   worker: Worker,
   onFatal: SqliteStoreOptions['onFatal'],
+  gauges: StoreGauges = storeGauges(),
 ): Promise<EmbeddedStore> {
   const opening = Promise.withResolvers<void>();
   const closing = Promise.withResolvers<void>();
@@ -172,6 +178,7 @@ export async function storeIn(
         resolve();
       }
     },
+    figures: () => gauges.read(pending.length),
     async close() {
       await still;
       if (!end) {

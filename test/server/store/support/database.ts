@@ -3,7 +3,6 @@ import type { Account } from '../../../../src/core/model/account.ts';
 import { lobby } from '../../../../src/core/model/conversation-name.ts';
 import type { StoredMessage } from '../../../../src/core/model/message.ts';
 import { Memory } from '../../../../src/server/store/queries/memory.ts';
-import { wasmPath } from '../../../../src/server/store/sqlite/assets.ts';
 import { type BatchDatabase, runBatch } from '../../../../src/server/store/sqlite/batches.ts';
 import { callMessage, type ResultMessage } from '../../../../src/server/store/sqlite/calls.ts';
 import { type DatabaseOptions, openDatabase } from '../../../../src/server/store/sqlite/database.ts';
@@ -34,7 +33,7 @@ export async function opened(
   directory: string,
   options: Partial<DatabaseOptions> = {},
 ): Promise<OpenedDatabase> {
-  const database = await openDatabase({ directory, wasmPath: wasmPath(), ...options });
+  const database = await openDatabase({ directory, ...options });
   const on = { database, memory: new Memory() };
   const batch: OpenedDatabase['batch'] = (...calls) =>
     runBatch(

@@ -1,6 +1,5 @@
 import fs from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { wasmPath } from '../../../../src/server/store/sqlite/assets.ts';
 import { serveStore } from '../../../../src/server/store/sqlite/serve-store.ts';
 
 /** The store's thread on a disk whose syncs fail once the file `fail` is in its directory. */
@@ -12,4 +11,4 @@ const host = {
     fs.fdatasyncSync(fd);
   },
 };
-if (parentPort) void serveStore(parentPort, { directory, wasmPath: wasmPath(), host });
+if (parentPort) void serveStore(parentPort, { directory, host });

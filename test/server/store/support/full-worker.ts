@@ -1,6 +1,5 @@
 import fs from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { wasmPath } from '../../../../src/server/store/sqlite/assets.ts';
 import { serveStore } from '../../../../src/server/store/sqlite/serve-store.ts';
 
 /** The store's thread on a disk that is full while the file `full` is there. */
@@ -13,4 +12,4 @@ const host = {
     return fs.writeSync(fd, from, offset, length, position);
   },
 };
-if (parentPort) void serveStore(parentPort, { directory, wasmPath: wasmPath(), host: host as typeof fs });
+if (parentPort) void serveStore(parentPort, { directory, host: host as typeof fs });

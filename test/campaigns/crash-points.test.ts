@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { crashPoints } from '../../scripts/campaigns/crash-points.ts';
+import { brokenServer, courseOf } from './support/campaign.ts';
+
+describe('a server that is killed at a system call', () => {
+  it('keeps its promises: in a start, a migration, a commit, a checkpoint, a backup and its end', async () => {
+    const { trials, counts, broken } = await crashPoints.run(courseOf(6, 20_261_121));
+    expect(broken).toEqual([]);
+    expect(trials).toBe(6);
+    expect(counts['messages acknowledged']).toBeGreaterThan(0);
+    expect(counts.kills).toBeGreaterThan(0);
+  });
+
+  it('is caught when it acknowledges before its commit', async () => {
+    const { broken } = await crashPoints.run(
+      courseOf(2, 1, { server: brokenServer('hasty'), only: 'commit' }),
+    );
+    expect(broken.join('\n')).toMatch(/commit, killed at pwrite64.* was acknowledged as \d+ and is lost/);
+  });
+});
