@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { CommandLine, Course } from '../../../scripts/campaigns/campaign.ts';
+import type { Campaign, CommandLine, Course } from '../../../scripts/campaigns/campaign.ts';
 import type { Fault } from './broken-server.ts';
 
 const client: CommandLine = [process.execPath, 'dist/chat.mjs'];
@@ -12,4 +12,16 @@ export function courseOf(trials: number, seed: number, broken: Partial<Course> =
 /** What starts a server with one part that breaks a promise, made of the sources. */
 export function brokenServer(fault: Fault): CommandLine {
   return [process.execPath, fileURLToPath(new URL('./broken-server.ts', import.meta.url)), fault];
+}
+
+/** Where a campaign's kill may come at a moment at which nothing is broken yet: so many seeds are tried. */
+const seedsTried = 5;
+
+/** What a campaign finds broken, by the first seed from `course.seed` on by which it finds what is asked for, or by the last tried. */
+export async function firstCaught(campaign: Campaign, course: Course, asked: RegExp): Promise<string> {
+  let found = '';
+  for (let seed = course.seed; seed < course.seed + seedsTried && !asked.test(found); seed++) {
+    found = (await campaign.run({ ...course, seed })).broken.join('\n');
+  }
+  return found;
 }
