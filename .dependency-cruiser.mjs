@@ -15,6 +15,9 @@ const serverSideOfCore =
 const entryPoints =
   '^src/(cli/chat|library/library|server/store/sqlite/worker|server/backups/copy-worker|server/workers/password-worker)\\.ts$';
 
+/** Not started by anything yet: the settings `--store` and `--bus` will. */
+const notWiredYet = '^src/server/(redis/|(bus|counter|presence|session-cache)/redis\\.ts$)';
+
 /** All that touches files. What each may write is in test/toolchain/files.test.ts, and where in docs/confinement.md. */
 const touchesFiles = [
   '^src/cli/(amid-line|certificate-elsewhere|durable-cursor|file-lock|file-output|hang-up|held-lock|reader-probe|program-text|recovery-file)\\.ts$',
@@ -22,7 +25,7 @@ const touchesFiles = [
   '^src/cli/(send-input|settings-file|state-directory|system-stdin|system-terminal|whole-file)\\.ts$',
   '^src/cli/(commands/account/export|doctor/files|doctor/settings|outbox/kept-file|outbox/kept-messages)\\.ts$',
   '^src/server/(backups|certificates|data-directory|store/sqlite|workers)/',
-  '^src/server/(open-files|operator|terms)\\.ts$',
+  '^src/server/(open-files|operator|terms|redis/redis-tls)\\.ts$',
 ];
 
 export default {
@@ -48,7 +51,7 @@ export default {
       from: { path: entryPoints },
       to: {
         path: '^src/',
-        pathNot: [entryPoints, '\\.d\\.ts$'],
+        pathNot: [entryPoints, notWiredYet, '\\.d\\.ts$'],
         reachable: false,
       },
     },

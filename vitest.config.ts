@@ -13,6 +13,13 @@ const shared = {
   globalSetup: ['scripts/temporary-in-memory.ts', 'scripts/compiled-once.ts'],
 } satisfies ProjectConfig;
 
+/** What needs a PostgreSQL or a Redis, which it starts. */
+const needsServers = [
+  'test/cluster/**/*.test.ts',
+  'test/contract/*-postgres.test.ts',
+  'test/contract/*-redis.test.ts',
+];
+
 export default defineConfig({
   test: {
     reporters: ['default', new ClosingLine()],
@@ -25,7 +32,7 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/campaigns/**'],
+          exclude: ['test/e2e/**', 'test/campaigns/**', ...needsServers],
           pool: 'threads',
           // Files share a thread, and what they import is loaded once in it. So a test undoes what it changes.
           isolate: false,
@@ -49,6 +56,15 @@ export default defineConfig({
           ],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        // Not part of `npm test`: real servers are started, which not every machine has.
+        test: {
+          ...shared,
+          name: 'cluster',
+          include: needsServers,
+          pool: 'forks',
         },
       },
       {
