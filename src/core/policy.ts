@@ -117,6 +117,11 @@ export const maxExchanges = { perAddress: 20, total: 10_000 } as const;
  * (security 3): bounds a lost notice.
  */
 export const sessionRecheckMs = 5_000;
+/**
+ * How often a node among others asks the store where the conversations end that somebody follows there, and who has entered and left:
+ * a notice that is lost delays a message by so much and the time of two questions.
+ */
+export const headCheckMs = 2_000;
 /** How long a node that is alone believes a cached session: it hears of every change, so that this only bounds what it remembers of them. */
 export const sessionBelievedMs = 60_000;
 /** A cache of sessions that fails is told of at most this often: every request asks it. */

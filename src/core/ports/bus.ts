@@ -1,4 +1,5 @@
 import type { ChatEvent, EndReason } from '../events.ts';
+import type { Brand } from '../model/brand.ts';
 import type { ConversationId, SessionId, UserId } from '../model/ids.ts';
 import type { Audience, ConversationView, StoredMessage } from '../model/message.ts';
 import type { Username } from '../model/username.ts';
@@ -22,7 +23,37 @@ export type Notice =
       readonly event: Extract<ChatEvent, { type: 'account-notice' }>;
     }
   | { readonly type: 'member-joined'; readonly user: Username; readonly conversation: ConversationView }
-  | { readonly type: 'member-left'; readonly userId: UserId; readonly conversation: ConversationId };
+  | { readonly type: 'member-left'; readonly userId: UserId; readonly conversation: ConversationId }
+  | { readonly type: 'presence'; readonly node: NodeId; readonly news: PresenceNews };
+
+/** One run of one node: a name that no other run has. */
+export type NodeId = Brand<string, 'NodeId'>;
+
+/**
+ * What nodes tell each other of who is online on them. `at` counts the changes that a node has told in this run: who knows the node as
+ * of the one before may go on with the next.
+ */
+export type PresenceNews =
+  | {
+      readonly kind: 'changes';
+      readonly at: number;
+      readonly came: readonly Username[];
+      readonly left: readonly Username[];
+    }
+  /** Everybody online there, in pieces that follow each other; `piece` counts from 0 to `pieces` - 1. */
+  | {
+      readonly kind: 'whole';
+      readonly at: number;
+      readonly piece: number;
+      readonly pieces: number;
+      readonly users: readonly Username[];
+    }
+  /** Nothing new: the node lives, and so many are online there. */
+  | { readonly kind: 'beat'; readonly at: number; readonly users: number }
+  /** Asks one node, or every one, to tell the whole. */
+  | { readonly kind: 'ask'; readonly of: NodeId | undefined }
+  /** The node has stopped; nobody is online there any more. */
+  | { readonly kind: 'gone' };
 
 /** Fan-out between nodes. Notices of one publisher arrive in order; any of them may be lost when `isShared`. */
 export interface Bus {
@@ -30,6 +61,13 @@ export interface Bus {
   readonly isShared: boolean;
   /** Never throws and never waits. */
   publish(notice: Notice): void;
+  /** Calls this node's own listeners, in the same step, and tells nobody else: of what every node finds out by itself. */
+  deliver(notice: Notice): void;
   /** Calls `listener` for every notice, the own ones too; answers a function that stops it. */
   subscribe(listener: (notice: Notice) => void): () => void;
+  /**
+   * Calls `listener` when notices of others may have been lost (a break, a gap in what somebody published), once they arrive again;
+   * answers a function that stops it. Left out where nothing gets lost.
+   */
+  onDoubt?(listener: () => void): () => void;
 }

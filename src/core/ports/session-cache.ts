@@ -18,6 +18,10 @@ export interface CachedSession {
 export interface SessionCache {
   /** True when other nodes read and write the same entries. */
   readonly isShared: boolean;
+  /**
+   * What was put. A shared one forgets it by a clock of its own so long after `put` as it was to be believed then, and answers as
+   * `believedUntil` no more than what is left of that from now on, by the clock of who asks: clocks of nodes do not agree.
+   */
   get(tokenHash: Uint8Array): Promise<CachedSession | undefined>;
   /** Keeps an entry in the place of the one that the digest has; both are the caller's own and change no more. */
   put(tokenHash: Uint8Array, entry: CachedSession): Promise<void>;

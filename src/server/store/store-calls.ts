@@ -69,6 +69,7 @@ export const storeCalls: Readonly<Record<StoreCall, 'reads' | 'writes'>> = {
   conversation: 'reads',
   openConversation: 'writes',
   conversations: 'reads',
+  heads: 'reads',
   messages: 'reads',
   startingSeq: 'reads',
   searchable: 'reads',

@@ -17,6 +17,42 @@ export function examineConversations(on: Examined): void {
   const open = (user: Account, ref: ConversationRef) =>
     on.store.openConversation({ userId: user.id, ref, now: 5 });
 
+  describe('where conversations end', () => {
+    test('is told of as many as are asked for, and of none that there is not', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const rooms = Array.from({ length: 450 }, (_, index) => `r${index}`);
+      for (const one of rooms) await on.store.createRoom({ room: room(one), by: alice.id, now: 1 });
+      const views = await on.store.conversations({ userId: alice.id });
+      const ids = views.map(({ id }) => id);
+      await send(alice, inRoom('r7'));
+      await send(alice, inRoom('r449'));
+      await send(alice, inRoom('r449'));
+      const direct = await send(bob, withUser('alice'));
+      const none = (Math.max(...ids, direct.conversation) + 1) as ConversationId;
+      const ends = await on.store.heads([...ids, none, direct.conversation]);
+      const seqs = new Map(ends.map(({ conversation, lastSeq }) => [conversation, lastSeq]));
+      expect(ends).toHaveLength(rooms.length + 2);
+      const ofRoom = (name: string) => {
+        const found = views.find(({ ref }) => ref.kind === 'room' && ref.room === name);
+        return found && seqs.get(found.id);
+      };
+      expect([ofRoom('r7'), ofRoom('r449'), ofRoom('r8'), seqs.get(direct.conversation)]).toEqual([
+        1, 2, 0, 1,
+      ]);
+      expect(await on.store.heads([])).toEqual([]);
+      expect(await on.store.heads([none])).toEqual([]);
+    });
+
+    test('is as far as the last message that was acknowledged', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const { conversation } = await send(alice, inRoom('lobby'));
+      for (let seq = 2; seq < 10; seq++) {
+        await send(alice, inRoom('lobby'));
+        expect(await on.store.heads([conversation])).toEqual([{ conversation, lastSeq: seq }]);
+      }
+    });
+  });
+
   describe('opening conversations', () => {
     test('a room is seen by its members only', async () => {
       const [alice, bob] = await people(on.store, 'alice', 'bob');

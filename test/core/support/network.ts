@@ -7,8 +7,12 @@ export class Network {
 
   /** One node's end of it; the node's own notices take the same way. */
   open(): Bus {
+    const own = new Set<(notice: Notice) => void>();
     return {
       isShared: true,
+      deliver: (notice) => {
+        for (const listener of [...own]) listener(notice);
+      },
       publish: (notice) => {
         if (this.weather === 'lost') return;
         const copy = structuredClone(notice);
@@ -16,10 +20,12 @@ export class Network {
         else this.#tell(copy);
       },
       subscribe: (listener) => {
-        const own = (notice: Notice): void => listener(notice);
-        this.#listeners.add(own);
+        const one = (notice: Notice): void => listener(notice);
+        own.add(one);
+        this.#listeners.add(one);
         return () => {
-          this.#listeners.delete(own);
+          own.delete(one);
+          this.#listeners.delete(one);
         };
       },
     };

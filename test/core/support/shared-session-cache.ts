@@ -16,7 +16,7 @@ export class SharedSessionCache {
   weather: Weather = 'fine';
   /** True: what is to be dropped stays. */
   keepsAll = false;
-  readonly #entries = new Map<string, CachedSession>();
+  readonly #entries = new Map<string, { readonly entry: CachedSession; readonly forgottenAt: number }>();
 
   /** How many entries there are. */
   get size(): number {
@@ -28,29 +28,33 @@ export class SharedSessionCache {
     this.#entries.clear();
   }
 
-  /** One node's handle. */
-  open(): SessionCache {
+  /** One node's handle; its clock is so much ahead of the test's, which is the cache's own. */
+  open(aheadMs = 0): SessionCache {
     return {
       isShared: true,
       get: (tokenHash) => {
         const key = String(tokenHash);
         return this.#serve(() => {
-          const entry = this.#entries.get(key);
-          return entry && Date.now() < entry.believedUntil ? structuredClone(entry) : undefined;
+          const found = this.#entries.get(key);
+          const leftMs = found ? found.forgottenAt - Date.now() : 0;
+          if (!found || leftMs <= 0) return undefined;
+          const { entry } = found;
+          const believedUntil = Math.min(entry.believedUntil, Date.now() + aheadMs + leftMs);
+          return structuredClone({ ...entry, believedUntil });
         });
       },
       put: (tokenHash, entry) => {
         const key = String(tokenHash);
         const copy = structuredClone(entry);
         return this.#serve(() => {
-          this.#entries.set(key, copy);
+          this.#entries.set(key, { entry: copy, forgottenAt: copy.believedUntil - aheadMs });
         });
       },
       drop: (ids: readonly SessionId[]) =>
         this.#serve(() => {
           if (this.keepsAll) return;
-          for (const [key, { session }] of this.#entries)
-            if (ids.includes(session.id)) this.#entries.delete(key);
+          for (const [key, { entry }] of this.#entries)
+            if (ids.includes(entry.session.id)) this.#entries.delete(key);
         }),
     };
   }

@@ -14,7 +14,8 @@ describe('the local bus', () => {
     stop();
     stop();
     bus.publish(notice);
-    expect([heard, bus.isShared]).toEqual([['one', 'two', 'two'], false]);
+    bus.deliver(notice);
+    expect([heard, bus.isShared]).toEqual([['one', 'two', 'two', 'two'], false]);
   });
 
   it('counts a listener that subscribed twice as two', () => {

@@ -17,6 +17,8 @@ export interface ConversationStore {
   }): Promise<ConversationView | ConversationRefusal>;
   /** Every conversation of `userId`: the rooms it is in (the lobby too) and its direct ones. */
   conversations(query: { userId: UserId }): Promise<ConversationView[]>;
+  /** Where these conversations end, in any order; nothing of one that there is not. Cheap: one question for all of them. */
+  heads(ids: readonly ConversationId[]): Promise<ConversationHead[]>;
   /**
    * The seq after which reading starts: before the first message sent at or after `since`, after message `id`, or before the last
    * `last`. `undefined` when `id` is not in this conversation.
@@ -24,6 +26,12 @@ export interface ConversationStore {
   startingSeq(query: { conversation: ConversationId; from: StartingPoint }): Promise<number | undefined>;
   /** Moves the read marker forward, never back; answers where it stands. */
   markRead(mark: { conversation: ConversationId; userId: UserId; seq: number }): Promise<number>;
+}
+
+/** The last message of a conversation; 0 before the first. */
+export interface ConversationHead {
+  readonly conversation: ConversationId;
+  readonly lastSeq: number;
 }
 
 /** Why a conversation cannot be used: no such room, no such user, or not a member of that room. */

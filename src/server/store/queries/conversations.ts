@@ -2,7 +2,12 @@ import type { ConversationRef, RoomName } from '../../../core/model/conversation
 import type { ConversationId, UserId } from '../../../core/model/ids.ts';
 import type { Audience, ConversationView } from '../../../core/model/message.ts';
 import type { Username } from '../../../core/model/username.ts';
-import type { ConversationRefusal, StartingPoint } from '../../../core/ports/store/conversations.ts';
+import type {
+  ConversationHead,
+  ConversationRefusal,
+  StartingPoint,
+} from '../../../core/ports/store/conversations.ts';
+import { inMany, type Many, places } from '../many.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import type { Head, Route } from './memory.ts';
 
@@ -82,6 +87,9 @@ const moveMarker = statement((db, p: { id: number; userId: string; seq: number }
 );
 const lastSeqOf = statement((db, p: { id: number }) =>
   db.selectFrom('conversations').select('last_seq').where('id', '=', p.id),
+);
+const lastSeqs = statement((db, p: Many) =>
+  db.selectFrom('conversations').select(['id', 'last_seq']).where('id', 'in', places<number>(p)),
 );
 const seqOfId = statement((db, p: { id: number; message: string }) =>
   db
@@ -204,6 +212,17 @@ export function refOf(
 ): ConversationRef {
   if (row.room !== null) return { kind: 'room', room: row.room as RoomName };
   return { kind: 'direct', peer: (row.low_user_id === userId ? row.high_name : row.low_name) as Username };
+}
+
+/** Store.heads */
+export function* heads(ids: readonly ConversationId[]): Query<ConversationHead[]> {
+  const found: ConversationHead[] = [];
+  for (const part of inMany(ids)) {
+    for (const row of yield* rows(lastSeqs, part)) {
+      found.push({ conversation: row.id as ConversationId, lastSeq: row.last_seq });
+    }
+  }
+  return found;
 }
 
 /** Store.startingSeq */

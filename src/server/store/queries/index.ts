@@ -31,7 +31,14 @@ import {
 import { changeCredential } from './change-credential.ts';
 import { accountOfResetCode, putCode, resetPassword, setEmail, sweepCodes, verifyEmail } from './codes.ts';
 import { addConsent, consents } from './consents.ts';
-import { conversation, conversations, markRead, openConversation, startingSeq } from './conversations.ts';
+import {
+  conversation,
+  conversations,
+  heads,
+  markRead,
+  openConversation,
+  startingSeq,
+} from './conversations.ts';
 import { counts } from './counts.ts';
 import { cancelErasure, eraseNext, isLastAdministrator, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
@@ -143,6 +150,7 @@ export const queries: Queries = {
   conversation,
   openConversation,
   conversations,
+  heads,
   messages,
   startingSeq,
   searchable,

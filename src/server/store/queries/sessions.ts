@@ -9,6 +9,7 @@ import type {
   RefreshOutcome,
   RefreshRequest,
 } from '../../../core/ports/store/sessions.ts';
+import { inMany, type Many, places } from '../many.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { useCertificate } from './certificate-keys.ts';
 
@@ -46,6 +47,15 @@ const byId = statement((db, p: { id: string }) =>
     .leftJoin('totp', 'totp.user_id', 'users.id')
     .select(sessionColumns)
     .where('sessions.id', '=', p.id),
+);
+const byIds = statement((db, p: Many) =>
+  db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .innerJoin('devices', 'devices.id', 'sessions.device_id')
+    .leftJoin('totp', 'totp.user_id', 'users.id')
+    .select(sessionColumns)
+    .where('sessions.id', 'in', places<string>(p)),
 );
 const ofUser = statement((db, p: { userId: string }) =>
   db
@@ -261,12 +271,14 @@ export function* sessions(query: { userId: UserId; now: number; idleMs: number }
 
 /** Store.existingSessions */
 export function* existingSessions(ids: readonly SessionId[]): Query<Session[]> {
-  const existing: Session[] = [];
-  for (const id of ids) {
-    const row = yield* first(byId, { id });
-    if (row) existing.push(sessionOf(row));
+  const existing = new Map<SessionId, Session>();
+  for (const part of inMany(ids)) {
+    for (const row of yield* rows(byIds, part)) {
+      const session = sessionOf(row);
+      existing.set(session.id, session);
+    }
   }
-  return existing;
+  return ids.flatMap((id) => existing.get(id) ?? []);
 }
 
 /** Store.touchSession */
