@@ -30,6 +30,7 @@ import type { Mailer } from './ports/mailer.ts';
 import type { ChatFigures, Meter } from './ports/meter.ts';
 import type { Operator } from './ports/operator.ts';
 import type { PasswordStretcher } from './ports/password-stretcher.ts';
+import type { PresenceBoard } from './ports/presence-board.ts';
 import type { SessionCache } from './ports/session-cache.ts';
 import type { ServerSettings } from './ports/store/settings.ts';
 import type { Store } from './ports/store.ts';
@@ -45,6 +46,8 @@ export interface Ports {
   /** Where sessions are looked for before the store is asked, the nearest first. */
   readonly caches: readonly SessionCache[];
   readonly bus: Bus;
+  /** Who is online on other nodes; left out: there are none. */
+  readonly presence?: PresenceBoard | undefined;
   /** Counts what has failed. */
   readonly counter: Counter;
   /** Told of each entry of the audit trail at once, besides that it is stored. */
@@ -111,7 +114,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
     onHead: ports.onAuditHead ?? (() => {}),
     onFailure,
   });
-  const presence = createPresence(turn);
+  const presence = createPresence(turn, ports.presence);
   const notices = createAccountNotices(bus);
   const feed = createFeed({ store, bus, turn, onFailure });
   const sessions = createSessions({
@@ -220,6 +223,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       clearInterval(sweep);
       sessions.stop();
       feed.stop();
+      presence.stop();
       notices.stop();
       services.exchanges.stop();
       services.provenExchanges.stop();

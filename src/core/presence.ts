@@ -2,20 +2,25 @@ import type { EventCodec } from './events.ts';
 import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
 import { maxQueuedBytes } from './policy.ts';
+import type { PresenceBoard, PresenceChange } from './ports/presence-board.ts';
 import type { Turn } from './turn.ts';
 
-/** Who is online on this node: has an open, logged-in connection that takes events (protocol). */
+/** Who is online, on whatever node: has an open, logged-in connection that takes events (protocol). */
 export interface Presence {
+  /** A connection of this node has a user from now on. */
   arrived(user: Username): void;
+  /** … or has none any more. */
   left(user: Username): void;
   isOnline(user: Username): boolean;
-  /** How many are online. */
+  /** How many are online on this node. */
   readonly count: number;
   /** Everybody online, in order of name. */
   online(): Username[];
   /** Sends `peer` a `presence` event for each change from now on. */
   watch(peer: Peer): void;
   unwatch(peer: Peer): void;
+  /** Tells the other nodes that nobody is online here any more. */
+  stop(): void;
 }
 
 interface Watcher {
@@ -24,25 +29,52 @@ interface Watcher {
   missed: Set<Username> | undefined;
 }
 
-/** Builds the presence of one node. Changes of one turn are told together; who left and came back has not changed. */
-export function createPresence(turn: Turn): Presence {
+/** What was the case of a user before this turn. */
+interface Before {
+  readonly here: boolean;
+  readonly anywhere: boolean;
+}
+
+/**
+ * Builds the presence of one node; `board` knows of the others, without it there are none. Changes of one turn are told together, to
+ * those who watch here and to the other nodes; who left and came back has not changed.
+ */
+export function createPresence(turn: Turn, board?: PresenceBoard): Presence {
   const connections = new Map<Username, number>();
   const watchers = new Map<Peer, Watcher>();
   /** Users whose state may have changed in this turn, with what was told last. */
-  const changed = new Map<Username, boolean>();
+  const changed = new Map<Username, Before>();
+  const isOnline = (user: Username): boolean => connections.has(user) || board?.isOnline(user) === true;
 
-  function note(user: Username, wasOnline: boolean): void {
+  board?.open({
+    online: () => connections.keys(),
+    changedElsewhere: (user, online) => {
+      const here = connections.has(user);
+      note(user, { here, anywhere: here || !online });
+    },
+  });
+
+  function note(user: Username, before: Before): void {
     if (changed.has(user)) return;
-    changed.set(user, wasOnline);
+    changed.set(user, before);
     if (changed.size === 1) turn.atEnd('encode', tell);
   }
 
+  /** What is not any more as it was before this turn. */
+  function changesOf(part: keyof Before, is: (user: Username) => boolean): PresenceChange[] {
+    return [...changed]
+      .map(([user, before]) => ({ user, was: before[part], online: is(user) }))
+      .filter(({ was, online }) => was !== online)
+      .map(({ user, online }) => ({ user, online }));
+  }
+
   function tell(): void {
-    const events = [...changed]
-      .map(([user, wasOnline]) => ({ user, wasOnline, online: connections.has(user) }))
-      .filter(({ wasOnline, online }) => wasOnline !== online)
-      .map(({ user, online }) => ({ type: 'presence', user, online }) as const);
+    const ofHere = changesOf('here', (user) => connections.has(user));
+    const events = changesOf('anywhere', isOnline).map(
+      (change) => ({ type: 'presence', ...change }) as const,
+    );
     changed.clear();
+    if (ofHere.length > 0) board?.tell(ofHere);
     if (events.length === 0) return;
     const encoded = new Map<EventCodec, Uint8Array>();
     for (const [peer, watcher] of watchers) {
@@ -70,36 +102,35 @@ export function createPresence(turn: Turn): Presence {
     watcher.missed = undefined;
     if (peer.isGone || watchers.get(peer) !== watcher) return;
     peer.push(
-      watcher.codec.encode(
-        [...missed].map((user) => ({ type: 'presence', user, online: connections.has(user) })),
-      ),
+      watcher.codec.encode([...missed].map((user) => ({ type: 'presence', user, online: isOnline(user) }))),
     );
   }
 
   return {
     arrived(user) {
       const count = connections.get(user) ?? 0;
+      if (count === 0) note(user, { here: false, anywhere: isOnline(user) });
       connections.set(user, count + 1);
-      if (count === 0) note(user, false);
     },
     left(user) {
       const count = connections.get(user) ?? 0;
       if (count > 1) {
         connections.set(user, count - 1);
       } else if (connections.delete(user)) {
-        note(user, true);
+        note(user, { here: true, anywhere: true });
       }
     },
-    isOnline: (user) => connections.has(user),
+    isOnline,
     get count() {
       return connections.size;
     },
-    online: () => [...connections.keys()].sort(),
+    online: () => [...new Set([...connections.keys(), ...(board?.online() ?? [])])].sort(),
     watch(peer) {
       if (peer.events && !watchers.has(peer)) watchers.set(peer, { codec: peer.events, missed: undefined });
     },
     unwatch(peer) {
       watchers.delete(peer);
     },
+    stop: () => board?.close(),
   };
 }

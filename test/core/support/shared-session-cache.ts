@@ -28,7 +28,10 @@ export class SharedSessionCache {
     this.#entries.clear();
   }
 
-  /** One node's handle; its clock is so much ahead of the test's, which is the cache's own. */
+  /**
+   * One node's handle. The clocks of nodes do not agree: this one's is so much ahead of the cache's own, which here is done to the
+   * times that pass, since all nodes of a test go by one clock.
+   */
   open(aheadMs = 0): SessionCache {
     return {
       isShared: true,
@@ -36,18 +39,24 @@ export class SharedSessionCache {
         const key = String(tokenHash);
         return this.#serve(() => {
           const found = this.#entries.get(key);
-          const leftMs = found ? found.forgottenAt - Date.now() : 0;
+          const leftMs = found ? Math.round(found.forgottenAt - performance.now()) : 0;
           if (!found || leftMs <= 0) return undefined;
-          const { entry } = found;
-          const believedUntil = Math.min(entry.believedUntil, Date.now() + aheadMs + leftMs);
-          return structuredClone({ ...entry, believedUntil });
+          const { session, readAt, believedUntil } = structuredClone(found.entry);
+          return {
+            session,
+            readAt: readAt - aheadMs,
+            believedUntil: Math.min(believedUntil - aheadMs, Date.now() + leftMs),
+          };
         });
       },
       put: (tokenHash, entry) => {
         const key = String(tokenHash);
-        const copy = structuredClone(entry);
+        const { session, readAt, believedUntil } = structuredClone(entry);
+        const kept = { session, readAt: readAt + aheadMs, believedUntil: believedUntil + aheadMs };
+        // By a clock that nobody sets.
+        const forgottenAt = performance.now() + believedUntil - Date.now();
         return this.#serve(() => {
-          this.#entries.set(key, { entry: copy, forgottenAt: copy.believedUntil - aheadMs });
+          this.#entries.set(key, { entry: kept, forgottenAt });
         });
       },
       drop: (ids: readonly SessionId[]) =>
