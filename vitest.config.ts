@@ -20,6 +20,24 @@ const needsServers = [
   'test/contract/*-redis.test.ts',
 ];
 
+/** Whatever runs the built program, or what {@link executableVariable} names. */
+const endToEnd = {
+  ...shared,
+  pool: 'forks',
+  isolate: false,
+  globalSetup: [
+    ...shared.globalSetup,
+    'scripts/ensure-built.ts',
+    'test/e2e/support/executable.ts',
+    'test/e2e/support/prepared.ts',
+  ],
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+} satisfies ProjectConfig;
+
+/** Node with the built program, its launcher (signals, directories), and a whole conversation. */
+const builtAlone = ['confinement', 'current-directory', 'main-job', 'terminal-gone'];
+
 export default defineConfig({
   test: {
     reporters: ['default', new ClosingLine()],
@@ -41,21 +59,11 @@ export default defineConfig({
       {
         // A project of its own, so that only a run with end-to-end tests in it needs a build that works.
         test: {
-          ...shared,
+          ...endToEnd,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          pool: 'forks',
-          isolate: false,
           // What is confined there is Node with the built program, not an executable.
           exclude: process.env[executableVariable] === undefined ? [] : ['test/e2e/confinement.test.ts'],
-          globalSetup: [
-            ...shared.globalSetup,
-            'scripts/ensure-built.ts',
-            'test/e2e/support/executable.ts',
-            'test/e2e/support/prepared.ts',
-          ],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
         },
       },
       {
@@ -66,6 +74,10 @@ export default defineConfig({
           include: needsServers,
           pool: 'forks',
         },
+      },
+      {
+        // What says something of the built program that all of `e2e` on the executable does not (docs/releasing.md): a part of `e2e`.
+        test: { ...endToEnd, name: 'built', include: builtAlone.map((name) => `test/e2e/${name}.test.ts`) },
       },
       {
         // Not part of `npm test`: each breaks what the server stands on, for a few seconds (docs/campaigns.md).
