@@ -26,6 +26,7 @@ const touchesFiles = [
   '^src/cli/(commands/account/export|doctor/files|doctor/settings|outbox/kept-file|outbox/kept-messages)\\.ts$',
   '^src/server/(backups|certificates|data-directory|store/sqlite|workers)/',
   '^src/server/(open-files|operator|terms|redis/redis-tls)\\.ts$',
+  '^src/server/moving/(export-directory|source)\\.ts$',
 ];
 
 export default {
@@ -172,14 +173,19 @@ export default {
       comment:
         'Only `chat serve`, and `chat admin` where it works without one, know that there is a server program.',
       severity: 'error',
-      from: { path: '^src/cli/', pathNot: '^src/cli/commands/(serve|admin/in-data-directory)\\.ts$' },
+      from: {
+        path: '^src/cli/',
+        pathNot: '^src/cli/commands/(serve|admin/(in-data-directory|export-store|import-store|moved))\\.ts$',
+      },
       to: { path: '^src/server/' },
     },
     {
       name: 'server-loaded-lazily',
       comment: 'By `import()`, so that no other command pays for the server.',
       severity: 'error',
-      from: { path: '^src/cli/commands/(serve|admin/in-data-directory)\\.ts$' },
+      from: {
+        path: '^src/cli/commands/(serve|admin/(in-data-directory|export-store|import-store|moved))\\.ts$',
+      },
       to: { path: '^src/server/', dependencyTypesNot: ['dynamic-import', 'type-only'] },
     },
     {

@@ -2,7 +2,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keptNames, toldOf, unpackData } from '../../scripts/keep-database/kept.ts';
 import { commands } from '../../src/cli/commands/index.ts';
+import { migrations } from '../../src/server/store/migrations/index.ts';
 import { chat, type Outcome, type Person, type ServerProcess, World } from './support/server.ts';
 
 const files = mkdtempSync(join(tmpdir(), 'chat-streams-'));
@@ -72,6 +74,7 @@ const commandLines: Readonly<Record<string, readonly string[]>> = {
   'admin stats': ['admin', 'stats'],
   'admin backup': ['admin', 'backup'],
   'admin check': ['admin', 'check'],
+  'admin export-store': ['admin', 'export-store', join(files, 'moving'), '--data', join(files, 'stopped')],
   token: ['token'],
   context: ['context'],
   'context ls': ['context', 'ls'],
@@ -120,6 +123,10 @@ let world: World;
 const closers: Array<() => Promise<void>> = [];
 
 beforeAll(async () => {
+  unpackData(
+    keptNames().find((name) => toldOf(name).format === migrations.length) ?? '',
+    join(files, 'stopped'),
+  );
   world = new World((close) => closers.push(close));
   server = await world.servePeople([
     ...['--logins-per-minute', '0', '--registrations-per-hour', '0', '--exports-per-hour', '0'],

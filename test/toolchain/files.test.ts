@@ -30,6 +30,7 @@ const writers: Readonly<Record<string, string>> = {
   'src/server/certificates/files.ts': 'chmod mkdir open rename rm',
   'src/server/data-directory/data-directory.ts': 'chmodSync mkdirSync',
   'src/server/data-directory/lock.ts': 'openSync renameSync rmSync writeFileSync',
+  'src/server/moving/export-directory.ts': 'chmod mkdir open rename rm',
   // The whole of `fs`, on which SQLite's system calls are put.
   'src/server/store/sqlite/host-files.ts': '*',
   'src/server/store/sqlite/look-only.ts': '*',

@@ -17,6 +17,7 @@ export const admin = command({
     'admin backup',
     'admin check [NAME]',
     'admin audit [flags]',
+    'admin export-store DIRECTORY --data DIR',
   ],
   description:
     'Administers a server, over the network and as an account like any other. The first administrator is made with a code ' +
@@ -99,6 +100,11 @@ export const admin = command({
       name: 'check',
       summary: 'look for damage in the database or a backup',
       load: async () => (await import('./admin/check.ts')).check,
+    },
+    {
+      name: 'export-store',
+      summary: 'write all that an embedded server keeps into a directory, to move it',
+      load: async () => (await import('./admin/export-store.ts')).exportStore,
     },
   ],
   async run() {

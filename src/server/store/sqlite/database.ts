@@ -102,7 +102,7 @@ export interface Look {
  */
 export async function lookAtDatabase<Result>(
   { directory, host, name = databaseName, migrations: steps = migrations }: DatabaseOptions,
-  work: (look: Look) => Result,
+  work: (look: Look) => Result | Promise<Result>,
 ): Promise<Result> {
   const path = join(directory, name);
   const sqlite = await loadSqlite();
@@ -114,7 +114,7 @@ export async function lookAtDatabase<Result>(
     const connected = connection(sqlite.exports, `${mounted}/${name}`);
     opened = connected;
     refuseForeign(connected, path, steps.length);
-    return work({ once: (sql) => connected.once(sql), run: runner(connected) });
+    return await work({ once: (sql) => connected.once(sql), run: runner(connected) });
   } catch (error) {
     throw openingError(error, path, files.trouble);
   } finally {
