@@ -27,6 +27,8 @@ export interface ServerConfig {
   readonly allowedOrigins: readonly string[];
   /** Networks of proxies that may say where a request came from. */
   readonly trustedProxies: readonly string[];
+  /** Each of their connections begins with the header of the PROXY protocol. */
+  readonly readsProxyHeader: boolean;
   readonly logFormat: 'text' | 'json';
   readonly logLevel: LogLevel;
   /** Where metrics are served, port 0 for any free one; undefined for nowhere. */
@@ -144,6 +146,15 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
     );
     unfit.add('metricsListen');
   }
+  const { proxyProtocol, trustedProxy } = settled;
+  if (proxyProtocol.value === 'true' && trustedProxy.value === '' && !unfit.has('trustedProxy')) {
+    problems.push(
+      invalid(
+        `${proxyProtocol.label} needs to know whose header is believed: give --trusted-proxy with the balancer's address`,
+        trustedProxy.label,
+      ),
+    );
+  }
   const { smtpUrl, mailFrom } = settled;
   if (smtpUrl.value !== '' && mailFrom.value === '' && !unfit.has('mailFrom')) {
     problems.push(
@@ -246,6 +257,7 @@ function build(settled: Settled): ServerConfig {
     clearText: isOn('tlsOnly') ? 'never' : isOn('insecureClearText') ? 'everywhere' : 'loopback',
     allowedOrigins: listOf(settled.allowOrigin),
     trustedProxies: listOf(settled.trustedProxy),
+    readsProxyHeader: isOn('proxyProtocol'),
     logFormat: settled.logFormat.value === 'json' ? 'json' : 'text',
     logLevel: settled.logLevel.value as LogLevel,
     metrics: metricsOf(settled.metricsListen),

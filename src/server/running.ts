@@ -166,6 +166,7 @@ export async function openServer({
     version: manifest.version,
     allowedOrigins: config.allowedOrigins,
     proxies: trustedProxies(config.trustedProxies),
+    readsProxyHeader: config.readsProxyHeader,
     onFailure,
     async beforeServing() {
       metrics = await openMetrics(config, {

@@ -108,6 +108,13 @@ export const settings = {
     fallback: '',
     help: 'address or network of a proxy whose X-Forwarded-For is believed, like 10.0.0.0/8; may be repeated',
   },
+  proxyProtocol: {
+    kind: 'switch',
+    flag: 'proxy-protocol',
+    variable: 'CHAT_PROXY_PROTOCOL',
+    fallback: false,
+    help: 'every connection of a --trusted-proxy begins with the PROXY header of a TCP balancer, version 1 or 2',
+  },
   logFormat: {
     kind: 'choice',
     flag: 'log-format',

@@ -16,6 +16,7 @@ const nothing: ConfigSources = { flags: {}, env: {}, platform: 'linux', homeDire
 const besides = (name: string): Record<string, string> => {
   if (/^(?:smtp-url|CHAT_SMTP_URL)$/.test(name)) return { 'mail-from': 'chat@example.org' };
   if (/^(?:tls-cert|CHAT_TLS_CERT)$/.test(name)) return { 'tls-key': '/etc/chat.key' };
+  if (/^(?:proxy-protocol|CHAT_PROXY_PROTOCOL)$/.test(name)) return { 'trusted-proxy': '10.0.0.0/8' };
   return /^(?:tls-key|CHAT_TLS_KEY)$/.test(name) ? { 'tls-cert': '/etc/chat.crt' } : {};
 };
 const withFlag = (flag: string, value: unknown): ConfigSources => ({
@@ -47,6 +48,7 @@ const defaults: ServerConfig = {
   publicAddress: undefined,
   mail: undefined,
   trustedProxies: [],
+  readsProxyHeader: false,
   logFormat: 'text',
   logLevel: 'info',
   metrics: undefined,
@@ -183,6 +185,15 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
       '10.1.2.3/8,::1 10.9.9.9/8',
       { trustedProxies: ['10.0.0.0/8', '::1/128'], ...policy({ commonPasswords: 'refuse' }) },
       ['', ' , ', 'proxy.example', '10/8', '10.0.0.0/33', '0.0.0.0/0', '::/0', '10.0.0.0/-1', '::1 x'],
+    ],
+    proxyProtocol: [
+      'true',
+      {
+        readsProxyHeader: true,
+        trustedProxies: ['10.0.0.0/8'],
+        ...policy({ commonPasswords: 'refuse' }),
+      },
+      ['on', 'v2'],
     ],
     logFormat: ['json', { logFormat: 'json' }, ['xml', '']],
     logLevel: ['debug', { logLevel: 'debug' }, ['trace', 'DEBUG', '']],
@@ -373,6 +384,13 @@ describe('the configuration', () => {
     const { settings: all } = settleConfig(withEnv('CHAT_SMTP_URL', 'smtp://sam:p@ss:w@mail.example'));
     const value = all.find(({ name }) => name === 'smtpUrl')?.value ?? '';
     expect(withoutPassword(value)).toBe('smtp://sam:***@mail.example');
+  });
+
+  it('asks whose PROXY header is to be believed', () => {
+    expect(() => readConfig({ ...nothing, env: { CHAT_PROXY_PROTOCOL: 'true' } })).toThrowError(
+      'CHAT_PROXY_PROTOCOL needs to know whose header is believed: give --trusted-proxy with the balancer',
+    );
+    expect(readConfig(withFlag('trusted-proxy', '10.0.0.0/8')).readsProxyHeader).toBe(false);
   });
 
   it('asks for the sender of mail that it is to send, and for nothing when it is to send none', () => {

@@ -13,6 +13,7 @@ import type { DoorParts, OpenDoor } from './door.ts';
 import { openDoors } from './doors.ts';
 import { type FirstArrival, readFirstBytes } from './first-arrival.ts';
 import { createHandshakes } from './handshakes.ts';
+import { readProxyHeader } from './proxy-header.ts';
 import { clearTextRefused, refusal, tooManyConnections } from './refusals.ts';
 import { secureChannel, tlsDoor } from './tls.ts';
 import { createTraffic, type TrafficFigures } from './traffic.ts';
@@ -25,6 +26,8 @@ export interface ListenerOptions extends DoorParts {
   readonly identity: ServerIdentity;
   /** `loopback`: clear text is served when the address that is listened on is this machine's own. */
   readonly clearText: 'never' | 'loopback' | 'everywhere';
+  /** Each connection of a trusted proxy begins with the header of the PROXY protocol, and counts as that client's. */
+  readonly readsProxyHeader: boolean;
   /** Done when the port is ours, before anybody is served: who connects meanwhile waits. */
   readonly beforeServing?: (port: number) => Promise<void>;
 }
@@ -132,7 +135,23 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       socket.destroy();
       return;
     }
-    const address = canonical(socket.remoteAddress);
+    const peer = canonical(socket.remoteAddress);
+    if (!options.readsProxyHeader || !options.proxies.has(peer)) {
+      admit(socket, peer);
+      return;
+    }
+    readProxyHeader(socket, limits.firstByteMs, (header) =>
+      guard(socket, () => {
+        if (header !== 'none') admit(socket, header.client ?? peer);
+        else {
+          traffic.refused('no-proxy-header');
+          socket.destroy();
+        }
+      }),
+    );
+  }
+
+  function admit(socket: Socket, address: string): void {
     const place = admission.enter(address);
     if (typeof place === 'string') {
       traffic.refused(place);

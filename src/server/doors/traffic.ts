@@ -4,7 +4,13 @@ import type { DoorName } from '../../core/model/session.ts';
 import type { OpenDoor } from './door.ts';
 
 /** Why a connection was refused before a door was opened for it. */
-export type ConnectionRefusal = 'server' | 'address' | 'handshakes' | 'clear-text' | 'slow';
+export type ConnectionRefusal =
+  | 'server'
+  | 'address'
+  | 'handshakes'
+  | 'clear-text'
+  | 'slow'
+  | 'no-proxy-header';
 
 /** What has come through the port, and what is open there. */
 export interface TrafficFigures {
@@ -55,6 +61,7 @@ export function createTraffic(): Traffic {
     address: 0,
     handshakes: 0,
     'clear-text': 0,
+    'no-proxy-header': 0,
     slow: 0,
   };
   let accepted = 0;

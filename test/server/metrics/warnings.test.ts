@@ -15,7 +15,7 @@ const well: ServerFigures = {
     open: [{ door: 'line', isSecure: false, count: 1 }],
     undecided: 0,
     accepted: 1,
-    refused: { server: 0, address: 0, handshakes: 0, 'clear-text': 0, slow: 0 },
+    refused: { server: 0, address: 0, handshakes: 0, 'clear-text': 0, slow: 0, 'no-proxy-header': 0 },
     failedHandshakes: 0,
     bytesIn: 0,
     bytesOut: 0,

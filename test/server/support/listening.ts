@@ -43,6 +43,7 @@ export async function listening(
     pages?: FormPages;
     allowedOrigins?: readonly string[];
     proxies?: readonly string[];
+    readsProxyHeader?: boolean;
     beforeServing?: (port: number) => Promise<void>;
   } = {},
 ): Promise<Listening> {
@@ -55,6 +56,7 @@ export async function listening(
     clearText: options.clearText ?? 'loopback',
     allowedOrigins: options.allowedOrigins ?? [],
     proxies: trustedProxies(options.proxies ?? []),
+    readsProxyHeader: options.readsProxyHeader ?? false,
     limits: { ...defaultLimits, ...options.limits },
     calls: options.calls ?? calls,
     version: '0.0.0',
