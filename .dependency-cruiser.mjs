@@ -16,7 +16,7 @@ const entryPoints =
   '^src/(cli/chat|library/library|server/store/sqlite/worker|server/backups/copy-worker|server/workers/password-worker)\\.ts$';
 
 /** Not started by anything yet: the settings `--store` and `--bus` will. */
-const notWiredYet = '^src/server/(redis/|(bus|counter|presence|session-cache)/redis\\.ts$)';
+const notWiredYet = '^src/server/((cluster|redis)/|(bus|counter|presence|session-cache)/redis\\.ts$)';
 
 /** All that touches files. What each may write is in test/toolchain/files.test.ts, and where in docs/confinement.md. */
 const touchesFiles = [
@@ -25,7 +25,7 @@ const touchesFiles = [
   '^src/cli/(send-input|settings-file|state-directory|system-stdin|system-terminal|whole-file)\\.ts$',
   '^src/cli/(commands/account/export|doctor/files|doctor/settings|outbox/kept-file|outbox/kept-messages)\\.ts$',
   '^src/server/(backups|certificates|data-directory|store/sqlite|workers)/',
-  '^src/server/(open-files|operator|terms|redis/redis-tls)\\.ts$',
+  '^src/server/(open-files|operator|terms|cluster/cluster-secret|redis/redis-tls)\\.ts$',
   '^src/server/moving/(export-directory|source)\\.ts$',
 ];
 

@@ -38,7 +38,7 @@ function factsOf(figures: ServerFigures, now: number): ServerFacts {
     queuedBytes: traffic.queuedBytes,
     databaseBytes: disk.databaseBytes + disk.logBytes,
     logBytes: disk.logBytes,
-    checkpointAt: store.checkpointAt,
+    checkpointAt: store.file?.checkpointAt,
     syncP50Ms: milliseconds(figures.syncP50),
     syncP99Ms: milliseconds(figures.syncP99),
     storeQueue: store.queue,
@@ -51,7 +51,7 @@ function factsOf(figures: ServerFigures, now: number): ServerFacts {
     loopDelayP50Ms: milliseconds(figures.loopDelayP50) ?? 0,
     loopDelayP99Ms: milliseconds(figures.loopDelayP99) ?? 0,
     diskFreeBytes: disk.freeBytes,
-    backupAt: figures.backups.newestAt,
+    backupAt: figures.backups?.newestAt,
     certificateExpiresAt: Math.min(figures.certificateUntil, figures.authorityUntil),
     warnings: warningsOf(figures, now),
   };

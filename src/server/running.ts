@@ -7,6 +7,7 @@ import { offerClaim } from '../core/offer-claim.ts';
 import { randomBytes } from '../core/random.ts';
 import { createTurn } from '../core/turn.ts';
 import { openBackups } from './backups/backups.ts';
+import { noBackups } from './backups/no-backups.ts';
 import { localBus } from './bus/local.ts';
 import { certificateAuthority } from './certificates/authority.ts';
 import type { Certificates } from './certificates/certificates.ts';
@@ -21,8 +22,8 @@ import { createCounts, figureReader } from './metrics/figures.ts';
 import type { MetricsServer, MetricsServerOptions } from './metrics/metrics-server.ts';
 import { diskFigures, machineOperator } from './operator.ts';
 import { localSessionCache } from './session-cache/local.ts';
+import type { ServerStore } from './store/server-store.ts';
 import { databaseName } from './store/sqlite/database-name.ts';
-import type { EmbeddedStore } from './store/sqlite/store.ts';
 import { readTerms } from './terms.ts';
 import { passwordPool, passwordWorkers } from './workers/password-pool.ts';
 
@@ -35,7 +36,7 @@ const nobody = { user: undefined, door: undefined, address: undefined };
 /** What a server runs on; both are opened and closed by the caller. */
 export interface ServerParts {
   readonly config: ServerConfig;
-  readonly store: EmbeddedStore;
+  readonly store: ServerStore;
   /** The data directory, which is locked. */
   readonly directory: string;
   readonly certificates: Certificates;
@@ -82,11 +83,10 @@ export async function openServer({
   const mailer = await openMailer(config, log);
   const startedAt = Date.now();
   const database = join(directory, databaseName);
-  const backups = await openBackups({
-    directory: config.backupDirectory,
-    database,
-    whileStill: (work) => store.whileStill(work),
-  });
+  const { whileStill } = store;
+  const backups = whileStill
+    ? await openBackups({ directory: config.backupDirectory, database, whileStill })
+    : noBackups();
   let current = certificates;
   let isDraining = false;
   const passwords = passwordPool({ workers: passwordWorkers(availableParallelism()) });

@@ -7,7 +7,8 @@ import { openDataDirectory } from './data-directory/data-directory.ts';
 import { createLog } from './log.ts';
 import { openFilesLimit, tooFewFiles } from './open-files.ts';
 import { type OpenServer, openServer } from './running.ts';
-import { type EmbeddedStore, sqliteStore } from './store/sqlite/store.ts';
+import type { ServerStore } from './store/server-store.ts';
+import { sqliteStore } from './store/sqlite/store.ts';
 
 /** Where a server's words go, line by line without their ends. */
 export interface ServeOutput {
@@ -27,7 +28,7 @@ export interface ServeSurroundings {
   openStore(options: {
     readonly directory: string;
     readonly onFatal: (error: ChatError) => void;
-  }): Promise<EmbeddedStore>;
+  }): Promise<ServerStore>;
   /** How many files the process may have open, if anybody says. */
   readonly filesLimit?: () => number | undefined;
 }

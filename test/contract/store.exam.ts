@@ -17,6 +17,7 @@ import { examineRooms } from './store/rooms.ts';
 import { examineSearch } from './store/search.ts';
 import { examineSecondFactor } from './store/second-factor.ts';
 import { examineSessions } from './store/sessions.ts';
+import { examineShared } from './store/shared.ts';
 import type { Examined } from './support/examined.ts';
 import {
   digest,
@@ -40,6 +41,7 @@ export interface StoreUnderExam {
 /** The exam that every store passes: the port's contract, both sides of each boundary, and calls at once. */
 export const wholeExam: readonly ((on: Examined) => void)[] = [
   examineAccounts,
+  examineShared,
   examineCredentialChange,
   examineCodes,
   examineAdministration,

@@ -10,8 +10,8 @@ import { type Copied, copyAside } from './copy-aside.ts';
 export interface Backups {
   backUp(now: number): Promise<Backup>;
   check(name: string | undefined, now: number): Promise<CheckedCopy>;
-  /** The newest one in the directory, and how those of this process came out. */
-  figures(): Promise<BackupFigures>;
+  /** The newest one in the directory, and how those of this process came out; undefined for a server that makes none. */
+  figures(): Promise<BackupFigures | undefined>;
   /** Gives up what is being copied, with nothing left behind; no other begins. */
   stop(): Promise<void>;
 }

@@ -49,8 +49,16 @@ const gauge = (name: string, help: string, read: Read): Family => one('gauge', n
 const histogram = (
   name: string,
   help: string,
-  read: (figures: ServerFigures) => HistogramFigures,
-): Family => ({ name, help, type: 'histogram', read: (figures) => [{ figures: read(figures) }] });
+  read: (figures: ServerFigures) => HistogramFigures | undefined,
+): Family => ({
+  name,
+  help,
+  type: 'histogram',
+  read(all) {
+    const figures = read(all);
+    return figures === undefined ? [] : [{ figures }];
+  },
+});
 
 const seconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1_000);
 
@@ -215,17 +223,17 @@ export const families: readonly Family[] = [
   histogram(
     'chat_store_sync_seconds',
     'What the disk took for a sync of a file (fdatasync).',
-    ({ store }) => store.syncSeconds,
+    ({ store }) => store.file?.syncSeconds,
   ),
   histogram(
     'chat_store_checkpoint_seconds',
     'What bringing the log into the database took.',
-    ({ store }) => store.checkpointSeconds,
+    ({ store }) => store.file?.checkpointSeconds,
   ),
   gauge(
     'chat_store_checkpoint_time_seconds',
     'When the log was last brought into the database, in Unix time; absent before the first time.',
-    ({ store }) => seconds(store.checkpointAt),
+    ({ store }) => seconds(store.file?.checkpointAt),
   ),
   gauge(
     'chat_store_database_bytes',
@@ -241,7 +249,7 @@ export const families: readonly Family[] = [
   counter(
     'chat_store_disk_full_total',
     'Writes of the store that found the disk full.',
-    ({ store }) => store.fullDisk,
+    ({ store }) => store.file?.fullDisk,
   ),
   gauge(
     'chat_search_index_lag_messages',
@@ -281,21 +289,24 @@ export const families: readonly Family[] = [
   gauge(
     'chat_backup_time_seconds',
     'When the newest backup in the directory for backups was made, in Unix time; absent when there is none.',
-    ({ backups }) => seconds(backups.newestAt),
+    ({ backups }) => seconds(backups?.newestAt),
   ),
   {
     name: 'chat_backups_total',
     help: 'Backups since the start, by outcome.',
     type: 'counter',
-    read: ({ backups }) => [
-      { labels: { outcome: 'made' }, value: backups.made },
-      { labels: { outcome: 'failed' }, value: backups.failed },
-    ],
+    read: ({ backups }) =>
+      backups === undefined
+        ? []
+        : [
+            { labels: { outcome: 'made' }, value: backups.made },
+            { labels: { outcome: 'failed' }, value: backups.failed },
+          ],
   },
   gauge(
     'chat_backup_free_bytes',
     'Free bytes on the disk for backups; absent before there is a directory for them.',
-    ({ backups }) => backups.freeBytes,
+    ({ backups }) => backups?.freeBytes,
   ),
   {
     name: 'chat_certificate_expiry_time_seconds',

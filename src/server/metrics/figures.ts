@@ -8,12 +8,15 @@ import type { ServerIdentity } from '../certificates/certificates.ts';
 import type { TrafficFigures } from '../doors/traffic.ts';
 import { quantile } from '../histogram.ts';
 import type { MailFigures } from '../mailer/mail-queue.ts';
-import type { StoreFigures } from '../store/sqlite/gauges.ts';
+import type { StoreFigures } from '../store/server-store.ts';
 import type { PasswordFigures } from '../workers/password-pool.ts';
 import { type CallFigures, createCallTable } from './call-table.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { memoryLeft } from './memory-left.ts';
 import { recently, recentOf } from './recent.ts';
+
+/** What was never measured. */
+const nothing = { bounds: [], counts: [0], sum: 0 };
 
 /** What is told as having happened lately, in milliseconds. */
 const lateMs = 3_600_000;
@@ -62,7 +65,8 @@ export interface ServerFigures {
   readonly passwords: PasswordFigures;
   /** Undefined where the server sends none. */
   readonly mail: MailFigures | undefined;
-  readonly backups: BackupFigures;
+  /** Undefined where the server makes none. */
+  readonly backups: BackupFigures | undefined;
   readonly disk: DiskFigures;
   /** When what TLS shows and the authority for people's certificates expire. */
   readonly certificateUntil: number;
@@ -87,7 +91,7 @@ export interface FigureSources {
   store(): StoreFigures;
   passwords(): PasswordFigures;
   mail(): MailFigures | undefined;
-  backups(): Promise<BackupFigures>;
+  backups(): Promise<BackupFigures | undefined>;
   disk(): Promise<DiskFigures>;
   identity(): ServerIdentity;
 }
@@ -148,11 +152,11 @@ export function createCounts(onCall?: CallListener): ServerCounts {
 /** Builds the reader; it looks at a few counts each ten seconds, so that it can say what was lately. */
 export function figureReader(counts: ServerCounts, sources: FigureSources): FigureReader {
   const messages = recently(() => counts.messages);
-  const syncs = recentOf(() => sources.store().syncSeconds);
+  const syncs = recentOf(() => sources.store().file?.syncSeconds ?? nothing);
   const loop = watchLoopDelay();
   const lately = {
     bugs: recently(() => counts.bugs, 0),
-    fullDisk: recently(() => sources.store().fullDisk, 0),
+    fullDisk: recently(() => sources.store().file?.fullDisk ?? 0, 0),
     auditLost: recently(() => sources.chat().auditLost, 0),
     mailsGivenUp: recently(() => sources.mail()?.givenUp ?? 0, 0),
   };

@@ -27,7 +27,7 @@ export const thresholds = {
 export function warningsOf(figures: ServerFigures, now: number): string[] {
   const { disk, store, chat, passwords, mail, backups, traffic, lately } = figures;
   const open = traffic.open.reduce((sum, { count }) => sum + count, traffic.undecided);
-  const backupAgeMs = backups.newestAt === undefined ? undefined : now - backups.newestAt;
+  const backupAgeMs = backups?.newestAt === undefined ? undefined : now - backups.newestAt;
   const certificateMs = Math.min(figures.certificateUntil, figures.authorityUntil) - now;
   const found: ReadonlyArray<readonly [isBad: boolean, text: string]> = [
     [
@@ -89,7 +89,7 @@ export function warningsOf(figures: ServerFigures, now: number): string[] {
       `${store.indexLag} messages are not in the index of words yet: searches do not find them`,
     ],
     [
-      backupAgeMs === undefined || backupAgeMs > thresholds.backupAgeMs,
+      backups !== undefined && (backupAgeMs === undefined || backupAgeMs > thresholds.backupAgeMs),
       backupAgeMs === undefined
         ? 'there is no backup: chat admin backup makes one'
         : `the newest backup is ${Math.floor(backupAgeMs / dayMs)} days old: chat admin backup makes one`,

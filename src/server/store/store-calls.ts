@@ -9,6 +9,8 @@ export type StoreCall = Exclude<keyof Store, 'close'>;
  */
 export const storeCalls: Readonly<Record<StoreCall, 'reads' | 'writes'>> = {
   settings: 'writes',
+  shared: 'reads',
+  share: 'writes',
   createAccount: 'writes',
   account: 'reads',
   isNameTaken: 'reads',

@@ -43,11 +43,9 @@ const well: ServerFigures = {
     batchCalls: none,
     batchSeconds: none,
     commitSeconds: none,
-    syncSeconds: none,
-    checkpointSeconds: none,
-    checkpointAt: undefined,
     indexLag: 0,
-    fullDisk: 0,
+    file: { syncSeconds: none, checkpointSeconds: none, checkpointAt: undefined, fullDisk: 0 },
+    remote: undefined,
   },
   bugs: 0,
   lately: { bugs: 0, fullDisk: 0, auditLost: 0, mailsGivenUp: 0 },
@@ -115,7 +113,11 @@ describe('the warnings', () => {
     // What was lost long ago is no news.
     [chat({ auditLost: 1 }), lately({ auditLost: 1 }), /^1 entries .* left out in the last hour/],
     [{ bugs: 1 }, lately({ bugs: 1 }), /^1 calls ended as a bug/],
-    [store({ fullDisk: 1 }), lately({ fullDisk: 1 }), /^1 writes found the disk full/],
+    [
+      store({ file: { syncSeconds: none, checkpointSeconds: none, checkpointAt: undefined, fullDisk: 1 } }),
+      lately({ fullDisk: 1 }),
+      /^1 writes found the disk full/,
+    ],
     [
       { passwords: { ...well.passwords, waiting: t.passwordsWaiting } },
       { passwords: { ...well.passwords, waiting: t.passwordsWaiting + 1 } },
@@ -133,11 +135,15 @@ describe('the warnings', () => {
       /^500001 messages are not in the index/,
     ],
     [
-      { backups: { ...well.backups, newestAt: now - t.backupAgeMs } },
-      { backups: { ...well.backups, newestAt: now - t.backupAgeMs - 1 } },
+      { backups: { made: 0, failed: 0, freeBytes: undefined, newestAt: now - t.backupAgeMs } },
+      { backups: { made: 0, failed: 0, freeBytes: undefined, newestAt: now - t.backupAgeMs - 1 } },
       /backup is 7 days old/,
     ],
-    [{}, { backups: { ...well.backups, newestAt: undefined } }, /^there is no backup/],
+    [
+      {},
+      { backups: { made: 0, failed: 0, freeBytes: undefined, newestAt: undefined } },
+      /^there is no backup/,
+    ],
   ];
 
   it.each(cases)('are one from the first bad value on (%#)', (good, bad, text) => {

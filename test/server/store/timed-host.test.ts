@@ -34,7 +34,7 @@ it('counts each sync, and takes a checkpoint from the first write to the databas
   const database = timed.openSync('/data/chat.db', 'r+');
   const log = timed.openSync('/data/chat.db-wal', 'r+');
   const read = () => {
-    const { syncSeconds, checkpointSeconds, checkpointAt } = gauges.read(0);
+    const { syncSeconds, checkpointSeconds, checkpointAt } = gauges.read(0).file;
     return [count(syncSeconds.counts), count(checkpointSeconds.counts), checkpointAt !== undefined];
   };
   timed.writeSync(log, Buffer.from('x'), 0, 1, 0);
@@ -55,7 +55,7 @@ it('takes no checkpoint from one that failed, from a file that was closed, nor f
   const gauges = storeGauges();
   const { host, fail } = fakeHost();
   const timed = timedHost(host, gauges);
-  const checkpoints = () => count(gauges.read(0).checkpointSeconds.counts);
+  const checkpoints = () => count(gauges.read(0).file.checkpointSeconds.counts);
   const write = (fd: number) => timed.writeSync(fd, Buffer.from('x'), 0, 1, 0);
   let database = timed.openSync('/data/chat.db', 'r+');
   write(database);
@@ -89,7 +89,7 @@ it('counts writes that found the disk full, and no others that failed', () => {
     fail.with = code;
     expect(write).toThrowError(code);
   }
-  expect(gauges.read(0).fullDisk).toBe(2);
+  expect(gauges.read(0).file.fullDisk).toBe(2);
 });
 
 it('shares what it counts with whoever has the memory', () => {
@@ -98,8 +98,8 @@ it('shares what it counts with whoever has the memory', () => {
   there.set('indexLag', 7);
   there.syncSeconds.observe(0.000_3);
   there.batchCalls.observe(5);
-  const { indexLag, syncSeconds, batchCalls, queue } = here.read(3);
-  expect([indexLag, count(syncSeconds.counts), syncSeconds.sum, batchCalls.sum, queue]).toEqual([
+  const { indexLag, file, batchCalls, queue } = here.read(3);
+  expect([indexLag, count(file.syncSeconds.counts), file.syncSeconds.sum, batchCalls.sum, queue]).toEqual([
     7, 1, 0.000_3, 5, 3,
   ]);
   expect(count(here.read(0).commitSeconds.counts)).toBe(0);

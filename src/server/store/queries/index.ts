@@ -74,6 +74,7 @@ import {
   sweepSessions,
   touchSession,
 } from './sessions.ts';
+import { share, shared } from './shared.ts';
 
 /** The calls that are queries; what takes erased text out of the files is none. */
 export type QueryCall = Exclude<StoreCall, 'scrub'>;
@@ -90,6 +91,8 @@ type Queries = {
 /** The port's calls as queries, written once for every database. */
 export const queries: Queries = {
   settings,
+  shared,
+  share,
   createAccount,
   account,
   isNameTaken,

@@ -1,26 +1,8 @@
-import { cellsOf, Histogram, type HistogramFigures } from '../../histogram.ts';
+import { cellsOf, Histogram } from '../../histogram.ts';
+import type { StoreFigures, StoreFileFigures } from '../server-store.ts';
 
-/** How the store's thread is doing. Times in seconds. */
-export interface StoreFigures {
-  /** Calls that were made and are not answered yet. */
-  readonly queue: number;
-  /** Calls that were run together. */
-  readonly batchCalls: HistogramFigures;
-  /** What a batch took, with its commit if it had one. */
-  readonly batchSeconds: HistogramFigures;
-  /** What a commit took, with the sync that it waits for, and with the checkpoint if one was due. */
-  readonly commitSeconds: HistogramFigures;
-  /** What the disk took for each sync. */
-  readonly syncSeconds: HistogramFigures;
-  /** What bringing the log into the database's file took. */
-  readonly checkpointSeconds: HistogramFigures;
-  /** When that was last, UTC milliseconds; undefined when it was not since the start. */
-  readonly checkpointAt: number | undefined;
-  /** Messages that the index of words has not got yet. */
-  readonly indexLag: number;
-  /** Writes that found the disk full. */
-  readonly fullDisk: number;
-}
+/** The figures of a database that is a file. */
+export type EmbeddedFigures = StoreFigures & { readonly file: StoreFileFigures };
 
 const callBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192];
 const secondBounds = [
@@ -33,11 +15,11 @@ const bounds = {
   commitSeconds: secondBounds,
   syncSeconds: secondBounds,
   checkpointSeconds: secondBounds,
-} as const satisfies Partial<Record<keyof StoreFigures, readonly number[]>>;
+} as const satisfies Record<string, readonly number[]>;
 type HistogramName = keyof typeof bounds;
 const histogramNames = Object.keys(bounds) as HistogramName[];
 
-const numbers = ['checkpointAt', 'indexLag', 'fullDisk'] as const satisfies (keyof StoreFigures)[];
+const numbers = ['checkpointAt', 'indexLag', 'fullDisk'] as const;
 type NumberName = (typeof numbers)[number];
 
 /**
@@ -49,7 +31,7 @@ export interface StoreGauges extends Readonly<Record<HistogramName, Histogram>> 
   readonly memory: SharedArrayBuffer;
   set(name: NumberName, value: number): void;
   add(name: NumberName, value: number): void;
-  read(queue: number): StoreFigures;
+  read(queue: number): EmbeddedFigures;
 }
 
 const cells = numbers.length + histogramNames.reduce((sum, name) => sum + cellsOf(bounds[name]), 0);
@@ -85,11 +67,14 @@ export function storeGauges(
         batchCalls: histograms.batchCalls.read(),
         batchSeconds: histograms.batchSeconds.read(),
         commitSeconds: histograms.commitSeconds.read(),
-        syncSeconds: histograms.syncSeconds.read(),
-        checkpointSeconds: histograms.checkpointSeconds.read(),
-        checkpointAt: checkpointAt === 0 ? undefined : checkpointAt,
         indexLag: numberOf('indexLag'),
-        fullDisk: numberOf('fullDisk'),
+        file: {
+          syncSeconds: histograms.syncSeconds.read(),
+          checkpointSeconds: histograms.checkpointSeconds.read(),
+          checkpointAt: checkpointAt === 0 ? undefined : checkpointAt,
+          fullDisk: numberOf('fullDisk'),
+        },
+        remote: undefined,
       };
     },
   };

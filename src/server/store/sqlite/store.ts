@@ -5,20 +5,16 @@ import type { NewMessage } from '../../../core/ports/store/messages.ts';
 import type { Store } from '../../../core/ports/store.ts';
 import { startThread } from '../../workers/program-parts.ts';
 import { askedCredential, type NearestCredential } from '../nearest-credential.ts';
+import type { ServerStore } from '../server-store.ts';
 import { type StoreCall, storeCalls } from '../store-calls.ts';
 import { type CallMessage, callMessage, type ResultMessage, storedOutcome } from './calls.ts';
-import { type StoreFigures, type StoreGauges, storeGauges } from './gauges.ts';
+import { type EmbeddedFigures, type StoreGauges, storeGauges } from './gauges.ts';
 import type { StoreMessage, WorkerMessage } from './serve-store.ts';
 
 /** A store whose database is one file on this machine. */
-export interface EmbeddedStore extends Store {
-  /**
-   * Runs `work` while the database's file holds all that was answered before, and does not change: it may be copied. Everything
-   * is served meanwhile. One at a time, in order; `work` must end soon after the store is asked to close, which waits for it.
-   */
-  whileStill<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** How it is doing, at this moment. */
-  figures(): StoreFigures;
+export interface EmbeddedStore extends ServerStore {
+  readonly whileStill: NonNullable<ServerStore['whileStill']>;
+  figures(): EmbeddedFigures;
 }
 
 /** Where an embedded store lives. */
