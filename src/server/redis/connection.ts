@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { listeners } from '../listeners.ts';
 import { type ClusterKeys, clusterKeys } from './cluster-keys.ts';
 import { type RedisArgument, type RedisLinkFigures, type RedisReply, redisLink } from './link.ts';
 import { readRedisTls } from './redis-tls.ts';
@@ -79,9 +80,10 @@ export function redisScript(text: string): RedisScript {
 export function redisConnection({ url, secret, realm, onFailure }: RedisOptions): RedisConnection {
   const address = parseRedisUrl(url);
   const tls = address.tls && readRedisTls(address.tls);
-  const commands = upsAndDowns(onFailure);
+  const up = listeners<[]>(onFailure);
+  const down = listeners<[string]>(onFailure);
   const subscriptions = new Set<RedisSubscription>();
-  const link = redisLink({ address, tls, onUp: commands.up, onDown: commands.down });
+  const link = redisLink({ address, tls, onUp: up.tell, onDown: down.tell });
 
   return {
     keys: clusterKeys(secret, realm),
@@ -99,12 +101,13 @@ export function redisConnection({ url, secret, realm, onFailure }: RedisOptions)
       }
     },
     subscribe(channel, listener) {
-      const told = upsAndDowns(onFailure);
+      const heard = listeners<[]>(onFailure);
+      const lost = listeners<[string]>(onFailure);
       const own = redisLink({
         address,
         tls,
-        onUp: told.up,
-        onDown: told.down,
+        onUp: heard.tell,
+        onDown: lost.tell,
         channels: [channel],
         onMessage: listener,
       });
@@ -112,8 +115,8 @@ export function redisConnection({ url, secret, realm, onFailure }: RedisOptions)
         get isUp() {
           return own.isUp;
         },
-        onUp: told.onUp,
-        onDown: told.onDown,
+        onUp: heard.add,
+        onDown: lost.add,
         reset: own.reset,
         figures: own.figures,
         stop() {
@@ -124,45 +127,12 @@ export function redisConnection({ url, secret, realm, onFailure }: RedisOptions)
       subscriptions.add(subscription);
       return subscription;
     },
-    onUp: commands.onUp,
-    onDown: commands.onDown,
+    onUp: up.add,
+    onDown: down.add,
     figures: () => link.figures(),
     close() {
       link.close();
       for (const subscription of [...subscriptions]) subscription.stop();
-    },
-  };
-}
-
-/** Who is told of ups and downs, and what tells them. */
-function upsAndDowns(onFailure: (error: unknown) => void) {
-  const up = new Set<{ tell: () => void }>();
-  const down = new Set<{ tell: (cause: string) => void }>();
-  /** Adds one entry of its own, so that one listener may listen twice. */
-  const adding = <T>(to: Set<{ tell: T }>) => {
-    return (tell: T): (() => void) => {
-      const own = { tell };
-      to.add(own);
-      return () => {
-        to.delete(own);
-      };
-    };
-  };
-  const guarded = (tell: () => void): void => {
-    try {
-      tell();
-    } catch (error) {
-      onFailure(error);
-    }
-  };
-  return {
-    onUp: adding(up),
-    onDown: adding(down),
-    up() {
-      for (const { tell } of up) guarded(tell);
-    },
-    down(cause: string) {
-      for (const { tell } of down) guarded(() => tell(cause));
     },
   };
 }
