@@ -17,6 +17,7 @@ import { createFreshLogins } from './login/fresh-logins.ts';
 import { createKnownPlaces } from './login/known-places.ts';
 import { createRaises } from './login/raises.ts';
 import { createMailing } from './mailing.ts';
+import type { MembershipNote } from './membership-notes.ts';
 import type { Terms } from './model/terms.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
@@ -89,6 +90,11 @@ export interface Chat {
   ready(): Promise<void>;
   /** Resolves when a connection has been given what was stored before now in what it follows. */
   told(peer: Peer): Promise<void>;
+  /**
+   * Takes what a store that several nodes share has noted of who entered and left, since a notice of it may be lost: each note once,
+   * those of one member in their order, whether a notice has told it or not; `anything` when notes may be missing. Never throws.
+   */
+  noteMemberships(notes: readonly MembershipNote[] | 'anything'): void;
   /** What is open and what was done, at this moment. */
   figures(): ChatFigures;
   /** Ends every logged-in connection and stops the clocks. */
@@ -212,6 +218,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       await store.existingSessions([]);
     },
     told: (peer) => feed.told(peer),
+    noteMemberships: (notes) => feed.noted(notes),
     figures: () => ({
       loggedIn: sessions.attached,
       online: presence.count,

@@ -15,6 +15,8 @@ import {
   turnOf,
   wants,
 } from './followers.ts';
+import { createHeadWatch } from './head-watch.ts';
+import { createMembershipNotes, type MembershipNote } from './membership-notes.ts';
 import { readingOf } from './message-event.ts';
 import type { ConversationId, UserId } from './model/ids.ts';
 import type { Audience, ConversationView, StoredMessage } from './model/message.ts';
@@ -23,6 +25,7 @@ import type { Peer } from './peer.ts';
 import { feedPage, feedPageRows, maxQueuedBytes } from './policy.ts';
 import type { Bus, Notice } from './ports/bus.ts';
 import type { ChatFigures } from './ports/meter.ts';
+import type { ConversationHead } from './ports/store/conversations.ts';
 import type { Store } from './ports/store.ts';
 import { createReadMarks } from './read-marks.ts';
 import type { Turn } from './turn.ts';
@@ -57,6 +60,8 @@ export interface Feed {
   unfollow(peer: Peer, conversation?: ConversationId): void;
   /** Resolves when `peer` has been given what was stored before now in what it follows, or follows it no more. */
   told(peer: Peer): Promise<void>;
+  /** Takes over what the store has noted of who entered and left; it may have been told before. */
+  noted(notes: readonly MembershipNote[] | 'anything'): void;
   /** Who follows, and what they were given. */
   figures(): FeedFigures;
   /** Stops listening to the bus. */
@@ -68,7 +73,7 @@ export type FeedFigures = Pick<ChatFigures, 'readers' | 'followers' | 'lagging' 
 
 /** What a feed needs from its surroundings. */
 export interface FeedParts {
-  readonly store: Pick<Store, 'messages' | 'markRead'>;
+  readonly store: Pick<Store, 'messages' | 'markRead' | 'heads' | 'conversation' | 'conversations'>;
   readonly bus: Bus;
   readonly turn: Turn;
   /** Told of a reading that failed; the follower's connection has been ended by then. */
@@ -88,12 +93,39 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
   let lagging = 0;
   let lagged = 0;
 
+  const memberships = createMembershipNotes({
+    store,
+    readersOf: (user) => readersByUser.get(user) ?? [],
+    readers: () => readers.values(),
+    start: (user, conversation, after) => startNew(user, conversation, after, 'noted'),
+    stop: stopMember,
+    onFailure,
+  });
+  const heads = bus.isShared
+    ? createHeadWatch({
+        store,
+        bus,
+        conversations: () => [...channels.keys()],
+        isBehind: (head) => {
+          const channel = channels.get(head.conversation);
+          return channel !== undefined && behind(channel, head.lastSeq) !== undefined;
+        },
+        onBehind: fill,
+        onFailure,
+      })
+    : undefined;
+
   const unsubscribe = bus.subscribe((notice) => {
     if (notice.type === 'message') onMessage(notice);
-    // The marker stands where the room stood at the entry; more may have been said since.
-    else if (notice.type === 'member-joined')
-      startNew(notice.user, notice.conversation, notice.conversation.readSeq);
-    else if (notice.type === 'member-left') stopMember(notice.userId, notice.conversation);
+    else if (notice.type === 'member-joined') {
+      const { user, conversation } = notice;
+      memberships.heard(conversation.id);
+      // The marker stands where the room stood at the entry; more may have been said since.
+      startNew(user, conversation, conversation.readSeq, 'told');
+    } else if (notice.type === 'member-left') {
+      memberships.heard(notice.conversation);
+      stopMember(notice.userId, notice.conversation);
+    }
   });
 
   function onMessage(notice: Extract<Notice, { type: 'message' }>): void {
@@ -147,6 +179,39 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
         follower.mark?.given(last.seq);
         if (follower.peer.queuedBytes > maxQueuedBytes) void lag(follower);
       }
+    }
+  }
+
+  /** The live follower with the least to read up to `lastSeq`; undefined when none has anything to. */
+  function behind({ pending, groups }: Channel, lastSeq: number): Follower | undefined {
+    // What is handed over at the end of this turn is not missing.
+    if (pending.some(({ seq }) => seq >= lastSeq)) return undefined;
+    let nearest: Follower | undefined;
+    for (const { followers } of groups) {
+      for (const follower of followers) {
+        if (!isLive(follower) || follower.seq >= lastSeq) continue;
+        if (!nearest || follower.seq > nearest.seq) nearest = follower;
+      }
+    }
+    return nearest;
+  }
+
+  /** Reads what no notice has told, once for all followers of a conversation; who needs more than that is sent to the store. */
+  async function fill({ conversation, lastSeq }: ConversationHead): Promise<void> {
+    for (;;) {
+      const channel = channels.get(conversation);
+      const nearest = channel && behind(channel, lastSeq);
+      if (!nearest) return;
+      const found = await store.messages({
+        conversation,
+        after: nearest.seq,
+        limit: feedPageRows,
+        maxCharacters: feedPage.characters,
+      });
+      if (found.length === 0) return;
+      if (channels.get(conversation) !== channel) continue;
+      channel.pending.push(...found);
+      deliverChannel(channel);
     }
   }
 
@@ -219,14 +284,20 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       readSeq: 0,
     });
     // After 0: what a reader of everything does not follow yet has begun since, and its first notices may be lost or late.
-    if (readersByUser.has(one)) startNew(one, view(other), 0);
-    if (one !== other && readersByUser.has(other)) startNew(other, view(one), 0);
+    if (readersByUser.has(one)) startNew(one, view(other), 0, 'told');
+    if (one !== other && readersByUser.has(other)) startNew(other, view(one), 0, 'told');
   }
 
-  function startNew(user: Username, conversation: ConversationView, after: number): void {
+  /** Of an entry that is only noted nobody knows whether it came before or after its reader wanted no more of the room. */
+  function startNew(
+    user: Username,
+    conversation: ConversationView,
+    after: number,
+    how: 'told' | 'noted',
+  ): void {
     for (const reader of readersByUser.get(user) ?? []) {
       if (!wants(reader.taste, conversation.ref)) continue;
-      if (conversation.ref.kind === 'room') entered(reader, conversation.id);
+      if (conversation.ref.kind === 'room') entered(reader, conversation.id, how);
       if (reader.newOnes === 'followed') startWanted(reader, { conversation, after });
       else if (reader.newOnes === 'held' && !reader.held.has(conversation.id)) {
         reader.held.set(conversation.id, { conversation, after });
@@ -248,9 +319,9 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     }
   }
 
-  function entered(reader: Reader, conversation: ConversationId): void {
+  function entered(reader: Reader, conversation: ConversationId, how: 'told' | 'noted'): void {
     reader.left.delete(conversation);
-    reader.unwanted.delete(conversation);
+    if (how === 'told') reader.unwanted.delete(conversation);
   }
 
   function start(reader: Reader, conversation: ConversationView, after: number): void {
@@ -384,8 +455,14 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
         for (const group of groups) followers += group.followers.size;
       return { readers: readers.size, followers, lagging, lagged, deliveries };
     },
+    noted(notes) {
+      if (notes === 'anything') memberships.takeAnything();
+      else memberships.take(notes);
+    },
     stop() {
       unsubscribe();
+      heads?.stop();
+      memberships.stop();
       marks.stop();
     },
   };

@@ -113,15 +113,18 @@ export const raiseMs = 60_000;
 /** Open login exchanges per address and in all (security 1.5). */
 export const maxExchanges = { perAddress: 20, total: 10_000 } as const;
 /**
- * How often a node among others asks the store whether its open sessions still exist, and how long it believes a cached one
- * (security 3): bounds a lost notice.
+ * A node among others (security 3): how long it believes a cached session, after what time it asks the store whether the session of an
+ * open connection still exists, and how often it looks for such. It bounds a lost notice to 5 s: a connection that began with the oldest
+ * session that is believed is looked for after 4.5 s.
  */
-export const sessionRecheckMs = 5_000;
+export const sharedSessions = { believedMs: 4_000, recheckMs: 3_000, lookMs: 500 } as const;
 /**
  * How often a node among others asks the store where the conversations end that somebody follows there, and who has entered and left:
  * a notice that is lost delays a message by so much and the time of two questions.
  */
 export const headCheckMs = 2_000;
+/** What was stored a moment ago may be on its way: so long is it waited for before it is read instead. */
+export const headGraceMs = 500;
 /** How long a node that is alone believes a cached session: it hears of every change, so that this only bounds what it remembers of them. */
 export const sessionBelievedMs = 60_000;
 /** A cache of sessions that fails is told of at most this often: every request asks it. */

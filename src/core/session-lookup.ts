@@ -1,6 +1,6 @@
 import type { SessionId } from './model/ids.ts';
 import type { Session } from './model/session.ts';
-import { cacheFailureToldMs, sessionBelievedMs, sessionRecheckMs } from './policy.ts';
+import { cacheFailureToldMs, sessionBelievedMs, sharedSessions } from './policy.ts';
 import type { CachedSession, SessionCache } from './ports/session-cache.ts';
 import type { Store } from './ports/store.ts';
 
@@ -39,7 +39,7 @@ export interface SessionLookupParts {
  */
 export function createSessionLookup(parts: SessionLookupParts): SessionLookup {
   const { store, caches } = parts;
-  const believedMs = parts.isBusShared ? sessionRecheckMs : sessionBelievedMs;
+  const believedMs = parts.isBusShared ? sharedSessions.believedMs : sessionBelievedMs;
   /** Twice as long, for nodes whose clocks do not quite agree. */
   const doubtedMs = 2 * believedMs;
   /** When sessions changed, in that order. */
@@ -95,7 +95,9 @@ export function createSessionLookup(parts: SessionLookupParts): SessionLookup {
       // A dead one may have been used on another node since; only the store knows.
       if (!entry || !isBelieved(cache, entry) || !isAlive(entry.session)) continue;
       fill(caches.slice(0, tier), tokenHash, entry);
-      return { taken: take(entry) };
+      // By the clock of here: what the entry says of itself may be by another node's, which is ahead.
+      const readAt = Math.min(entry.readAt, entry.believedUntil - believedMs);
+      return { taken: take({ ...entry, readAt }) };
     }
     return undefined;
   }

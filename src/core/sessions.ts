@@ -4,7 +4,7 @@ import type { SessionId } from './model/ids.ts';
 import type { Session } from './model/session.ts';
 import type { Username } from './model/username.ts';
 import type { Peer } from './peer.ts';
-import { type Policy, sessionRecheckMs, touchIntervalMs } from './policy.ts';
+import { type Policy, sharedSessions, touchIntervalMs } from './policy.ts';
 import type { Bus } from './ports/bus.ts';
 import type { CachedSession, SessionCache } from './ports/session-cache.ts';
 import type { Store } from './ports/store.ts';
@@ -100,6 +100,10 @@ export function createSessions(parts: SessionsParts): Sessions {
   /** Connections that are listened to for their end. */
   const watched = new WeakSet<Peer>();
   let attached = 0;
+  let isChecking = false;
+  let isFailing = false;
+  /** What was read before that may have changed without a word: notices may have been lost. */
+  let inDoubtSince = Number.NEGATIVE_INFINITY;
   /** More often than each minute only where sessions die of idleness so soon that another node would think them idle. */
   const tellEveryMs = Math.min(touchIntervalMs, policy.sessionIdleMs / 2);
 
@@ -111,30 +115,58 @@ export function createSessions(parts: SessionsParts): Sessions {
     } else if (notice.type === 'sessions-ended') end(notice.ids, notice.reason, 'here');
   });
   // Alone, a node hears of every revocation and change; among others a notice may be lost.
-  const recheck = bus.isShared
-    ? setInterval(() => void check([...open.keys()]), sessionRecheckMs)
-    : undefined;
+  const recheck = bus.isShared ? setInterval(() => void checkOlder(), sharedSessions.lookMs) : undefined;
+  const stopDoubt = bus.onDoubt?.(() => {
+    inDoubtSince = Date.now();
+    void checkOlder();
+  });
+
+  /** Asks about the connections' sessions of which nobody has heard for a while; one question at a time. */
+  async function checkOlder(): Promise<void> {
+    if (isChecking) return;
+    const now = Date.now();
+    const ids: SessionId[] = [];
+    for (const [id, { peers, readAt }] of open) {
+      if (peers.size > 0 && isOld(readAt, now)) ids.push(id);
+    }
+    if (ids.length === 0) return;
+    isChecking = true;
+    try {
+      await askAbout(ids);
+      isFailing = false;
+    } catch (error) {
+      // It is tried again soon: a store that is away is told of once.
+      if (!isFailing) onFailure(error);
+      isFailing = true;
+    } finally {
+      isChecking = false;
+    }
+  }
+
+  function isOld(readAt: number, now: number): boolean {
+    // One from the future was read before the clock was set back.
+    return now - readAt >= sharedSessions.recheckMs || readAt > now || readAt <= inDoubtSince;
+  }
+
+  async function check(ids: readonly SessionId[]): Promise<void> {
+    await askAbout(ids).catch(onFailure);
+  }
 
   /** Ends those sessions here that exist no more, and takes over what has changed in the others. */
-  async function check(ids: readonly SessionId[]): Promise<void> {
-    if (ids.length === 0) return;
+  async function askAbout(ids: readonly SessionId[]): Promise<void> {
     const readAt = Date.now();
-    try {
-      const existing = await store.existingSessions(ids);
-      const found = new Set(existing.map(({ id }) => id));
-      const gone = ids.filter((id) => !found.has(id));
-      if (gone.length > 0) end(gone, 'revoked', 'here');
-      for (const session of existing) takeOver(session, readAt);
-    } catch (error) {
-      onFailure(error);
-    }
+    const existing = await store.existingSessions(ids);
+    const found = new Set(existing.map(({ id }) => id));
+    const gone = ids.filter((id) => !found.has(id));
+    if (gone.length > 0) end(gone, 'revoked', 'here');
+    for (const session of existing) takeOver(session, readAt);
   }
 
   /** Puts a row of the store in the place of an older one. */
   function takeOver(session: Session, readAt: number): void {
     const entry = open.get(session.id);
     // Of one that was taken over in the same millisecond nobody knows which is newer: the next look says.
-    if (!entry || readAt <= entry.readAt) return;
+    if (!entry || (readAt <= entry.readAt && entry.readAt <= Date.now())) return;
     entry.lastUsedAt = Math.max(entry.lastUsedAt, session.lastUsedAt);
     entry.toldUse = Math.max(entry.toldUse, session.lastUsedAt);
     replace(entry, session, readAt);
@@ -340,6 +372,7 @@ export function createSessions(parts: SessionsParts): Sessions {
     stop() {
       unsubscribe();
       clearInterval(recheck);
+      stopDoubt?.();
       for (const [id, entry] of open) {
         if (entry.lastUsedAt > entry.toldUse) tell(entry, Date.now());
         close(id, 'shutting-down');

@@ -152,15 +152,6 @@ export function describeBus(name: string, open: () => Promise<BusUnderExam>): vo
       expect(heard).toEqual(['one', 'two', 'two']);
     });
 
-    test('delivers to every listener of its own node, in the same step, and to nobody else', async () => {
-      const [own, other] = [heardBy(here), heardBy(there)];
-      here.deliver(changed('a'));
-      expect(own).toEqual([changed('a')]);
-      if (!here.isShared) return;
-      await arrived(here, there);
-      expect(other).toEqual([changed('the last one')]);
-    });
-
     test('counts a listener that subscribed twice as two', () => {
       let heard = 0;
       const listener = (): void => {

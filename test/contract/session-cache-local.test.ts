@@ -9,6 +9,6 @@ describeSessionCache('the memory of one node', () => {
 
 // What the tests of several nodes use must be a cache that could be.
 describeSessionCache('the shared cache of the tests', () => {
-  const shared = new SharedSessionCache();
+  const shared = new SharedSessionCache(() => performance.now());
   return { here: shared.open(), there: shared.open() };
 });

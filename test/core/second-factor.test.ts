@@ -12,7 +12,7 @@ import {
   factorSetupMs,
   failuresPastWait,
   freeWrongCodes,
-  sessionRecheckMs,
+  sharedSessions,
   wrongCodesPerLogin,
 } from '../../src/core/policy.ts';
 import type { PasswordStretcher } from '../../src/core/ports/password-stretcher.ts';
@@ -838,13 +838,13 @@ describe('a factor that is turned on or off on one of two nodes', () => {
     vi.advanceTimersByTime(1);
     const code = await two.turnOn();
     expect(two.other.endings).toEqual([]);
-    vi.advanceTimersByTime(sessionRecheckMs);
+    vi.advanceTimersByTime(sharedSessions.recheckMs + sharedSessions.lookMs);
     await heard(two);
     expect(two.other.endings).toEqual(['revoked']);
     expect(await two.may()).toEqual([true, true]);
     const proof = await proofOf(two.here, two.own, code(1));
     await two.here.call(two.own, 'account.totp-off', { proof });
-    vi.advanceTimersByTime(sessionRecheckMs);
+    vi.advanceTimersByTime(sharedSessions.recheckMs + sharedSessions.lookMs);
     await heard(two);
     expect(await two.may()).toEqual([false, false]);
   });

@@ -608,7 +608,7 @@ describe('a connection that is logged in', () => {
 });
 
 describe('a node among others', () => {
-  it('asks every 5 s whether its sessions still exist, so that a lost notice delays but never prevents', async () => {
+  it('asks after 3 s whether its sessions still exist, so that a lost notice delays but never prevents', async () => {
     const network = new Network();
     const t = await openChat({ bus: () => network.open() });
     const other = await openChat({ beside: t, bus: () => network.open() });
@@ -618,7 +618,7 @@ describe('a node among others', () => {
     const phone = await loggedIn(other, 'alice');
     const desk = await loggedIn(t, 'alice');
     await t.call(desk, 'session.revoke', { id: phone.opened.session_id });
-    vi.advanceTimersByTime(4_999);
+    vi.advanceTimersByTime(2_999);
     await t.quiet();
     expect(phone.endings).toEqual([]);
     vi.advanceTimersByTime(1);

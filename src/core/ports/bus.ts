@@ -61,8 +61,6 @@ export interface Bus {
   readonly isShared: boolean;
   /** Never throws and never waits. */
   publish(notice: Notice): void;
-  /** Calls this node's own listeners, in the same step, and tells nobody else: of what every node finds out by itself. */
-  deliver(notice: Notice): void;
   /** Calls `listener` for every notice, the own ones too; answers a function that stops it. */
   subscribe(listener: (notice: Notice) => void): () => void;
   /**

@@ -4,5 +4,5 @@ import { listeners } from '../listeners.ts';
 /** The bus of a server that is alone: a notice reaches every listener before `publish` returns. */
 export function localBus(onFailure: (error: unknown) => void): Bus {
   const own = listeners<[Notice]>(onFailure);
-  return { isShared: false, publish: own.tell, deliver: own.tell, subscribe: own.add };
+  return { isShared: false, publish: own.tell, subscribe: own.add };
 }

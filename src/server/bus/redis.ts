@@ -288,7 +288,6 @@ export function redisBus({ connection, node, onFailure }: RedisBusParts): RedisB
       outgoing.push(notice);
       if (outgoing.length === 1) setImmediate(flush);
     },
-    deliver: told.tell,
     subscribe: told.add,
     onDoubt: doubted.add,
     health: () => ({ run, isHeard, isInDoubt, peers: peers.list().filter((peer) => peer.run !== run) }),

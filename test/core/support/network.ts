@@ -7,12 +7,8 @@ export class Network {
 
   /** One node's end of it; the node's own notices take the same way. */
   open(): Bus {
-    const own = new Set<(notice: Notice) => void>();
     return {
       isShared: true,
-      deliver: (notice) => {
-        for (const listener of [...own]) listener(notice);
-      },
       publish: (notice) => {
         if (this.weather === 'lost') return;
         const copy = structuredClone(notice);
@@ -20,12 +16,10 @@ export class Network {
         else this.#tell(copy);
       },
       subscribe: (listener) => {
-        const one = (notice: Notice): void => listener(notice);
-        own.add(one);
-        this.#listeners.add(one);
+        const own = (notice: Notice): void => listener(notice);
+        this.#listeners.add(own);
         return () => {
-          own.delete(one);
-          this.#listeners.delete(one);
+          this.#listeners.delete(own);
         };
       },
     };

@@ -18,6 +18,13 @@ export class SharedSessionCache {
   keepsAll = false;
   readonly #entries = new Map<string, { readonly entry: CachedSession; readonly forgottenAt: number }>();
 
+  readonly #now: () => number;
+
+  /** `now` is the cache's own clock; left out, the one of the test. */
+  constructor(now: () => number = () => Date.now()) {
+    this.#now = now;
+  }
+
   /** How many entries there are. */
   get size(): number {
     return this.#entries.size;
@@ -39,7 +46,7 @@ export class SharedSessionCache {
         const key = String(tokenHash);
         return this.#serve(() => {
           const found = this.#entries.get(key);
-          const leftMs = found ? Math.round(found.forgottenAt - performance.now()) : 0;
+          const leftMs = found ? Math.round(found.forgottenAt - this.#now()) : 0;
           if (!found || leftMs <= 0) return undefined;
           const { session, readAt, believedUntil } = structuredClone(found.entry);
           return {
@@ -54,7 +61,7 @@ export class SharedSessionCache {
         const { session, readAt, believedUntil } = structuredClone(entry);
         const kept = { session, readAt: readAt + aheadMs, believedUntil: believedUntil + aheadMs };
         // By a clock that nobody sets.
-        const forgottenAt = performance.now() + believedUntil - Date.now();
+        const forgottenAt = this.#now() + believedUntil - Date.now();
         return this.#serve(() => {
           this.#entries.set(key, { entry: kept, forgottenAt });
         });

@@ -1,0 +1,144 @@
+import type { Reader } from './followers.ts';
+import type { ConversationId, UserId } from './model/ids.ts';
+import type { ConversationView } from './model/message.ts';
+import type { Username } from './model/username.ts';
+import type { Store } from './ports/store.ts';
+
+/** That somebody came into a conversation or left it, as a store notes it that several nodes share. */
+export interface MembershipNote {
+  readonly kind: 'joined' | 'left';
+  readonly userId: UserId;
+  readonly username: Username;
+  /** As its user sees it; of who has joined, `readSeq` is where the marker stood at the entry. */
+  readonly conversation: ConversationView;
+}
+
+/** Makes good for notices of who entered and left that were lost. */
+export interface MembershipNotes {
+  /** Takes notes that may have been told by notices before, or be undone by now; an empty list tries again what has failed. */
+  take(notes: readonly MembershipNote[]): void;
+  /** Anything may have changed. */
+  takeAnything(): void;
+  /** A notice has come about a conversation: what is being asked about it may be answered with what was before. */
+  heard(conversation: ConversationId): void;
+  stop(): void;
+}
+
+/** What these notes need. */
+export interface MembershipNotesParts {
+  readonly store: Pick<Store, 'conversation' | 'conversations'>;
+  /** Connections of a user that follow something. */
+  readonly readersOf: (user: Username) => Iterable<Reader>;
+  readonly readers: () => Iterable<Reader>;
+  readonly start: (user: Username, conversation: ConversationView, after: number) => void;
+  readonly stop: (userId: UserId, conversation: ConversationId) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** What is being asked about one conversation, or about all. */
+interface Question {
+  readonly about: ConversationId | undefined;
+  isStale: boolean;
+}
+
+/**
+ * Builds the notes of one node. A note says where to look, and the store what is: so a note that comes twice, late or after the
+ * next change does no harm.
+ */
+export function createMembershipNotes(parts: MembershipNotesParts): MembershipNotes {
+  const { store, readersOf, onFailure } = parts;
+  const questions = new Set<Question>();
+  let waiting: (MembershipNote | 'anything')[] = [];
+  let isWorking = false;
+  let isFailing = false;
+  let isStopped = false;
+
+  /** Asks until the answer is not older than the last notice. */
+  async function ask<T>(about: ConversationId | undefined, what: () => Promise<T>): Promise<T> {
+    const question: Question = { about, isStale: false };
+    questions.add(question);
+    try {
+      for (;;) {
+        question.isStale = false;
+        const answer = await what();
+        if (!question.isStale) return answer;
+      }
+    } finally {
+      questions.delete(question);
+    }
+  }
+
+  /** True where nothing could come of a look. */
+  function isKnown({ kind, username, conversation: { id } }: MembershipNote): boolean {
+    const readers = [...readersOf(username)];
+    // Who begins to follow at this moment may have asked before the leave: only nobody at all is sure.
+    if (kind === 'left') return readers.length === 0;
+    return readers.every(
+      ({ newOnes, followers, held, unwanted }) =>
+        newOnes === 'ignored' || followers.has(id) || held.has(id) || unwanted.has(id),
+    );
+  }
+
+  async function settle(note: MembershipNote): Promise<void> {
+    if (isKnown(note)) return;
+    const { userId, username, conversation } = note;
+    const { id, ref, readSeq } = conversation;
+    const view = await ask(id, () => store.conversation({ userId, ref }));
+    if (isStopped) return;
+    if ('kind' in view) parts.stop(userId, id);
+    else if (note.kind === 'joined') parts.start(username, view, ref.kind === 'room' ? readSeq : 0);
+  }
+
+  async function settleAll(): Promise<void> {
+    const users = new Map([...parts.readers()].map(({ userId, username }) => [userId, username]));
+    for (const [userId, username] of users) {
+      const views = await ask(undefined, () => store.conversations({ userId }));
+      if (isStopped) return;
+      const ids = new Set(views.map(({ id }) => id));
+      for (const { followers, held } of readersOf(username)) {
+        for (const id of [...followers.keys(), ...held.keys()]) if (!ids.has(id)) parts.stop(userId, id);
+      }
+      for (const view of views) parts.start(username, view, view.ref.kind === 'room' ? view.readSeq : 0);
+    }
+  }
+
+  async function work(): Promise<void> {
+    if (isWorking) return;
+    isWorking = true;
+    try {
+      while (!isStopped) {
+        const [next] = waiting;
+        if (next === undefined) break;
+        await (next === 'anything' ? settleAll() : settle(next));
+        waiting.shift();
+        isFailing = false;
+      }
+    } catch (error) {
+      if (!isFailing) onFailure(error);
+      isFailing = true;
+    } finally {
+      isWorking = false;
+    }
+  }
+
+  return {
+    take(notes) {
+      waiting.push(...notes.filter((note) => !isKnown(note)));
+      void work();
+    },
+    takeAnything() {
+      // Whatever is to be looked at is looked at then.
+      waiting = isWorking ? [...waiting.slice(0, 1), 'anything'] : ['anything'];
+      void work();
+    },
+    heard(conversation) {
+      for (const question of questions) {
+        if (question.about === undefined || question.about === conversation) question.isStale = true;
+      }
+    },
+    stop() {
+      isStopped = true;
+      waiting = [];
+    },
+  };
+}
