@@ -26,7 +26,7 @@ const touchesFiles = [
   '^src/cli/(send-input|settings-file|state-directory|system-stdin|system-terminal|whole-file)\\.ts$',
   '^src/cli/(commands/account/export|doctor/files|doctor/settings|outbox/kept-file|outbox/kept-messages)\\.ts$',
   '^src/server/(backups|certificates|data-directory|store/sqlite|workers)/',
-  '^src/server/(open-files|operator|terms|cluster/cluster-secret|redis/redis-tls)\\.ts$',
+  '^src/server/(open-files|operator|terms|cluster/cluster-secret|redis/redis-tls|store/postgres/root-certificate)\\.ts$',
   '^src/server/moving/(export-directory|source)\\.ts$',
 ];
 

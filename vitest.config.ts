@@ -67,12 +67,15 @@ export default defineConfig({
         },
       },
       {
-        // Not part of `npm test`: real servers are started, which not every machine has.
+        // Not part of `npm test`: real servers are started, which not every machine has. It says aloud what it did not run.
         test: {
           ...shared,
           name: 'cluster',
           include: needsServers,
           pool: 'forks',
+          globalSetup: [...shared.globalSetup, 'test/support/cluster-servers.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
       {

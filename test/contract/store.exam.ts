@@ -34,6 +34,8 @@ import {
 /** A store that is empty, and can be closed and opened again with what it holds. */
 export interface StoreUnderExam {
   open(): Promise<Store>;
+  /** False where calls that nobody waited for have no order, but for what is sent to one conversation. */
+  readonly isInOrder?: false;
   /** Removes what the store kept. */
   remove(): Promise<void>;
 }
@@ -80,6 +82,9 @@ export function describeStore(
     const examined: Examined = {
       get store() {
         return store;
+      },
+      get isInOrder() {
+        return under.isInOrder ?? true;
       },
       async reopen() {
         await store.close();

@@ -4,9 +4,21 @@ import type { Schema } from './schema.ts';
 /** What a column takes. */
 export type SqlValue = string | number | Uint8Array | null;
 
+/**
+ * The rows of this table that a statement finds stay as they are until the transaction ends: others may read them, and with `share` keep
+ * them as they are too. For a database of many writers; the embedded one has one.
+ */
+export interface Lock {
+  readonly table: keyof Schema;
+  readonly mode: 'write' | 'share';
+}
+
 /** A query with named parameters, built by Kysely once per database and run many times. */
 export interface Statement<Params extends object, Row> {
   readonly build: (db: Kysely<Schema>, params: Params) => Compilable<Row>;
+  readonly locks?: Lock;
+  /** Makes of the parameters those that the placeholders stand for, where they are not the same. */
+  readonly spell?: (params: Params) => object;
 }
 
 const declared: Statement<object, unknown>[] = [];
@@ -17,8 +29,9 @@ export const statements: readonly Statement<object, unknown>[] = declared;
 /** Declares a statement: `build` gets placeholders typed as the values that will stand in their place. */
 export function statement<Params extends object, Row>(
   build: (db: Kysely<Schema>, params: Params) => Compilable<Row>,
+  options: Pick<Statement<Params, Row>, 'locks' | 'spell'> = {},
 ): Statement<Params, Row> {
-  const made = { build };
+  const made = { build, ...options };
   declared.push(made as unknown as Statement<object, unknown>);
   return made;
 }
@@ -83,11 +96,13 @@ export function compile(db: Kysely<Schema>, of: Statement<object, unknown>): Com
   const { sql, parameters } = compiled;
   return {
     sql,
-    bind: (params) =>
-      parameters.map((parameter) =>
+    bind(given) {
+      const params = of.spell ? of.spell(given) : given;
+      return parameters.map((parameter) =>
         parameter instanceof Placeholder
           ? ((params as Record<string, SqlValue>)[parameter.name] ?? null)
           : (parameter as SqlValue),
-      ),
+      );
+    },
   };
 }

@@ -137,7 +137,12 @@ const enterRoom = statement((db, p: { userId: string; room: string; now: number 
     .expression(
       db
         .selectFrom('conversations')
-        .select((e) => ['id', e.val(p.userId).as('user_id'), 'last_seq', e.val(p.now).as('joined_at')])
+        .select((e) => [
+          'id',
+          e.cast<string>(e.val(p.userId), 'text').as('user_id'),
+          'last_seq',
+          e.cast<number>(e.val(p.now), 'bigint').as('joined_at'),
+        ])
         .where('room', '=', p.room),
     ),
 );
@@ -156,7 +161,12 @@ export function* storedSettings(): Query<ServerSettings | undefined> {
   const realm = yield* first(setting, { name: 'realm' });
   const secret = yield* first(setting, { name: 'server_secret' });
   if (!realm || !secret) return undefined;
-  return { realm: realm.value as string, serverSecret: secret.value as Uint8Array };
+  return { realm: textOf(realm.value), serverSecret: secret.value as Uint8Array };
+}
+
+/** A text as one database keeps it, or as the bytes that another keeps. */
+function textOf(value: string | Uint8Array): string {
+  return typeof value === 'string' ? value : new TextDecoder().decode(value);
 }
 
 /** Store.settings */

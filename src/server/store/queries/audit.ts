@@ -93,8 +93,10 @@ const page = (direction: 'asc' | 'desc') =>
         .where('seq', '>', p.after)
         .where('seq', '<', p.before)
         .where('at', '>=', p.since)
-        .where((e) => e.or([e(e.val(p.user), 'is', null), e('user', '=', p.user)]))
-        .where((e) => e.or([e(e.val(p.operation), 'is', null), e('operation', '=', p.operation)]))
+        .where((e) => e.or([e(e.cast(e.val(p.user), 'text'), 'is', null), e('user', '=', p.user)]))
+        .where((e) =>
+          e.or([e(e.cast(e.val(p.operation), 'text'), 'is', null), e('operation', '=', p.operation)]),
+        )
         .orderBy('seq', direction)
         .limit(p.limit),
   );

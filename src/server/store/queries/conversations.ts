@@ -11,30 +11,48 @@ import { inMany, type Many, places } from '../many.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import type { Head, Route } from './memory.ts';
 
-const roomOfMember = statement((db, p: { room: string; userId: string }) =>
-  db
-    .selectFrom('conversations')
-    .leftJoin('members', (join) =>
-      join.onRef('members.conversation_id', '=', 'conversations.id').on('members.user_id', '=', p.userId),
-    )
-    .select(['id', 'last_seq', 'latest_at', 'read_seq'])
-    .where('room', '=', p.room),
-);
+/** Who writes has the conversation to himself until his transaction ends: only then is it known where it stands. */
+const held = { locks: { table: 'conversations', mode: 'write' } } as const;
+const roomOfMember = (options?: typeof held) =>
+  statement(
+    (db, p: { room: string; userId: string }) =>
+      db
+        .selectFrom('conversations')
+        .leftJoin('members', (join) =>
+          join.onRef('members.conversation_id', '=', 'conversations.id').on('members.user_id', '=', p.userId),
+        )
+        .select(['id', 'last_seq', 'latest_at', 'read_seq'])
+        .where('room', '=', p.room),
+    options,
+  );
+const roomToRead = roomOfMember();
+const roomToWrite = roomOfMember(held);
 const userByName = statement((db, p: { username: string }) =>
   db.selectFrom('users').select(['id', 'erased_at']).where('username', '=', p.username),
 );
-const liveUser = statement((db, p: { id: string }) =>
-  db.selectFrom('users').select('id').where('id', '=', p.id).where('erased_at', 'is', null),
-);
-const directOf = statement((db, p: { low: string; high: string; userId: string }) =>
-  db
-    .selectFrom('conversations')
-    .innerJoin('members', 'members.conversation_id', 'conversations.id')
-    .select(['id', 'last_seq', 'latest_at', 'read_seq'])
-    .where('low_user_id', '=', p.low)
-    .where('high_user_id', '=', p.high)
-    .where('members.user_id', '=', p.userId),
-);
+const liveUserBy = (options?: { locks: { table: 'users'; mode: 'share' } }) =>
+  statement(
+    (db, p: { id: string }) =>
+      db.selectFrom('users').select('id').where('id', '=', p.id).where('erased_at', 'is', null),
+    options,
+  );
+const liveUser = liveUserBy();
+/** … who stays alive until the transaction ends. */
+const stayingUser = liveUserBy({ locks: { table: 'users', mode: 'share' } });
+const directOf = (options?: typeof held) =>
+  statement(
+    (db, p: { low: string; high: string; userId: string }) =>
+      db
+        .selectFrom('conversations')
+        .innerJoin('members', 'members.conversation_id', 'conversations.id')
+        .select(['id', 'last_seq', 'latest_at', 'read_seq'])
+        .where('low_user_id', '=', p.low)
+        .where('high_user_id', '=', p.high)
+        .where('members.user_id', '=', p.userId),
+    options,
+  );
+const directToRead = directOf();
+const directToWrite = directOf(held);
 const insertDirect = statement((db, p: { low: string; high: string; now: number }) =>
   db
     .insertInto('conversations')
@@ -135,21 +153,26 @@ export function* usable(
   const found = yield* known(user, ref, isToWrite);
   if (!('kind' in found) || found.kind !== 'unwritten') return found;
   const { low, high, audience } = found;
+  // A tombstone's work is bounded by the conversations that it finds: none begins behind its back.
+  if (isToWrite && !(yield* first(stayingUser, { id: user.id }))) return { kind: 'no-user' };
   const made = yield* first(insertDirect, { low, high, now });
   if (!made) throw new Error('the database answered an insertion without its row');
   for (const userId of new Set([low, high])) yield* rows(insertMember, { id: made.id, userId, now });
   return { head: headOf({ id: made.id, last_seq: 0, latest_at: 0 }), readSeq: 0, audience };
 }
 
-/** The conversation that `user` means by `ref`. What a tombstone has sent can still be read; nobody writes to it, and it writes to nobody. */
+/**
+ * The conversation that `user` means by `ref`. What a tombstone has sent can still be read; nobody writes to it, and it writes to nobody:
+ * that is asked after the conversation is held, so that an erasure which has held it since finds all there is.
+ */
 function* known(
   user: Named,
   ref: ConversationRef,
   isToWrite: boolean,
 ): Query<Usable | ConversationRefusal | Unwritten> {
-  if (!(yield* isLive(user.id))) return { kind: ref.kind === 'room' ? 'not-member' : 'no-user' };
   if (ref.kind === 'room') {
-    const row = yield* first(roomOfMember, { room: ref.room, userId: user.id });
+    const row = yield* first(isToWrite ? roomToWrite : roomToRead, { room: ref.room, userId: user.id });
+    if (!(yield* isLive(user.id))) return { kind: 'not-member' };
     if (!row) return { kind: 'no-room' };
     if (row.read_seq === null) return { kind: 'not-member' };
     const audience: Audience = { kind: 'room', room: ref.room };
@@ -159,7 +182,8 @@ function* known(
   if (!peer || (isToWrite && peer.erased_at !== null)) return { kind: 'no-user' };
   const [low, high] = user.id < peer.id ? [user.id, peer.id] : [peer.id, user.id];
   const audience: Audience = { kind: 'direct', users: [user.name ?? ref.peer, ref.peer] };
-  const row = yield* first(directOf, { low, high, userId: user.id });
+  const row = yield* first(isToWrite ? directToWrite : directToRead, { low, high, userId: user.id });
+  if (!(yield* isLive(user.id))) return { kind: 'no-user' };
   if (row) return { head: headOf(row), readSeq: row.read_seq, audience };
   return peer.erased_at === null ? { kind: 'unwritten', low, high, audience } : { kind: 'no-user' };
 }

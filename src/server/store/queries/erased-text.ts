@@ -39,6 +39,12 @@ const textOfSender = statement(
       .where('body', 'is not', null)
       .limit(1),
 );
+/** Of many nodes one writes here at a time, and nobody is in the middle of sending: all there is, is seen. */
+const heldConversation = statement(
+  (db, p: { conversation: number }) =>
+    db.selectFrom('conversations').select('id').where('id', '=', p.conversation),
+  { locks: { table: 'conversations', mode: 'write' } },
+);
 /** The value is of no account: that the row is there says that the files may still have what the tables have not. */
 const noteUnscrubbed = statement((db, _: Record<string, never>) =>
   db
@@ -59,6 +65,7 @@ const forgetUnscrubbed = statement((db, _: Record<string, never>) =>
  */
 export function* eraseText({ senderId, ...stretch }: GoneText): Query<number> {
   yield* noteErased();
+  yield* first(heldConversation, { conversation: stretch.conversation });
   yield* forgetWords({ ...stretch, senderId });
   return senderId === undefined
     ? yield* changes(ofAll, stretch)

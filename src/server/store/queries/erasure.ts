@@ -158,6 +158,17 @@ export function* cancelErasure({ userId }: { userId: UserId }): Query<boolean> {
   return (yield* changes(deleteErasure, { userId })) === 1;
 }
 
+/**
+ * True when the next piece is texts: these are kept apart from who sends by the conversation's lock, and everything else by the order that
+ * the database gives to transactions.
+ */
+export function* erasesText({ now, skip }: { now: number; skip: number }): Query<boolean> {
+  const found = yield* first(due, { now, skip });
+  if (!found || found.erased_at === null) return false;
+  const userId = found.user_id as UserId;
+  return (yield* stretchAfter(userId, readPlace(found.place), messagesAtOnce)) !== undefined;
+}
+
 /** Store.eraseNext */
 export function* eraseNext(
   { now, skip, chain }: { now: number; skip: number; chain: AuditChain },

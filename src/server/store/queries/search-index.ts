@@ -11,28 +11,39 @@ export function firstOfPart(seq: number): number {
   return Math.floor((seq - 1) / partMessages) * partMessages + 1;
 }
 
-const partAt = statement((db, p: { id: number; firstSeq: number }) =>
-  db
-    .selectFrom('search_parts')
-    .select(['id', 'next_seq'])
-    .where('conversation_id', '=', p.id)
-    .where('first_seq', '=', p.firstSeq),
+/** Whoever fills a part, or takes words out of it, has it to himself: no word of an erased text comes back. */
+const held = { locks: { table: 'search_parts', mode: 'write' } } as const;
+const partBy = (options?: typeof held) =>
+  statement(
+    (db, p: { id: number; firstSeq: number }) =>
+      db
+        .selectFrom('search_parts')
+        .select(['id', 'next_seq'])
+        .where('conversation_id', '=', p.id)
+        .where('first_seq', '=', p.firstSeq),
+    options,
+  );
+const partAt = partBy();
+const heldPartAt = partBy(held);
+const newestPart = statement(
+  (db, p: { id: number }) =>
+    db
+      .selectFrom('search_parts')
+      .select(['id', 'conversation_id', 'first_seq', 'next_seq', 'is_anew'])
+      .where('conversation_id', '=', p.id)
+      .orderBy('first_seq', 'desc')
+      .limit(1),
+  held,
 );
-const newestPart = statement((db, p: { id: number }) =>
-  db
-    .selectFrom('search_parts')
-    .select(['id', 'conversation_id', 'first_seq', 'next_seq', 'is_anew'])
-    .where('conversation_id', '=', p.id)
-    .orderBy('first_seq', 'desc')
-    .limit(1),
-);
-const anewPart = statement((db, _p: object) =>
-  db
-    .selectFrom('search_parts')
-    .select(['id', 'conversation_id', 'first_seq', 'next_seq', 'is_anew'])
-    // Written out: for a value that comes later the index of just these would not be taken.
-    .where('is_anew', '=', (e) => e.lit(1))
-    .limit(1),
+const anewPart = statement(
+  (db, _p: object) =>
+    db
+      .selectFrom('search_parts')
+      .select(['id', 'conversation_id', 'first_seq', 'next_seq', 'is_anew'])
+      // Written out: for a value that comes later the index of just these would not be taken.
+      .where('is_anew', '=', (e) => e.lit(1))
+      .limit(1),
+  held,
 );
 const insertPart = statement((db, p: { id: number; firstSeq: number }) =>
   db
@@ -48,6 +59,10 @@ const movePart = statement((db, p: { part: number; nextSeq: number; isAnew: numb
 );
 const lastSeqOf = statement((db, p: { id: number }) =>
   db.selectFrom('conversations').select('last_seq').where('id', '=', p.id),
+);
+const heldConversation = statement(
+  (db, p: { id: number }) => db.selectFrom('conversations').select('last_seq').where('id', '=', p.id),
+  { locks: { table: 'conversations', mode: 'write' } },
 );
 const texts = statement((db, p: { id: number; from: number; before: number; limit: number }) =>
   db
@@ -129,7 +144,7 @@ export function* lagAfter(after: number, limit: number): Query<{ id: Conversatio
  */
 export function* forgetIndexed(conversation: ConversationId, seqs: Iterable<number>): Query<void> {
   for (const firstSeq of new Set([...seqs].map(firstOfPart))) {
-    const part = yield* partOf(conversation, firstSeq);
+    const part = yield* first(heldPartAt, { id: conversation, firstSeq });
     if (!part) continue;
     yield* changes(dropBlocks, { part: part.id });
     yield* changes(dropSegments, { part: part.id });
@@ -152,6 +167,8 @@ function* openPart(conversation: ConversationId, lastSeq: number): Query<Part | 
   if (nextSeq > lastSeq) return undefined;
   if (newest && nextSeq < newest.first_seq + partMessages) return newest;
   const firstSeq = newest ? newest.first_seq + partMessages : 1;
+  // Who erases here holds the conversation, and would not see a part that is not committed yet.
+  yield* first(heldConversation, { id: conversation });
   const made = yield* first(insertPart, { id: conversation, firstSeq });
   if (!made) throw new Error('the database answered an insertion without its row');
   return { id: made.id, conversation_id: conversation, first_seq: firstSeq, next_seq: firstSeq, is_anew: 0 };

@@ -9,7 +9,7 @@ import type {
   SearchStep,
 } from '../../../core/ports/store/search.ts';
 import { hasTerms } from '../../../core/search-terms.ts';
-import { matchExpression, matching } from '../sqlite/full-text.ts';
+import { matching } from '../sqlite/full-text.ts';
 import { first, type Query, rows, statement } from '../statement.ts';
 import { refOf } from './conversations.ts';
 import { bodyOf } from './messages.ts';
@@ -107,11 +107,10 @@ export function* messagePosition(query: {
 /** Store.searchMessages */
 export function* searchMessages({ userId, conversations, terms, limit }: SearchQuery): Query<SearchStep[]> {
   const steps: SearchStep[] = [];
-  const match = matchExpression(terms);
   const budget = { parts: step.parts };
   let matches = 0;
   for (const place of conversations) {
-    const found = yield* searchPlace(place, { userId, terms, match, limit, budget });
+    const found = yield* searchPlace(place, { userId, terms, limit, budget });
     steps.push(found);
     matches += found.found.length;
     if (found.next || budget.parts <= 0 || matches >= limit) break;
@@ -121,13 +120,12 @@ export function* searchMessages({ userId, conversations, terms, limit }: SearchQ
 
 /** What is looked for, and how many parts may still be looked into for it; one is always. */
 interface PlaceQuery extends Pick<SearchQuery, 'userId' | 'terms' | 'limit'> {
-  readonly match: string;
   readonly budget: { parts: number };
 }
 
 function* searchPlace(
   { id, before }: SearchPlace,
-  { userId, terms, match, limit, budget }: PlaceQuery,
+  { userId, terms, limit, budget }: PlaceQuery,
 ): Query<SearchStep> {
   const matches: FoundMessage[] = [];
   let isWhole = true;
@@ -159,7 +157,7 @@ function* searchPlace(
       budget.parts -= seen.parts;
     }
     if (part && matches.length < limit) {
-      const query = { part: part.id, match, before: indexed, limit: limit - matches.length };
+      const query = { part: part.id, terms, before: indexed, limit: limit - matches.length };
       const seqs = (yield* rows(matching, query)).map(({ docid }) => docid);
       matches.push(...(yield* read(id, seqs)));
     }

@@ -72,17 +72,3 @@ export function resultMessage(call: CallMessage, value: unknown): ResultMessage 
   const outcome = value as AppendOutcome;
   return outcome.kind === 'stored' ? [outcome.conversation, outcome.seq] : { value };
 }
-
-/** Reads what storing `message` came to, when it was stored. */
-export function storedOutcome(message: NewMessage, conversation: ConversationId, seq: number): AppendOutcome {
-  const { id, sender, to, sentAt } = message;
-  return {
-    kind: 'stored',
-    conversation,
-    audience:
-      to.kind === 'room' ? { kind: 'room', room: to.room } : { kind: 'direct', users: [sender, to.peer] },
-    id,
-    seq,
-    sentAt,
-  };
-}

@@ -11,8 +11,12 @@ import { type Statement, statement } from '../statement.ts';
  */
 export const makeIndex = `CREATE VIRTUAL TABLE search_index USING fts4(content="", words, languageid="part", order=desc, matchinfo=fts3, tokenize=simple)`;
 
-function raw<Params extends object, Row>(build: (params: Params) => RawBuilder<Row>): Statement<Params, Row> {
-  return statement((db: Kysely<Schema>, params: Params) => ({ compile: () => build(params).compile(db) }));
+function raw<Params extends object, Row>(
+  build: (params: Params) => RawBuilder<Row>,
+  options: Pick<Statement<Params, Row>, 'spell'> = {},
+): Statement<Params, Row> {
+  const compilable = (db: Kysely<Schema>, params: Params) => ({ compile: () => build(params).compile(db) });
+  return statement(compilable, options);
 }
 
 /** Puts a message's words, parted by spaces, into the index of a part; once for each message. */
@@ -23,10 +27,11 @@ export const putWords = raw(
 
 /** The messages of a part before `before` that match, the newest first. */
 export const matching = raw(
-  (p: { part: number; match: string; before: number; limit: number }) =>
+  (p: { part: number; terms: readonly SearchTerm[]; before: number; limit: number }) =>
     sql<{
       docid: number;
-    }>`SELECT docid FROM search_index WHERE words MATCH ${p.match} AND part = ${p.part} AND docid < ${p.before} ORDER BY docid DESC LIMIT ${p.limit}`,
+    }>`SELECT docid FROM search_index WHERE words MATCH ${p.terms} AND part = ${p.part} AND docid < ${p.before} ORDER BY docid DESC LIMIT ${p.limit}`,
+  { spell: (params) => ({ ...params, terms: matchExpression(params.terms) }) },
 );
 
 /** What SQLite reads as the terms (its "enhanced query syntax"): phrases in quotes, of words in which no quote can be. */

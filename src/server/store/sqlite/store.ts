@@ -7,7 +7,8 @@ import { startThread } from '../../workers/program-parts.ts';
 import { askedCredential, type NearestCredential } from '../nearest-credential.ts';
 import type { ServerStore } from '../server-store.ts';
 import { type StoreCall, storeCalls } from '../store-calls.ts';
-import { type CallMessage, callMessage, type ResultMessage, storedOutcome } from './calls.ts';
+import { storedOutcome } from '../stored-outcome.ts';
+import { type CallMessage, callMessage, type ResultMessage } from './calls.ts';
 import { type EmbeddedFigures, type StoreGauges, storeGauges } from './gauges.ts';
 import type { StoreMessage, WorkerMessage } from './serve-store.ts';
 
