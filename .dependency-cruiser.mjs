@@ -249,6 +249,13 @@ export default {
       to: { path: '^node_modules/(sql\\.js|@types/sql\\.js)/' },
     },
     {
+      name: 'pg-only-in-postgres',
+      comment: 'It is loaded with a database elsewhere alone, and known to its adapter alone.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/store/postgres/' },
+      to: { path: '^node_modules/(pg|@types/pg)/' },
+    },
+    {
       name: 'command-line-packages-only-in-cli',
       comment: 'What reads a command line or talks to a terminal belongs to who typed it.',
       severity: 'error',
