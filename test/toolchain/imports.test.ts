@@ -240,12 +240,7 @@ const broken: readonly [rule: string, from: string, text: string, to: string][] 
     "import 'sql.js';",
     'node_modules/sql.js/index.js',
   ],
-  [
-    'pg-only-in-postgres',
-    'src/server/store/queries.ts',
-    "import 'pg';",
-    'node_modules/pg/lib/index.js',
-  ],
+  ['pg-only-in-postgres', 'src/server/store/queries.ts', "import 'pg';", 'node_modules/pg/esm/index.mjs'],
   [
     'command-line-packages-only-in-cli',
     'src/server/config.ts',

@@ -13,7 +13,6 @@ import { type Connections, connections, type Patience, usualPatience } from './c
 import { type DatabaseAddress, databaseAddress } from './database-address.ts';
 import { remoteGauges } from './gauges.ts';
 import { type IndexerPace, indexer } from './indexer.ts';
-import { type KeptSettings, keptSettings } from './kept-settings.ts';
 import { type MembershipChanges, membershipReader } from './membership-changes.ts';
 import { migrate } from './migrate.ts';
 import { type NodeLock, nodeLock } from './node-lock.ts';
@@ -39,8 +38,6 @@ export interface PostgresStoreOptions {
 export interface PostgresStore extends ServerStore {
   /** Who came and who left, at any node. */
   readonly membershipChanges: MembershipChanges;
-  /** Settings that all nodes share. */
-  readonly kept: KeptSettings;
   /** Says which nodes may use the database at a time. */
   holdNode(hold: Parameters<NodeLock>[0]): ReturnType<NodeLock>;
 }
@@ -159,7 +156,6 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
         inTurn(background, undefined, async () => ({ next: await scrubPiece(pool, running, from) })),
       ),
     membershipChanges: (since) => call(() => inTurn(reading, undefined, () => membership(since))),
-    kept: keptSettings(pool, (work) => call(() => inTurn(writing, undefined, work))),
     holdNode: (hold) => lock(hold),
     figures: () =>
       gauges.read({
