@@ -179,6 +179,8 @@ describe('a client command', () => {
     others.push('sessions certificate', 'trust', 'keys backup');
     // An account is erased once, and this server has no terms.
     others.push('account erase', 'account terms');
+    // It needs a PostgreSQL: test/cluster/.
+    others.push('admin import-store');
     expect(paths.filter((path) => !others.includes(path) && !(path in commandLines))).toEqual([]);
   });
 

@@ -18,6 +18,7 @@ export const admin = command({
     'admin check [NAME]',
     'admin audit [flags]',
     'admin export-store DIRECTORY --data DIR',
+    'admin import-store DIRECTORY --store URL --cluster-secret FILE',
   ],
   description:
     'Administers a server, over the network and as an account like any other. The first administrator is made with a code ' +
@@ -105,6 +106,11 @@ export const admin = command({
       name: 'export-store',
       summary: 'write all that an embedded server keeps into a directory, to move it',
       load: async () => (await import('./admin/export-store.ts')).exportStore,
+    },
+    {
+      name: 'import-store',
+      summary: 'put what export-store has written into PostgreSQL',
+      load: async () => (await import('./admin/import-store.ts')).importStore,
     },
   ],
   async run() {

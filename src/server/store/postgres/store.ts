@@ -15,6 +15,7 @@ import { remoteGauges } from './gauges.ts';
 import { type IndexerPace, indexer } from './indexer.ts';
 import { type MembershipChanges, membershipReader } from './membership-changes.ts';
 import { migrate } from './migrate.ts';
+import { refuseUnfinishedImport } from './moved-rows.ts';
 import { type NodeLock, nodeLock } from './node-lock.ts';
 import { scrubPiece } from './scrub.ts';
 import { isolationOf, subjectOf } from './subjects.ts';
@@ -62,6 +63,7 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
   try {
     await pool.use(async (session) => {
       await migrate(session, options.migrations);
+      await refuseUnfinishedImport(session);
       gauges.server = await serverName(session);
     }, openingMs);
   } catch (error) {

@@ -68,5 +68,5 @@ const realm = statement((db, _: Params) =>
 /** The server's realm; undefined before its first start has made one. */
 export function* realmOf(): Query<string | undefined> {
   const value = (yield* first(realm, {}))?.value;
-  return value === undefined ? undefined : String(value);
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
 }
