@@ -52,6 +52,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/campaigns/**', ...needsServers],
           pool: 'threads',
+          globalSetup: [...shared.globalSetup, 'scripts/bundled-threads.ts'],
+          setupFiles: ['test/support/bundled-threads.ts'],
           // Files share a thread, and what they import is loaded once in it. So a test undoes what it changes.
           isolate: false,
         },
