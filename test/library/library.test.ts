@@ -78,6 +78,7 @@ async function refusal(work: Promise<unknown>): Promise<[string, string]> {
   throw error ?? new Error('it did not reject');
 }
 
+const eventually = <T>(check: () => T) => vi.waitFor(check, { interval: 5, timeout: 60_000 });
 const texts = (messages: readonly Message[]) => messages.map(({ text }) => text);
 
 async function take(messages: AsyncIterator<Message>, count: number): Promise<Message[]> {
@@ -287,7 +288,7 @@ describe('a server that is away', () => {
     const { room, sam } = await roomOfBob();
     await server.stop();
     const connecting = server.connect({ username: 'alice', password, onState });
-    await vi.waitFor(() => expect(states.length).toBeGreaterThan(0), { interval: 5 });
+    await eventually(() => expect(states.length).toBeGreaterThan(0));
     expect(states[0]).toMatchObject({ kind: 'waiting', cause: { code: 'unavailable' } });
     await server.start();
     const program = await connecting;
@@ -380,9 +381,9 @@ describe('a session that has ended', () => {
     const other = await server.connect({ username: 'erin', password });
     const messages = program.follow('#lobby')[Symbol.asyncIterator]();
     const first = messages.next();
-    await vi.waitFor(() => expect(begun).toHaveLength(1), { interval: 5 });
+    await eventually(() => expect(begun).toHaveLength(1));
     expect((await chat(erin, 'sessions', 'revoke', '--all')).code).toBe(0);
-    await vi.waitFor(() => expect(begun).toHaveLength(2), { interval: 5 });
+    await eventually(() => expect(begun).toHaveLength(2));
     await (await server.connect({ token: bob.session_token })).send('#lobby', 'still there?');
     expect((await first).value?.text).toBe('still there?');
     expect((await program.send('#lobby', 'yes')).seq).toBeGreaterThan(0);
