@@ -91,7 +91,7 @@ export default defineConfig({
           name: 'campaigns',
           include: ['test/campaigns/**/*.test.ts'],
           pool: 'forks',
-          globalSetup: [...shared.globalSetup, 'scripts/ensure-built.ts'],
+          globalSetup: [...shared.globalSetup, 'scripts/ensure-built.ts', 'scripts/bundled-breakers.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

@@ -1,19 +1,17 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type BundledThreads, digestOf, threadsVariable } from '../test/support/bundled-threads.ts';
-import { assets, bundle, entryPoints } from './build/bundle.ts';
+import { entryPoints } from './build/bundle.ts';
+import { bundleInto } from './build/bundle-into.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const { chat: _, ...threads } = entryPoints;
 
 async function bundledIn(directory: string): Promise<BundledThreads> {
   const madeAtMs = Date.now();
-  const request = { root, entryPoints: threads, outdir: directory, target: 'node26' };
-  const { outputFiles, metafile } = await bundle(request);
-  for (const { path, contents } of outputFiles) writeFileSync(path, contents);
-  for (const asset of assets) copyFileSync(join(root, asset), join(directory, basename(asset)));
-  const sources = Object.keys(metafile.inputs)
+  const { inputs } = await bundleInto(directory, root, threads);
+  const sources = Object.keys(inputs)
     .filter((path) => path.startsWith('src/'))
     .map((path) => join(root, path));
   const bundleOf = Object.fromEntries(

@@ -1,8 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { Deliveries } from '../../scripts/campaigns/deliveries.ts';
 import { durableTail } from '../../scripts/campaigns/durable-tail.ts';
-import { courseOf, firstCaught } from './support/campaign.ts';
+import { courseOf, firstCaught, hastyClient } from './support/campaign.ts';
 
 describe('a durable tail that is killed with SIGKILL under load, and its server too', () => {
   it('hands over every message at least once, in order, and once when repeated ids are dropped', async () => {
@@ -13,9 +12,8 @@ describe('a durable tail that is killed with SIGKILL under load, and its server 
   });
 
   it('is caught when its cursor moves before the line is written', async () => {
-    const hasty = fileURLToPath(new URL('./support/hasty-tail.ts', import.meta.url));
     const missing = /goes on at \d+, and \d+ has never come/;
-    const course = courseOf(1, 3, { client: [process.execPath, hasty] });
+    const course = courseOf(1, 3, { client: hastyClient() });
     expect(await firstCaught(durableTail, course, missing)).toMatch(missing);
   });
 });

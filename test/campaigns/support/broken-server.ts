@@ -1,6 +1,6 @@
 /**
- * `node broken-server.ts FAULT [flags of serve]`: a server with one part that breaks a promise, so that a campaign is seen to find it. The
- * real parts are wrapped here; nothing in src can do this.
+ * `node broken-server.mjs FAULT [flags of serve]`, bundled (`scripts/bundled-breakers.ts`): a server with one part that breaks a promise, so
+ * that a campaign is seen to find it. The real parts are wrapped here; nothing in src can do this.
  */
 import { isUtf8 } from 'node:buffer';
 import { existsSync, rmSync } from 'node:fs';
@@ -96,7 +96,7 @@ const faults = {
   },
   /** Goes on as if nothing was when a sync fails. */
   'deaf-to-syncs': ({ directory, onFatal }) => {
-    const worker = new URL('./broken-store-worker.ts', import.meta.url);
+    const worker = new URL('./broken-store-worker.mjs', import.meta.url);
     return storeIn(new Worker(worker, { workerData: { directory } }), onFatal);
   },
 } satisfies Record<string, OpenStore>;

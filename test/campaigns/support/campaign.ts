@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Campaign, CommandLine, Course } from '../../../scripts/campaigns/campaign.ts';
 import type { Fault } from './broken-server.ts';
 
@@ -9,9 +9,23 @@ export function courseOf(trials: number, seed: number, broken: Partial<Course> =
   return { trials, seed, client, server: [...client, 'serve'], ...broken };
 }
 
+/** In the environment of the tests: the directory of what is bundled for them (`scripts/bundled-breakers.ts`). */
+export const breakersVariable = 'CHAT_TEST_BREAKERS';
+
+function bundled(name: string): CommandLine {
+  const directory = process.env[breakersVariable];
+  if (directory === undefined) throw new Error(`nothing is bundled: ${breakersVariable} is not set`);
+  return [process.execPath, join(directory, name)];
+}
+
 /** What starts a server with one part that breaks a promise, made of the sources. */
 export function brokenServer(fault: Fault): CommandLine {
-  return [process.execPath, fileURLToPath(new URL('./broken-server.ts', import.meta.url)), fault];
+  return [...bundled('broken-server.mjs'), fault];
+}
+
+/** What starts a client whose durable tail moves its cursor too early, made of the sources. */
+export function hastyClient(): CommandLine {
+  return bundled('hasty-tail.mjs');
 }
 
 /** Where a campaign's kill may come at a moment at which nothing is broken yet: so many seeds are tried. */
