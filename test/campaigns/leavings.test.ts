@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 
 /** Processes whose command line names a directory (Linux). */
 function processesIn(directory: string): string[] {
@@ -34,7 +34,9 @@ async function disturbed(disturb: (program: ChildProcess, directory: string) => 
       if (/trial 1: /.test(said)) resolve();
     });
   });
-  expect(processesIn(directory).length).toBeGreaterThan(0);
+  // Between two trials there may be no server.
+  const waiting = { interval: 5, timeout: 60_000 };
+  await vi.waitFor(() => expect(processesIn(directory).length).toBeGreaterThan(0), waiting);
   disturb(program, directory);
   const code = await closed;
   return { code, said, errors: await errors, left: [...processesIn(directory), ...readdirSync(directory)] };
