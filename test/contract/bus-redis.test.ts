@@ -22,7 +22,13 @@ describe.skipIf(!hasRedisServer())('with a Redis', () => {
     };
     const secret = randomBytes(32);
     const nodes = ['here', 'there'].map((node) => {
-      const connection = redisConnection({ url: redis.url, secret, realm: 'exam', onFailure });
+      const connection = redisConnection({
+        url: redis.url,
+        secret,
+        realm: 'exam',
+        onFailure,
+        answerMs: 20_000,
+      });
       return { connection, bus: redisBus({ connection, node, onFailure }) };
     });
     const [here, there] = nodes.map(({ bus }) => bus);

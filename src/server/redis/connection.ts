@@ -66,6 +66,8 @@ export interface RedisOptions {
   readonly realm: string;
   /** Told when a listener throws. */
   readonly onFailure: (error: unknown) => void;
+  /** How long an answer is waited for at most, in milliseconds; left out, half a second. For tests on a busy machine. */
+  readonly answerMs?: number;
 }
 
 /** Names a script. */
@@ -77,13 +79,13 @@ export function redisScript(text: string): RedisScript {
  * Opens the connections and keeps them: they are made again with growing waits. Returns at once, whether Redis is there or not; throws
  * what `parseRedisUrl` and `readRedisTls` throw.
  */
-export function redisConnection({ url, secret, realm, onFailure }: RedisOptions): RedisConnection {
+export function redisConnection({ url, secret, realm, onFailure, answerMs }: RedisOptions): RedisConnection {
   const address = parseRedisUrl(url);
   const tls = address.tls && readRedisTls(address.tls);
   const up = listeners<[]>(onFailure);
   const down = listeners<[string]>(onFailure);
   const subscriptions = new Set<RedisSubscription>();
-  const link = redisLink({ address, tls, onUp: up.tell, onDown: down.tell });
+  const link = redisLink({ address, tls, answerMs, onUp: up.tell, onDown: down.tell });
 
   return {
     keys: clusterKeys(secret, realm),
@@ -106,6 +108,7 @@ export function redisConnection({ url, secret, realm, onFailure }: RedisOptions)
       const own = redisLink({
         address,
         tls,
+        answerMs,
         onUp: heard.tell,
         onDown: lost.tell,
         channels: [channel],

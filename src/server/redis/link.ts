@@ -39,6 +39,8 @@ export interface RedisLink {
 export interface RedisLinkParts {
   readonly address: RedisAddress;
   readonly tls: RedisTls | undefined;
+  /** In milliseconds; left out, {@link answerMs}. For tests on a busy machine. */
+  readonly answerMs?: number | undefined;
   /** Told each time it is up, after its channels were subscribed to, and each time it is lost. */
   readonly onUp: () => void;
   readonly onDown: (cause: string) => void;
@@ -47,12 +49,12 @@ export interface RedisLinkParts {
   readonly onMessage?: (bytes: Buffer) => void;
 }
 
-/** How long an answer is waited for, in milliseconds; the clock below adds two of its steps. */
-const patienceMs = 350;
 /** How often the time is looked at, in milliseconds. */
 const stepMs = 50;
 /** No command waits longer than this for its answer, in milliseconds, as long as this process gets to run. */
 export const answerMs = 500;
+/** After its time is over a command is given up when that is seen twice, and seen it is in steps. */
+const stepsToGiveUp = 3;
 /** How long a connection may take to be made and be let in, in milliseconds. */
 const connectMs = 2_000;
 /** After so long without a command one is sent to see whether anybody answers, in milliseconds. */
@@ -66,18 +68,22 @@ const maxPending = 20_000;
 type Client = ReturnType<typeof makeClient>;
 
 interface Pending {
+  readonly sentAt: number;
   readonly deadline: number;
+  /** True once it was seen to be late: while this process was busy the answer may have come, or the question not even have gone out. */
+  isLate: boolean;
   reject(error: Error): void;
 }
 
 /** Keeps one connection; begins to make it at once. */
 export function redisLink(parts: RedisLinkParts): RedisLink {
+  const patienceMs = (parts.answerMs ?? answerMs) - stepsToGiveUp * stepMs;
   /** What waits for an answer, the oldest first: answers come in that order. */
   const pending = new Set<Pending>();
   /** The one that is being made, or is up. */
   let client: Client | undefined;
-  /** What had waited too long when the clock was looked at last. */
-  let overdue: Pending | undefined;
+  /** When anything was answered last. */
+  let answeredAt = 0;
   let isUp = false;
   let isClosed = false;
   let connectBy = 0;
@@ -141,7 +147,6 @@ export function redisLink(parts: RedisLinkParts): RedisLink {
     const error = new RedisUnavailable(cause);
     const waiting = [...pending];
     pending.clear();
-    overdue = undefined;
     for (const one of waiting) one.reject(error);
     if (wasUp) parts.onDown(cause);
   }
@@ -156,16 +161,26 @@ export function redisLink(parts: RedisLinkParts): RedisLink {
       if (now >= connectBy) timedOut(client);
       return;
     }
-    const [oldest] = pending;
-    if (oldest && now >= oldest.deadline) {
-      // Seen twice: while this process was busy the answer may have come, or the question not even have gone out.
-      if (oldest === overdue) {
-        timedOut(client);
+    giveUpLateOnes(client, now);
+    if (client && now >= probeAt) probe(client);
+  }
+
+  function giveUpLateOnes(asked: Client, now: number): void {
+    for (const one of pending) {
+      if (now < one.deadline) return;
+      if (!one.isLate) {
+        one.isLate = true;
+        continue;
+      }
+      // Answers come in the order of the questions: when there were none in all that time, nobody is there.
+      if (answeredAt < one.sentAt) {
+        timedOut(asked);
         return;
       }
-      overdue = oldest;
+      timeouts += 1;
+      pending.delete(one);
+      one.reject(new RedisUnavailable('no answer in time'));
     }
-    if (now >= probeAt) probe(client);
   }
 
   function timedOut(which: Client): void {
@@ -184,16 +199,19 @@ export function redisLink(parts: RedisLinkParts): RedisLink {
     { isBytes = false }: { readonly isBytes?: boolean },
   ): Promise<RedisReply> {
     const { promise, resolve, reject } = Promise.withResolvers<RedisReply>();
-    const one: Pending = { deadline: performance.now() + patienceMs, reject };
+    const sentAt = performance.now();
+    const one: Pending = { sentAt, deadline: sentAt + patienceMs, isLate: false, reject };
     pending.add(one);
     to.sendCommand([...words], isBytes ? bytes : undefined).then(
       (reply) => {
+        answeredAt = performance.now();
         pending.delete(one);
         resolve(reply as unknown as RedisReply);
       },
       (error: unknown) => {
         pending.delete(one);
         const cause = describe(error);
+        if (error instanceof ErrorReply) answeredAt = performance.now();
         reject(
           error instanceof ErrorReply ? new Error(`Redis refuses: ${cause}`) : new RedisUnavailable(cause),
         );

@@ -1,0 +1,186 @@
+import { createHmac } from 'node:crypto';
+import type { Counter } from '../../core/ports/counter.ts';
+import { type RedisConnection, redisScript } from '../redis/connection.ts';
+import { localCounter } from './local.ts';
+
+/** A counter that all nodes share. */
+export interface RedisCounter extends Counter {
+  figures(): {
+    /** True while this node counts by itself. */
+    readonly isLocal: boolean;
+    /** How often it did since the start. */
+    readonly localCalls: number;
+  };
+}
+
+/** What a counter in Redis needs. */
+export interface RedisCounterParts {
+  readonly connection: RedisConnection;
+  /** Told once when this node begins to count by itself, with the reason, and once when it counts with the others again. */
+  readonly onLocal: (cause: unknown) => void;
+  readonly onShared: () => void;
+  /** For tests: the time, in milliseconds. Left out: Redis's own, so that no node's clock matters. */
+  readonly clock?: () => number;
+}
+
+type Doing = 'add' | 'takeBack' | 'close' | 'closeIfOpen' | 'closedFor';
+
+/**
+ * KEYS: one key, a hash of the count `n`, which ends at `u` and lasts `w` in all, and of the closing, which ends at `c` and lasts `d`.
+ * ARGV: what to do, for how many milliseconds, and the time or nothing. Answers the count and what is left of its window, or how long
+ * the key was closed before. Nothing lasts longer than it was told, also when the clock is set back.
+ */
+const script = redisScript(`
+local now = tonumber(ARGV[3])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local kept = redis.call('HMGET', KEYS[1], 'n', 'u', 'w', 'c', 'd')
+local function number(at) return tonumber(kept[at] or '') or 0 end
+local count, ends, window, closed, closing = number(1), number(2), number(3), number(4), number(5)
+local left = math.max(0, ends - now)
+if left > window then left = window end
+if left == 0 then count = 0 end
+local closedMs = math.max(0, closed - now)
+if closedMs > closing then closedMs = closing end
+
+local what, ms = ARGV[1], tonumber(ARGV[2])
+-- Only a clock that was set back is a reason to write down what was looked at.
+if what == 'closedFor' and closed - now <= closing then return closedMs end
+local was = closedMs
+if what == 'add' then
+  if left == 0 then
+    count, left, window = 0, ms, ms
+  end
+  count = count + 1
+elseif what == 'takeBack' then
+  count = math.max(0, count - 1)
+elseif what == 'close' or (what == 'closeIfOpen' and closedMs == 0) then
+  closedMs, closing = ms, ms
+end
+if count == 0 then left = 0 end
+
+local life = math.max(left, closedMs)
+if life <= 0 then
+  redis.call('DEL', KEYS[1])
+else
+  local function text(value) return string.format('%.0f', value) end
+  redis.call('HSET', KEYS[1], 'n', text(count), 'u', text(now + left), 'w', text(window), 'c', text(now + closedMs), 'd', text(closing))
+  redis.call('PEXPIRE', KEYS[1], text(life))
+end
+if what == 'add' then return {count, left} end
+return was`);
+
+/**
+ * Counts in Redis, in one step each, so that of what two nodes do at once nothing is counted twice or not at all. While Redis is not
+ * there each node counts by itself, and what it has closed then stays closed there after that too.
+ */
+export function redisCounter({ connection, onLocal, onShared, clock }: RedisCounterParts): RedisCounter {
+  const { prefix, derive } = connection.keys;
+  const namingKey = derive('counter names');
+  const local = localCounter();
+  let isLocal = false;
+  let localCalls = 0;
+  /** Until when something may be closed by this node's own counting, by its clock. */
+  let closedHereUntil = 0;
+
+  // Keys hold names and addresses, which are nobody's business in Redis.
+  const keyOf = (key: string): string =>
+    `${prefix}count:${createHmac('sha256', namingKey).update(key).digest('hex').slice(0, 32)}`;
+
+  async function ask(what: Doing, key: string, ms: number): Promise<[first: number, second: number]> {
+    const reply = await connection.run(
+      script,
+      [keyOf(key)],
+      [what, String(Math.ceil(ms)), clock ? String(clock()) : ''],
+    );
+    const [first, second] = Array.isArray(reply) ? reply : [reply, 0];
+    if (typeof first !== 'number' || typeof second !== 'number') throw new Error('Redis answers no number');
+    return [first, second];
+  }
+
+  /** Does it with all nodes, or, when that cannot be, alone. */
+  async function either<T>(shared: () => Promise<T>, alone: () => Promise<T>, isChange = true): Promise<T> {
+    try {
+      const done = await shared();
+      // A Redis that is full answers questions and takes nothing.
+      if (isLocal && isChange) {
+        isLocal = false;
+        onShared();
+      }
+      return done;
+    } catch (error) {
+      localCalls += 1;
+      if (!isLocal) {
+        isLocal = true;
+        onLocal(error);
+      }
+      return await alone();
+    }
+  }
+
+  function closingHere(ms: number): void {
+    closedHereUntil = Math.max(closedHereUntil, performance.now() + ms);
+  }
+
+  async function closedHere(key: string): Promise<number> {
+    return performance.now() < closedHereUntil ? await local.closedFor(key) : 0;
+  }
+
+  return {
+    add: (key, windowMs) =>
+      either(
+        async () => (await ask('add', key, windowMs))[0],
+        () => local.add(key, windowMs),
+      ),
+    take: (key, most, windowMs) =>
+      either(
+        async () => {
+          const [count, leftMs] = await ask('add', key, windowMs);
+          return count <= most ? 0 : leftMs;
+        },
+        () => local.take(key, most, windowMs),
+      ),
+    takeBack: (key, windowMs) =>
+      either(
+        async () => void (await ask('takeBack', key, windowMs)),
+        () => local.takeBack(key, windowMs),
+      ),
+    close: (key, ms) =>
+      either(
+        async () => {
+          await ask('close', key, ms);
+          if (performance.now() < closedHereUntil) await local.close(key, 0);
+        },
+        () => {
+          closingHere(ms);
+          return local.close(key, ms);
+        },
+      ),
+    async closeIfOpen(key, ms) {
+      if ((await closedHere(key)) > 0) return false;
+      return await either(
+        async () => (await ask('closeIfOpen', key, ms))[0] === 0,
+        () => {
+          closingHere(ms);
+          return local.closeIfOpen(key, ms);
+        },
+      );
+    },
+    closedFor: (key) =>
+      either(
+        async () => Math.max((await ask('closedFor', key, 0))[0], await closedHere(key)),
+        () => local.closedFor(key),
+        false,
+      ),
+    async forget(key) {
+      await local.forget(key);
+      await either(
+        async () => void (await connection.command(['DEL', keyOf(key)])),
+        async () => {},
+      );
+    },
+    figures: () => ({ isLocal, localCalls }),
+  };
+}
