@@ -10,7 +10,7 @@ export interface MembershipChange {
   readonly kind: 'joined' | 'left';
   readonly userId: UserId;
   readonly username: Username;
-  /** As `username` sees it now; who has left has read nothing of it. */
+  /** As `username` sees it now, but for the read marker, which stands where it stood at the entry or at the leave. */
   readonly conversation: ConversationView;
 }
 
@@ -38,12 +38,11 @@ const sweepMs = 60_000;
 
 // By the transactions that had ended, not by numbers or clocks: one that began early and was committed late is seen all the same.
 const changed = `
-  SELECT c.has_joined, c.user_id, u.username, c.conversation_id, v.room, v.last_seq, m.read_seq,
+  SELECT c.has_joined, c.user_id, u.username, c.conversation_id, v.room, v.last_seq, c.read_seq,
     v.low_user_id, low.username AS low_name, high.username AS high_name
   FROM member_changes AS c
   JOIN users AS u ON u.id = c.user_id
   JOIN conversations AS v ON v.id = c.conversation_id
-  LEFT JOIN members AS m ON m.conversation_id = c.conversation_id AND m.user_id = c.user_id
   LEFT JOIN users AS low ON low.id = v.low_user_id
   LEFT JOIN users AS high ON high.id = v.high_user_id
   WHERE c.written_by >= pg_snapshot_xmin($1::pg_snapshot)
@@ -62,7 +61,7 @@ interface Row {
   readonly conversation_id: number;
   readonly room: string | null;
   readonly last_seq: number;
-  readonly read_seq: number | null;
+  readonly read_seq: number;
   readonly low_user_id: string | null;
   readonly low_name: string | null;
   readonly high_name: string | null;
@@ -105,7 +104,7 @@ function changeOf(row: Row): MembershipChange {
       id: row.conversation_id as ConversationId,
       ref: refOf(row, userId),
       lastSeq: row.last_seq,
-      readSeq: row.read_seq ?? 0,
+      readSeq: row.read_seq,
     },
   };
 }

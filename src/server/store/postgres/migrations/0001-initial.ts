@@ -209,18 +209,19 @@ export const initial: Migration = [
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     has_joined boolean NOT NULL,
     user_id ${text} NOT NULL,
-    conversation_id bigint NOT NULL
+    conversation_id bigint NOT NULL,
+    read_seq bigint NOT NULL
   )`,
   `CREATE INDEX member_changes_by_writer ON member_changes (written_by)`,
   `CREATE INDEX member_changes_by_age ON member_changes (noted_at)`,
   `CREATE FUNCTION note_member_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       IF TG_OP = 'INSERT' THEN
-        INSERT INTO member_changes (has_joined, user_id, conversation_id)
-          VALUES (true, NEW.user_id, NEW.conversation_id);
+        INSERT INTO member_changes (has_joined, user_id, conversation_id, read_seq)
+          VALUES (true, NEW.user_id, NEW.conversation_id, NEW.read_seq);
       ELSE
-        INSERT INTO member_changes (has_joined, user_id, conversation_id)
-          VALUES (false, OLD.user_id, OLD.conversation_id);
+        INSERT INTO member_changes (has_joined, user_id, conversation_id, read_seq)
+          VALUES (false, OLD.user_id, OLD.conversation_id, OLD.read_seq);
       END IF;
       RETURN NULL;
     END
