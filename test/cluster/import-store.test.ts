@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -7,6 +7,8 @@ import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { canMount } from '../../scripts/campaigns/full-disk.ts';
+import { mountSmall } from '../../scripts/campaigns/leavings.ts';
 import { keptNames, toldOf, unpackData } from '../../scripts/keep-database/kept.ts';
 import { exportStore, type MoveProgress } from '../../src/server/moving/export-store.ts';
 import { type ImportOptions, importStore } from '../../src/server/moving/import-store.ts';
@@ -257,6 +259,79 @@ describe.skipIf(!hasPostgres())('an import into PostgreSQL', () => {
     expect(await isUnfinished()).toBe(true);
     await imported();
     await expectSame();
+  });
+
+  /** Gives a small file system more room. */
+  const remount = (small: string, bytes: number): void => {
+    execFileSync('mount', ['-o', `remount,size=${bytes}`, small], { stdio: 'pipe' });
+  };
+
+  it.skipIf(!canMount())(
+    'goes on after the disk of the export was full, and so does that export',
+    async () => {
+      const disk = join(place, 'disk');
+      fs.mkdirSync(disk);
+      const unmount = mountSmall(disk, 131_072);
+      onTestFinished(unmount);
+      const directory = join(disk, 'export');
+      const exported = () => exportStore({ directory, data, version: '0.0.0', now: 0, bounds: small });
+      expect(await failure(exported())).toEqual({
+        code: 'unavailable',
+        message: `the disk of ${directory} is full: make room and run the same again, it goes on where it stopped`,
+      });
+      expect(manifestOf(directory).complete).toBe(false);
+      remount(disk, 16_777_216);
+      await exported();
+      expect(manifestOf(directory).tables).toEqual(manifestOf(whole).tables);
+    },
+  );
+
+  it.skipIf(!canMount())("goes on after the database's disk was full", async () => {
+    const disk = join(place, 'tablespace');
+    fs.mkdirSync(disk);
+    // The user that PostgreSQL runs as goes through it.
+    fs.chmodSync(place, 0o711);
+    const unmount = mountSmall(disk, 14_680_064);
+    onTestFinished(unmount);
+    execFileSync('chown', ['postgres', disk]);
+    await server.sql(`CREATE TABLESPACE small LOCATION '${disk}'`);
+    await server.sql('CREATE DATABASE small TABLESPACE small');
+    onTestFinished(async () => {
+      await server.sql('DROP DATABASE small WITH (FORCE)');
+      await server.sql('DROP TABLESPACE small');
+    });
+    const many = join(place, 'many');
+    fs.cpSync(data, many, { recursive: true });
+    const embedded = new DatabaseSync(join(many, 'chat.db'));
+    const [{ id } = { id: '' }] = embedded.prepare('SELECT id FROM users').all();
+    const put = embedded.prepare('INSERT INTO messages VALUES (1000, ?, ?, ?, 1, 1, ?, NULL, NULL)');
+    embedded.exec('BEGIN');
+    for (let seq = 1; seq <= 40_000; seq++) put.run(seq, `id-${seq}`, id ?? '', 'x'.repeat(400) + seq);
+    embedded.exec('COMMIT');
+    embedded.close();
+    const directory = join(place, 'export-of-many');
+    const { tables } = await exportStore({
+      directory,
+      data: many,
+      version: '0.0.0',
+      now: 0,
+      bounds: { rows: 2_000, characters: 1e6 },
+    });
+    const store = server.url('small');
+    expect(await failure(imported({ directory, store }))).toEqual({
+      code: 'unavailable',
+      message: expect.stringMatching(
+        /^the database's disk or memory is full \(.*No space left on device.*\): make room; what is loaded stays: run the same again, it goes on$/,
+      ),
+    });
+    const [{ count } = { count: '0' }] = await server.sql<{ count: string }>(
+      'SELECT count(*) FROM messages',
+      'small',
+    );
+    expect(Number(count)).toBeGreaterThan(0);
+    expect(Number(count)).toBeLessThan(40_000);
+    remount(disk, 268_435_456);
+    expect((await imported({ directory, store })).tables).toEqual(tables);
   });
 
   it('is not believed when a row is another than the one that was exported', async () => {

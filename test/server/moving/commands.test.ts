@@ -56,6 +56,36 @@ describe('chat admin export-store', () => {
   });
 });
 
+describe('chat admin import-store', () => {
+  const password = 'correct-horse';
+  const given = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    runHere(['admin', 'import-store', ...args], { HOME: place, CHAT_SYSTEM_CONFIG: devNull, ...env });
+
+  it.each([
+    [['x'], 'admin import-store needs --store URL, or CHAT_STORE'],
+    [['x', '--store', 'postgres:///chat?host=/run'], 'admin import-store needs --cluster-secret FILE'],
+    [
+      ['x', '--store', `postgres://chat:${password}@127.0.0.1/chat`, '--cluster-secret', 'y'],
+      '--store has a password, which every user of this machine could see: give the URL as CHAT_STORE',
+    ],
+  ])('ends with 2 and says what is missing, or is not to be there: %j', async (args, message) => {
+    expect(await given(args)).toEqual({ code: 2, out: '', err: `chat: ${message}\n` });
+  });
+
+  it('takes both from the environment, and looks for the export first', async () => {
+    const env = {
+      CHAT_STORE: `postgres://chat:${password}@127.0.0.1:1/chat`,
+      CHAT_CLUSTER_SECRET: join(place, 'none'),
+    };
+    const nowhere = join(place, 'nowhere');
+    expect(await given([nowhere], env)).toEqual({
+      code: 6,
+      out: '',
+      err: `chat: there is no export in ${nowhere}: give the directory that chat admin export-store has made\n`,
+    });
+  });
+});
+
 describe('how far it is', () => {
   const progress = {
     step: 'export',

@@ -204,6 +204,23 @@ describe('an export', () => {
   });
 });
 
+describe('who exports is told', () => {
+  it('that the audit trail is not intact, and that the server has no certificate of its own', async () => {
+    const own = ownData();
+    fs.rmSync(join(own, 'serverkeys'), { recursive: true });
+    const database = new DatabaseSync(join(own, 'chat.db'));
+    database.exec("UPDATE audit SET outcome = 'another' WHERE seq = 2");
+    database.close();
+    const notes: string[] = [];
+    await exported({ data: own, onNote: (text) => notes.push(text) });
+    expect(notes).toEqual([
+      expect.stringMatching(/^the audit trail is not intact, and is taken along as it is: .*row 2/),
+      'there is no serverkeys/server.key: clients know this server by an operator’s certificate, which each node must be given',
+    ]);
+    expect(manifestOf().keys.map(({ file }) => file)).toEqual(['ttpkeys/ca.key', 'ttpkeys/ca.crt']);
+  });
+});
+
 describe('an interrupted export', () => {
   /** Runs until something has been told so many times, as a killed process would; answers whether it came to its end. */
   async function interrupted(times: number, options: Partial<ExportOptions> = {}): Promise<boolean> {
