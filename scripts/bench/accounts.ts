@@ -5,7 +5,7 @@ import { chatSuite, verifierFrom } from '../../src/core/crypto/verifier.ts';
 import type { Username } from '../../src/core/model/username.ts';
 import { randomBytes } from '../../src/core/random.ts';
 import { platformDigests } from '../../src/server/digests.ts';
-import { benchCost, type Lab } from './lab.ts';
+import { benchCost, type StartedServer } from './lab.ts';
 import { Wire } from './wire.ts';
 
 /** An account with everything that it can log in with. */
@@ -49,13 +49,13 @@ export class Refused extends Error {
 }
 
 /** Makes accounts from random secrets: no password is stretched, since the server only ever sees what comes of it. */
-export function privateAccounts(lab: Lab, count: number): Promise<BenchAccount[]> {
+export function privateAccounts(lab: Pick<StartedServer, 'port'>, count: number): Promise<BenchAccount[]> {
   return Promise.all(
     Array.from({ length: count }, (_, index) => privateAccount(lab, `private-${index}` as Username)),
   );
 }
 
-async function privateAccount(lab: Lab, username: Username): Promise<BenchAccount> {
+async function privateAccount(lab: Pick<StartedServer, 'port'>, username: Username): Promise<BenchAccount> {
   const wire = await Wire.open(lab.port);
   const authSecret = randomBytes(32);
   const salt = randomBytes(saltBytes);
@@ -80,7 +80,7 @@ async function privateAccount(lab: Lab, username: Username): Promise<BenchAccoun
 }
 
 /** Makes accounts whose password the server is shown; it stretches each once. */
-export async function openAccounts(lab: Lab, count: number): Promise<OpenAccount[]> {
+export async function openAccounts(lab: Pick<StartedServer, 'port'>, count: number): Promise<OpenAccount[]> {
   const wire = await Wire.open(lab.port);
   const made: OpenAccount[] = [];
   for (let i = 0; i < count; i++) {

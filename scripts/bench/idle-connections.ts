@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { directories, openCertificates } from '../../src/server/certificates/certificates.ts';
 import { type BenchAccount, privateAccounts } from './accounts.ts';
 import { type Figure, figureOf } from './figure.ts';
-import { firstLine, openLab } from './lab.ts';
+import { built, firstLine, openLab, type Program, type StartedServer } from './lab.ts';
 import { ended, scratchDirectory, startScript } from './left-overs.ts';
 import { tooManyConnections } from './open-files.ts';
 import { inTurn } from './rounds.ts';
@@ -81,24 +81,42 @@ const targets = {
 } as const;
 
 async function ofChat(transport: Transport, wanted: readonly number[]): Promise<Run> {
-  const lab = await openLab(collectable);
-  const people = await privateAccounts(lab, accounts);
-  const found = await measure(lab.pid, wanted, async (index) => {
-    const socket = await open(transport, lab.port, index);
+  const lab = await openLab(collectFlags);
+  const found = await ofServer(transport, lab, wanted);
+  await lab.stop();
+  return found;
+}
+
+/** Resident memory for each of so many idle connections of a server, clear, in KB; it was started as {@link collectable}. */
+export async function idleMemory(
+  server: Pick<StartedServer, 'port' | 'pid'>,
+  count: number,
+): Promise<number> {
+  const [memory = Number.NaN] = (await ofServer('clear', server, [count])).memory;
+  return memory;
+}
+
+/** Opens a server's connections, each logged in for itself and following a room. */
+async function ofServer(
+  transport: Transport,
+  server: Pick<StartedServer, 'port' | 'pid'>,
+  wanted: readonly number[],
+): Promise<Run> {
+  const people = await privateAccounts(server, accounts);
+  return measure(server.pid, wanted, async (index) => {
+    const socket = await open(transport, server.port, index);
     const { username, hashedPassword } = people[index % accounts] as BenchAccount;
     await ask(socket, 'login.hashed-password', { username, hashed_password: hashedPassword });
     await ask(socket, 'conversation.follow', { to: '#lobby' });
     return socket;
   });
-  await lab.stop();
-  return found;
 }
 
 async function ofBare(transport: Transport, wanted: readonly number[]): Promise<Run> {
   const isTls = transport === 'TLS';
   const child = isTls
-    ? startScript('bare-tls-server.ts', await serverKeys(), collectable)
-    : startScript('bare-server.ts', [], collectable);
+    ? startScript('bare-tls-server.ts', await serverKeys(), collectFlags)
+    : startScript('bare-server.ts', [], collectFlags);
   const port = Number((await firstLine(child)).split(' ')[0]);
   const found = await measure(child.pid ?? 0, wanted, async (index) => {
     const socket = await open(transport, port, index);
@@ -148,7 +166,10 @@ async function measure(
 }
 
 /** Has Node collect what nobody holds when it is told by a signal: what a login has left is no memory of a connection. */
-const collectable = ['--expose-gc', '--import', `data:text/javascript,process.on('SIGUSR2',()=>gc())`];
+const collectFlags = ['--expose-gc', '--import', `data:text/javascript,process.on('SIGUSR2',()=>gc())`];
+
+/** The built program in such a Node. */
+export const collectable: Program = built(collectFlags);
 
 /** The resident memory of a process in KB, when it has come to rest: the least of some seconds. */
 async function restingMemory(pid: number): Promise<number> {

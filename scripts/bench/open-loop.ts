@@ -25,7 +25,7 @@ const leadMs = 100;
 const ownMs = 2;
 
 /** How long deliveries took from when their message was due, in milliseconds. */
-interface Latency {
+export interface Latency {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
@@ -33,36 +33,57 @@ interface Latency {
   readonly cpu: number;
 }
 
+/** Who talks how fast, and who listens: `followers` in each crowd. */
+export interface OpenLoad {
+  readonly sender: Service;
+  readonly crowds: readonly Service[];
+  readonly senders: number;
+  readonly perSecond: number;
+  readonly followers: number;
+}
+
 /** Offers messages at a steady rate and waits until every follower has all of them. */
-async function run(service: Service, seconds: number): Promise<Latency> {
+export async function lateness(
+  { sender: service, crowds, senders, perSecond, followers }: OpenLoad,
+  seconds: number,
+): Promise<Latency> {
   const gapMs = 1_000 / perSecond;
   const early = Math.round(Math.min(warmUpSeconds, seconds) * perSecond);
   const messages = early + Math.max(1, Math.round(seconds * perSecond));
   const parts: SenderParts = { service, senders, messages, gapMs };
   let beginMs = Number.NaN;
-  /** In the order in which the room has them. */
-  const indexes: number[] = [];
-  const times = new Float64Array((messages - early) * followers);
+  const times = new Float64Array((messages - early) * followers * crowds.length);
   let taken = 0;
-  const crowd = await roomFollowers(service, followers, {
-    onMessage: ({ sender, n }) => indexes.push((n - 1) * senders + sender),
-    onDelivery(had, has) {
-      const now = clockMs();
-      for (let at = had; at < has; at++) {
-        const index = indexes[at] ?? 0;
-        if (index >= early) times[taken++] = now - (beginMs + index * gapMs);
-      }
-    },
-  });
+  const listening = await Promise.all(
+    crowds.map((crowd) => {
+      /** In the order in which the room has them. */
+      const indexes: number[] = [];
+      return roomFollowers(crowd, followers, {
+        onMessage: ({ sender, n }) => indexes.push((n - 1) * senders + sender),
+        onDelivery(had, has) {
+          const now = clockMs();
+          for (let at = had; at < has; at++) {
+            const index = indexes[at] ?? 0;
+            if (index >= early) times[taken++] = now - (beginMs + index * gapMs);
+          }
+        },
+      });
+    }),
+  );
   const sender = await startSender(parts);
   const cpuBefore = cpuMicroseconds(service.pid);
   beginMs = clockMs() + leadMs;
   await sender.sendAll(beginMs);
-  await crowd.settled(messages);
+  for (const crowd of listening) await crowd.settled(messages);
   const cpu = (cpuMicroseconds(service.pid) - cpuBefore) / 1_000 / (clockMs() - beginMs);
-  crowd.close();
+  for (const crowd of listening) crowd.close();
   const all = Array.from(times.sort());
   return { p50: percentile(all, 0.5), p99: percentile(all, 0.99), max: percentile(all, 1), cpu };
+}
+
+/** Everybody at one server. */
+function run(service: Service, seconds: number): Promise<Latency> {
+  return lateness({ sender: service, crowds: [service], senders, perSecond, followers }, seconds);
 }
 
 async function startSender(parts: SenderParts) {

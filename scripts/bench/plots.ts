@@ -1,6 +1,6 @@
 /**
  * `npm run bench:plots`: makes the plots in docs/performance/ from the runs that are kept there as JSON, and writes the tables of
- * docs/performance.md between their markers, so that no figure is typed by hand.
+ * docs/performance.md and of docs/scaling.md between their markers, so that no figure is typed by hand.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -20,9 +20,11 @@ export function madeFiles(docs: string): ReadonlyMap<string, string | undefined>
     if (name.endsWith('.svg')) files.set(join(directory, name), undefined);
   }
   for (const { name, svg } of plots) files.set(join(directory, name), svg);
-  const page = join(docs, 'performance.md');
   const images = plots.map(({ name, title }) => ({ title, path: `performance/${name}` }));
-  return files.set(page, pageWith(readFileSync(page, 'utf8'), outcomes, images));
+  for (const page of ['performance.md', 'scaling.md'].map((name) => join(docs, name))) {
+    files.set(page, pageWith(readFileSync(page, 'utf8'), outcomes, images));
+  }
+  return files;
 }
 
 if (import.meta.main) {

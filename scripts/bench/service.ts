@@ -33,7 +33,10 @@ export function requests(...calls: ReadonlyArray<{ id: string; method: string; p
 }
 
 /** A room of a lab's server, made for this. */
-export async function chatRoom({ port, pid, token }: Lab, room: string): Promise<Service> {
+export async function chatRoom(
+  { port, pid, token }: Pick<Lab, 'port' | 'pid' | 'token'>,
+  room: string,
+): Promise<Service> {
   const resume = { id: 'login', method: 'login.resume', params: { session_token: token } };
   const create = { id: 'room', method: 'room.create', params: { room } };
   const follow = { id: 'follow', method: 'conversation.follow', params: { to: `#${room}` } };

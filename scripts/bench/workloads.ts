@@ -5,6 +5,7 @@ import { history } from './history.ts';
 import { idleConnections } from './idle-connections.ts';
 import { loginStorm } from './login-storm.ts';
 import { logins } from './logins.ts';
+import { nodes } from './nodes.ts';
 import { openLoop } from './open-loop.ts';
 import { programs } from './programs.ts';
 import { recovery } from './recovery.ts';
@@ -32,4 +33,5 @@ export const workloads: readonly Workload[] = [
   idleConnections,
   recovery,
   history,
+  nodes,
 ];

@@ -1,13 +1,14 @@
 import type { Figure } from '../figure.ts';
 import type { Report } from '../report.ts';
 import { spelledSpread } from '../table.ts';
+import { capacitySection } from './capacity-section.ts';
 import type { KeptOutcome } from './kept-runs.ts';
 
 /** What stands where no run is kept. */
 const nothing = 'No run is kept yet.';
 const marked = /<!-- bench: (\w+) -->\n.*?<!-- \/bench -->/gs;
 
-/** A page with what stands between `<!-- bench: NAME -->` and `<!-- /bench -->` made anew: `targets`, `plots` or `figures`. */
+/** A page with what stands between `<!-- bench: NAME -->` and `<!-- /bench -->` made anew: `targets`, `plots`, `figures` or `capacity`. */
 export function pageWith(page: string, outcomes: readonly KeptOutcome[], plots: readonly Plot[]): string {
   return page.replace(marked, (_all, name: string) => {
     const text = sectionOf(name, outcomes, plots) || nothing;
@@ -24,6 +25,7 @@ export interface Plot {
 function sectionOf(name: string, outcomes: readonly KeptOutcome[], plots: readonly Plot[]): string {
   if (name === 'targets') return targetTable(outcomes);
   if (name === 'plots') return plots.map(({ title, path }) => `![${title}](${path})`).join('\n\n');
+  if (name === 'capacity') return capacitySection(outcomes);
   if (name === 'figures') return outcomes.map(workloadSection).join('\n\n');
   throw new Error(`nothing is made for <!-- bench: ${name} -->`);
 }

@@ -47,6 +47,7 @@ describe('what is made from kept runs', () => {
     writeFileSync(join(docs, 'performance', 'one.json'), JSON.stringify(report(figures)));
     writeFileSync(join(docs, 'performance', 'former.svg'), '');
     writeFileSync(join(docs, 'performance.md'), markers.join(''));
+    writeFileSync(join(docs, 'scaling.md'), '<!-- bench: capacity -->\nold\n<!-- /bench -->\n');
     made = madeFiles(docs);
   });
   afterAll(() => rmSync(docs, { recursive: true }));
@@ -57,6 +58,7 @@ describe('what is made from kept runs', () => {
       ['targets.svg', false],
       ['cpu-per-delivery.svg', false],
       ['performance.md', false],
+      ['scaling.md', false],
     ]);
   });
 
