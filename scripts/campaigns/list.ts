@@ -1,5 +1,7 @@
 import type { Campaign } from './campaign.ts';
 import { clockJumps } from './clock-jumps.ts';
+import { cluster } from './cluster.ts';
+import { clusterStore } from './cluster-store.ts';
 import { crashPoints } from './crash-points.ts';
 import { damage } from './damage.ts';
 import { diskErrors } from './disk-errors.ts';
@@ -38,4 +40,6 @@ export const campaigns: Readonly<Record<string, Campaign>> = {
   soak,
   'durable-tail': durableTail,
   envelopes,
+  cluster,
+  'cluster-store': clusterStore,
 };

@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { clusterStoreCampaign, type OpenStore } from '../../scripts/campaigns/cluster-store.ts';
+import { postgresStore } from '../../src/server/store/postgres/store.ts';
+import { courseOf } from '../campaigns/support/campaign.ts';
+import { hasPostgres } from '../support/postgres-server.ts';
+import { hasRedisServer } from '../support/redis-server.ts';
+import { allowDoubledSeqs, answerBeforeCommits, lockNothing } from './support/broken-database.ts';
+
+const hasStores = hasPostgres() && hasRedisServer();
+
+describe.skipIf(!hasStores)('the stores of several nodes over one PostgreSQL', () => {
+  /** What puts the real parts back. */
+  let mend = (): void => {};
+  afterEach(() => {
+    mend();
+    mend = () => {};
+  });
+
+  /** What the campaign finds of stores that are opened in another way. */
+  async function found(open: OpenStore, only: string, trials = 1): Promise<string> {
+    const { broken } = await clusterStoreCampaign(open).run(courseOf(trials, 1, { only }));
+    return broken.join('\n');
+  }
+
+  it('lose and double nothing, and every history of a room is linearizable, whatever becomes of PostgreSQL for a moment', async () => {
+    const kinds = [
+      'PostgreSQL killed',
+      'PostgreSQL restarted',
+      'backends ended',
+      'PostgreSQL reset',
+      'COMMIT unanswered',
+    ];
+    const campaign = clusterStoreCampaign((url) => postgresStore({ url }), kinds);
+    const { trials, counts, broken } = await campaign.run(courseOf(kinds.length, 20_261_122));
+    expect(broken).toEqual([]);
+    expect(trials).toBe(kinds.length);
+    expect(counts['messages acknowledged']).toBeGreaterThan(100);
+  });
+
+  it('are caught when they acknowledge before their commit', async () => {
+    mend = answerBeforeCommits();
+    expect(await found((url) => postgresStore({ url }), 'PostgreSQL killed')).toMatch(
+      /was acknowledged as \d+ and is lost|ms later .* did not find \d+/,
+    );
+  });
+
+  it('are caught when they take a seq without a lock', async () => {
+    mend = lockNothing();
+    const open: OpenStore = async (url) => {
+      const store = await postgresStore({ url });
+      await allowDoubledSeqs(url);
+      return store;
+    };
+    expect(await found(open, 'PostgreSQL reset')).toMatch(/after \d+ comes \d+/);
+  });
+
+  it('are caught when they do not look for the key of a message that is sent again', async () => {
+    const open: OpenStore = async (url) => {
+      const store = await postgresStore({ url });
+      return { ...store, appendMessage: (message) => store.appendMessage({ ...message, key: undefined }) };
+    };
+    expect(await found(open, 'COMMIT unanswered')).toMatch(/stands at \d+ and at \d+/);
+  });
+
+  it('are caught when they read what stood there a moment ago', async () => {
+    const open: OpenStore = async (url) => {
+      const store = await postgresStore({ url });
+      return {
+        ...store,
+        async messages(query) {
+          const rows = await store.messages(query);
+          return rows.filter(({ sentAt }) => sentAt < Date.now() - 500);
+        },
+      };
+    };
+    expect(await found(open, 'PostgreSQL reset')).toMatch(
+      /reads after \d+ up to \d+, where \d+ was the last/,
+    );
+  });
+});
