@@ -167,7 +167,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
   const sweep = setInterval(() => {
     sweepAll().catch(onFailure);
   }, sweepIntervalMs);
-  const limits = createLimits(policy, ports.counter, ports.meter);
+  const limits = createLimits({ policy, counter: ports.counter, bus, meter: ports.meter });
   const refusals = createRefusals(trail.append);
   const services: Services = {
     store,
@@ -236,6 +236,7 @@ export function createChat(ports: Ports, policy: Policy, settings: ServerSetting
       services.provenExchanges.stop();
       services.erasing.stop();
       refusals.stop();
+      limits.stop();
     },
     async keepOnRecord(entry) {
       trail.keep(entry);

@@ -1,8 +1,10 @@
 import { ChatError } from './errors.ts';
 import { createMessageRate } from './message-rate.ts';
 import { keyChangesPerHour, mailLimits, type Policy } from './policy.ts';
+import type { Bus } from './ports/bus.ts';
 import type { Counter } from './ports/counter.ts';
 import type { Meter } from './ports/meter.ts';
+import { createTakenMessages } from './taken-messages.ts';
 
 /** What is rare enough to be counted for all nodes together, each kind by its own keys. */
 export type RareKind =
@@ -20,11 +22,13 @@ export interface Limits {
   /**
    * Takes one message of `key` at `now`; throws `rate-limited` with the time until the next one is free. Counted on this node and
    * within the call: a message costs a few microseconds in all, and those of one connection stay in their order. A promise
-   * each, or a question to another machine, would cost more than the rest; so on several nodes each lets as many pass.
+   * each, or a question to another machine, would cost more than the rest; so the other nodes are told a moment later.
    */
   takeMessage(key: string, now: number): void;
   /** Takes one of `key`, counted wherever the counter counts; rejects with `rate-limited` and how long its window still lasts. */
   take(kind: RareKind, key: string): Promise<void>;
+  /** Stops telling other nodes, and listening to them. */
+  stop(): void;
 }
 
 interface Window {
@@ -38,8 +42,17 @@ interface Window {
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
 
-/** Builds the limits of one node; a number of 0 in the policy switches that limit off. `meter` is told of each refusal. */
-export function createLimits(policy: Policy, counter: Counter, meter?: Pick<Meter, 'limited'>): Limits {
+/** What limits need from their surroundings. */
+export interface LimitsParts {
+  readonly policy: Policy;
+  readonly counter: Counter;
+  readonly bus: Bus;
+  /** Told of each refusal. */
+  readonly meter?: Pick<Meter, 'limited'> | undefined;
+}
+
+/** Builds the limits of one node; a number of 0 in the policy switches that limit off. */
+export function createLimits({ policy, counter, bus, meter }: LimitsParts): Limits {
   const windows: Readonly<Record<RareKind, Window>> = {
     login: { most: policy.loginsPerMinute, windowMs: minuteMs, what: 'logins' },
     registration: { most: policy.registrationsPerHour, windowMs: hourMs, what: 'registrations' },
@@ -51,6 +64,7 @@ export function createLimits(policy: Policy, counter: Counter, meter?: Pick<Mete
     keys: { most: keyChangesPerHour, windowMs: hourMs, what: 'changes of keys' },
   };
   const messages = createMessageRate(policy.messagesPerSecond);
+  const taken = createTakenMessages(bus, messages);
 
   function refused(kind: RareKind | 'message', what: string, retryAfterMs: number): ChatError {
     meter?.limited(kind);
@@ -61,6 +75,7 @@ export function createLimits(policy: Policy, counter: Counter, meter?: Pick<Mete
     takeMessage(key, now) {
       const retryAfterMs = messages.take(key, now);
       if (retryAfterMs > 0) throw refused('message', 'messages', retryAfterMs);
+      if (policy.messagesPerSecond > 0) taken.passed(key);
     },
     async take(kind, key) {
       const { most, windowMs, what } = windows[kind];
@@ -68,6 +83,7 @@ export function createLimits(policy: Policy, counter: Counter, meter?: Pick<Mete
       const retryAfterMs = await counter.take(`${kind} ${key}`, most, windowMs);
       if (retryAfterMs > 0) throw refused(kind, what, retryAfterMs);
     },
+    stop: () => taken.stop(),
   };
 }
 

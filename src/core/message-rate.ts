@@ -1,7 +1,15 @@
-/** Token buckets in this node's memory: bursts of ten seconds' worth, then a rate. */
+/**
+ * Token buckets in this node's memory: bursts of ten seconds' worth, then a rate. What passes on other nodes is told them afterwards, so
+ * that the rate holds for all nodes together.
+ */
 export interface MessageRate {
   /** Takes one of `key` at `now`; answers 0, or in how many milliseconds the next one is free. */
   take(key: string, now: number): number;
+  /**
+   * Takes so many of `key` that have passed elsewhere. They are not asked for, so the bucket may owe some then: nobody gets one before
+   * that is made up for.
+   */
+  takePassed(key: string, messages: number, now: number): void;
 }
 
 interface Bucket {
@@ -41,27 +49,36 @@ export function createMessageRate(perSecond: number): MessageRate {
     sweepAt = Math.max(minSweepAt, 2 * buckets.size);
   }
 
+  /** The bucket of `key`, with what it has by `now`. */
+  function bucketOf(key: string, now: number): Bucket {
+    let bucket = buckets.get(key);
+    if (!bucket) {
+      if (buckets.size >= sweepAt) sweep(now);
+      bucket = { tokens: burst, at: now, closedUntil: 0 };
+      buckets.set(key, bucket);
+      return bucket;
+    }
+    const elapsed = now - bucket.at;
+    if (elapsed >= 0) bucket.tokens = Math.min(burst, bucket.tokens + elapsed * perSecond);
+    // The clock was set back: nobody waits for it to come round again.
+    else bucket.closedUntil += elapsed;
+    bucket.at = now;
+    return bucket;
+  }
+
   return {
     take(key, now) {
       if (perSecond === 0) return 0;
-      let bucket = buckets.get(key);
-      if (!bucket) {
-        if (buckets.size >= sweepAt) sweep(now);
-        bucket = { tokens: burst, at: now, closedUntil: 0 };
-        buckets.set(key, bucket);
-      } else {
-        const elapsed = now - bucket.at;
-        if (elapsed >= 0) bucket.tokens = Math.min(burst, bucket.tokens + elapsed * perSecond);
-        // The clock was set back: nobody waits for it to come round again.
-        else bucket.closedUntil += elapsed;
-        bucket.at = now;
-      }
+      const bucket = bucketOf(key, now);
       if (bucket.tokens < cost && now >= bucket.closedUntil) {
         bucket.closedUntil = now + Math.max(leastWaitMs, Math.ceil((cost - bucket.tokens) / perSecond));
       }
       if (now < bucket.closedUntil) return bucket.closedUntil - now;
       bucket.tokens -= cost;
       return 0;
+    },
+    takePassed(key, messages, now) {
+      if (perSecond > 0) bucketOf(key, now).tokens -= messages * cost;
     },
   };
 }

@@ -56,6 +56,14 @@ const ofEach: { readonly [T in Notice['type']]: Extract<Notice, { type: T }> } =
     },
   },
   'member-left': { type: 'member-left', userId: 'u' as UserId, conversation: 7 as ConversationId },
+  'messages-taken': {
+    type: 'messages-taken',
+    node: 'n' as NodeId,
+    taken: [
+      ['a', 3],
+      ['192.0.2.1', 1],
+    ],
+  },
   presence: {
     type: 'presence',
     node: 'n' as NodeId,

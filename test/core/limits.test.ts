@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLimits, type Limits, type RareKind } from '../../src/core/limits.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
+import { localBus } from '../../src/server/bus/local.ts';
 import { localCounter } from '../../src/server/counter/local.ts';
 import { refusal } from './support/chat.ts';
 
@@ -10,7 +11,7 @@ beforeEach(() => void vi.useFakeTimers({ now: start }));
 afterEach(() => void vi.useRealTimers());
 
 function limitsOf(policy: Partial<Policy> = {}, counter = localCounter()): Limits {
-  return createLimits({ ...defaultPolicy, ...policy }, counter);
+  return createLimits({ policy: { ...defaultPolicy, ...policy }, counter, bus: localBus(() => {}) });
 }
 
 /** How many of a key pass now. */

@@ -24,7 +24,13 @@ export type Notice =
     }
   | { readonly type: 'member-joined'; readonly user: Username; readonly conversation: ConversationView }
   | { readonly type: 'member-left'; readonly userId: UserId; readonly conversation: ConversationId }
-  | { readonly type: 'presence'; readonly node: NodeId; readonly news: PresenceNews };
+  | { readonly type: 'presence'; readonly node: NodeId; readonly news: PresenceNews }
+  /** What a node has let pass since it said so last, by the keys of the rate of messages. */
+  | {
+      readonly type: 'messages-taken';
+      readonly node: NodeId;
+      readonly taken: ReadonlyArray<readonly [key: string, messages: number]>;
+    };
 
 /** One run of one node: a name that no other run has. */
 export type NodeId = Brand<string, 'NodeId'>;

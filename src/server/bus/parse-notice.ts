@@ -65,6 +65,13 @@ const shapes: { readonly [T in Notice['type']]: z.ZodType<OfType<T>> } = {
   ),
   'member-joined': shape(z.strictObject({ type: z.literal('member-joined'), user: text, conversation })),
   'member-left': shape(z.strictObject({ type: z.literal('member-left'), userId: text, conversation: count })),
+  'messages-taken': shape(
+    z.strictObject({
+      type: z.literal('messages-taken'),
+      node: text,
+      taken: z.array(z.tuple([text, count])).max(100_000),
+    }),
+  ),
   presence: shape(z.strictObject({ type: z.literal('presence'), node: text, news })),
 };
 
