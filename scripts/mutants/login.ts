@@ -396,7 +396,7 @@ export const login: readonly Mutant[] = [
   },
   {
     rule: '6.3.2 a server’s secret is its own',
-    file: 'src/server/running.ts',
+    file: 'src/server/server-settings.ts',
     find: 'serverSecret: randomBytes(32),',
     replace: 'serverSecret: new Uint8Array(32),',
     test: 'test/server/serve.test.ts',

@@ -5,8 +5,10 @@ import { parseOrigin } from './doors/origin.ts';
 import { parseNetwork } from './doors/trusted-proxies.ts';
 import { isPlainAddress } from './mailer/plain-address.ts';
 import { parseSmtpUrl } from './mailer/smtp-url.ts';
+import { parseRedisUrl } from './redis/redis-url.ts';
 import { zeroOf } from './serve-options.ts';
 import type { Setting } from './setting-kinds.ts';
+import { databaseAddress } from './store/postgres/database-address.ts';
 
 /** The kinds of numbers, and what each is called. */
 const units = { integer: 'a whole number', seconds: 'whole seconds', days: 'whole days' } as const;
@@ -17,8 +19,13 @@ const units = { integer: 'a whole number', seconds: 'whole seconds', days: 'whol
  */
 export function checkShown(setting: Setting, label: string, given: string, from = '.'): string {
   const value = checkSetting(setting, label, given, from);
-  if (setting.kind !== 'smtp' || parseSmtpUrl(value)?.login === undefined) return value;
+  if (!hasPassword(setting, value)) return value;
   throw invalid(`${label} is no place for a password: give the URL in ${setting.variable}`, label);
+}
+
+function hasPassword({ kind }: Setting, value: string): boolean {
+  if (kind === 'smtp') return parseSmtpUrl(value)?.login !== undefined;
+  return (kind === 'store' || kind === 'bus') && value !== '' && new URL(value).password !== '';
 }
 
 /** True for a setting that takes a number. */
@@ -78,6 +85,17 @@ export function checkSetting(setting: Setting, label: string, given: string, fro
         label,
       );
     }
+    case 'store': {
+      if (given === '') return given;
+      const { database } = readUrl(label, storeShape, () => databaseAddress(given));
+      if (database === undefined) throw invalid(`${label} takes ${storeShape}: it names no database`, label);
+      return new URL(given).href;
+    }
+    case 'bus': {
+      if (given === '') return given;
+      readUrl(label, busShape, () => parseRedisUrl(given));
+      return new URL(given).href;
+    }
     case 'mailbox': {
       if (given === '' || isPlainAddress(given)) return given;
       throw refused(label, 'an e-mail address, like chat@example.org', given);
@@ -116,6 +134,19 @@ export function parseAddress(label: string, value: string): { host: string; port
 function isNameOrIPv4(host: string): boolean {
   // What ends in a number is read as an address by resolvers, so it must be a whole one.
   return isIP(host) === 4 || (hostShape.test(host) && !/(?:^|\.)\d+$/.test(host));
+}
+
+const storeShape = 'postgres://USER@HOST:PORT/DATABASE';
+const busShape = 'redis://HOST:PORT or rediss://HOST:PORT';
+
+/** What `read` answers; what it throws says nothing of a password that may have been given. */
+function readUrl<Result>(label: string, shape: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    const why = (error instanceof Error ? error.message : String(error)).replace(/^the store's URL /, '');
+    throw invalid(`${label} takes ${shape}: it ${why}`, label);
+  }
 }
 
 function refused(label: string, takes: string, given: string): ChatError {

@@ -43,8 +43,20 @@ export interface ServerConfig {
   readonly drainMs: number;
   /** Absolute; undefined when nothing has to be accepted. */
   readonly consentFile: string | undefined;
+  /** What is shared with other servers; undefined for a server that keeps everything in its data directory. */
+  readonly cluster: ClusterConfig | undefined;
   /** The operator's own certificate for TLS, absolute; undefined for one that the server makes. */
   readonly tls: OperatorFiles | undefined;
+}
+
+/** Where servers meet that are nodes of one. */
+export interface ClusterConfig {
+  /** PostgreSQL's URL. */
+  readonly store: string;
+  /** Redis's URL; undefined for a server that is the only one over its store. */
+  readonly bus: string | undefined;
+  /** The file with the cluster's secret, absolute. */
+  readonly secretFile: string;
 }
 
 /** A settings file that was read: values by the flags' long names, of the right types, with where each stands. */
@@ -167,7 +179,26 @@ export function settleConfig(sources: ConfigSources): SettledConfig {
     const [given, missing] = tlsCert.value === '' ? [tlsKey, tlsCert] : [tlsCert, tlsKey];
     problems.push(invalid(`${given.label} needs its other half: give ${missing.label} too`, missing.label));
   }
+  problems.push(...clusterProblems(settled, unfit));
   return { config: build(settled), settings: all, problems, unfit };
+}
+
+/** What each of the three settings needs besides itself. */
+function clusterProblems(
+  { store, bus, clusterSecret }: Settled,
+  unfit: ReadonlySet<SettingName>,
+): ChatError[] {
+  const lacks = ({ name, value }: SettledSetting): boolean => value === '' && !unfit.has(name);
+  const needs = (one: SettledSetting, missing: SettledSetting, why: string): ChatError =>
+    invalid(`${one.label} needs ${missing.label} too: ${why}`, missing.label);
+  if (lacks(store)) {
+    return [bus, clusterSecret]
+      .filter(({ value }) => value !== '')
+      .map((one) => needs(one, store, 'servers that belong together keep everything in one PostgreSQL'));
+  }
+  return store.value !== '' && lacks(clusterSecret)
+    ? [needs(store, clusterSecret, "the file under whose contents the server's keys are sealed there")]
+    : [];
 }
 
 /** True when one address would be listened on twice; what a name stands for is found out at the start. */
@@ -267,6 +298,7 @@ function build(settled: Settled): ServerConfig {
     limits,
     drainMs: ms('drainWait'),
     consentFile: settled.consentFile.value === '' ? undefined : settled.consentFile.value,
+    cluster: clusterOf(settled),
     tls: tlsOf(settled.tlsCert.value, settled.tlsKey.value),
   });
 }
@@ -285,6 +317,12 @@ function mailOf(url: string, from: string): ServerConfig['mail'] {
 
 function metricsOf({ label, value }: SettledSetting): ServerConfig['metrics'] {
   return value === '' ? undefined : Object.freeze(parseAddress(label, value));
+}
+
+function clusterOf({ store, bus, clusterSecret }: Settled): ServerConfig['cluster'] {
+  if (store.value === '' || clusterSecret.value === '') return undefined;
+  const named = bus.value === '' ? undefined : bus.value;
+  return Object.freeze({ store: store.value, bus: named, secretFile: clusterSecret.value });
 }
 
 function tlsOf(certificate: string, key: string): ServerConfig['tls'] {

@@ -21,11 +21,19 @@ export function machineOperator({ backups, figures }: OperatorParts): Operator {
 }
 
 function factsOf(figures: ServerFigures, now: number): ServerFacts {
-  const { traffic, chat, store, disk } = figures;
+  const { traffic, chat, store, disk, node } = figures;
   return {
     version: figures.version,
     node: process.versions.node,
     startedAt: figures.startedAt,
+    nodeId: node?.id,
+    store: store.remote ? store.remote.server : 'SQLite',
+    storeConnection: store.remote && {
+      isUp: store.remote.isUp,
+      open: store.remote.connections,
+      waiting: store.remote.waiting,
+    },
+    bus: node?.bus && { isUp: node.bus.isUp, peers: node.bus.peers },
     connections: traffic.open.reduce((sum, { count }) => sum + count, traffic.undecided),
     doors: traffic.open
       .filter(({ count }) => count > 0)

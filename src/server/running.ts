@@ -4,13 +4,15 @@ import manifest from '../../package.json' with { type: 'json' };
 import { createChat } from '../core/chat.ts';
 import { toHex } from '../core/crypto/bytes.ts';
 import { offerClaim } from '../core/offer-claim.ts';
-import { randomBytes } from '../core/random.ts';
+import type { Bus } from '../core/ports/bus.ts';
+import type { ServerSettings } from '../core/ports/store/settings.ts';
 import { createTurn } from '../core/turn.ts';
 import { openBackups } from './backups/backups.ts';
 import { noBackups } from './backups/no-backups.ts';
 import { localBus } from './bus/local.ts';
 import { certificateAuthority } from './certificates/authority.ts';
 import type { Certificates } from './certificates/certificates.ts';
+import type { OpenNode } from './cluster/open-node.ts';
 import type { ServerConfig } from './config.ts';
 import { localCounter } from './counter/local.ts';
 import { platformDigests } from './digests.ts';
@@ -18,7 +20,7 @@ import { type Listener, listen } from './doors/listener.ts';
 import { trustedProxies } from './doors/trusted-proxies.ts';
 import type { Log } from './log.ts';
 import type { OpenMailer } from './mailer/mail-queue.ts';
-import { createCounts, figureReader } from './metrics/figures.ts';
+import { createCounts, figureReader, type ServerCounts } from './metrics/figures.ts';
 import type { MetricsServer, MetricsServerOptions } from './metrics/metrics-server.ts';
 import { diskFigures, machineOperator } from './operator.ts';
 import { localSessionCache } from './session-cache/local.ts';
@@ -33,10 +35,13 @@ const cachedSessions = 20_000;
 /** Of what the server does by itself. */
 const nobody = { user: undefined, door: undefined, address: undefined };
 
-/** What a server runs on; both are opened and closed by the caller. */
+/** What a server runs on; store and node are opened and closed by the caller. */
 export interface ServerParts {
   readonly config: ServerConfig;
   readonly store: ServerStore;
+  readonly settings: ServerSettings;
+  /** Undefined for a server that keeps everything in its data directory. */
+  readonly node: OpenNode | undefined;
   /** The data directory, which is locked. */
   readonly directory: string;
   readonly certificates: Certificates;
@@ -62,6 +67,8 @@ export interface OpenServer {
 export async function openServer({
   config,
   store,
+  settings,
+  node,
   directory,
   certificates,
   log,
@@ -69,10 +76,6 @@ export async function openServer({
   const turn = createTurn(setImmediate);
   const onFailure = (error: unknown, errorId?: string): string => log.failure('failure', error, errorId);
   const terms = config.consentFile === undefined ? undefined : readTerms(config.consentFile);
-  const settings = await store.settings({
-    realm: Buffer.from(randomBytes(16)).toString('hex'),
-    serverSecret: randomBytes(32),
-  });
   const claimCode = await offerClaim(store, platformDigests).catch((error: unknown) => {
     // A full disk keeps nobody from reading: the next start makes another one.
     log.failure('no-claim-code', error, undefined, {
@@ -96,10 +99,8 @@ export async function openServer({
           log.debug('call', { connection: id, door, operation, outcome, ms: Math.round(ms * 100) / 100 })
       : undefined,
   );
-  const bus = localBus(onFailure);
-  bus.subscribe(({ type }) => {
-    if (type === 'message') counts.stored();
-  });
+  const joined = await node?.join(onFailure);
+  const bus = counting(joined?.bus ?? localBus(onFailure), counts);
   const figures = figureReader(counts, {
     version: manifest.version,
     startedAt,
@@ -113,13 +114,15 @@ export async function openServer({
     backups: () => backups.figures(),
     disk: () => diskFigures(database),
     identity: () => current,
+    node: () => node && { id: node.id, bus: joined?.figures(), known: joined?.presence.nodes ?? 0 },
   });
   const chat = createChat(
     {
       store,
       caches: [localSessionCache({ maxEntries: cachedSessions })],
       bus,
-      counter: localCounter(),
+      counter: joined?.counter ?? localCounter(),
+      presence: joined?.presence,
       audit: ({ at: _at, details, ...entry }) => log.record('audit', { ...entry, ...details, ...entry }),
       onAuditHead: ({ seq, hash }) => log.record('audit-head', { seq, hash: toHex(hash) }),
       turn,
@@ -135,6 +138,12 @@ export async function openServer({
     config.policy,
     settings,
   );
+  const stopWatching = joined?.watchMemberships((notes) => chat.noteMemberships(notes));
+  /** Leaves the other nodes; what is told afterwards stays here. */
+  async function leave(): Promise<void> {
+    stopWatching?.();
+    await joined?.close();
+  }
   /** The server's own life, which stands in the log in other words; a start that no end came before followed a crash. */
   const keepOnRecord = (operation: string) =>
     chat.keepOnRecord({
@@ -150,6 +159,7 @@ export async function openServer({
     figures.stop();
     void passwords.close();
     void mailer?.close(0);
+    void leave();
   }
 
   /** Settled when the port is open: until then nothing can be told of it. */
@@ -200,6 +210,7 @@ export async function openServer({
         chat.stop();
         await keepOnRecord('server.stopped');
         await chat.closeTrail();
+        await leave();
         await mailer?.close(config.drainMs);
         await copying;
         await passwords.close();
@@ -215,6 +226,17 @@ export async function openServer({
       void backups.stop();
       metrics?.close();
       letGo();
+    },
+  };
+}
+
+/** Counts the messages that were stored by this server's own calls, and by no other node's. */
+function counting(bus: Bus, counts: ServerCounts): Bus {
+  return {
+    ...bus,
+    publish(notice) {
+      if (notice.type === 'message') counts.stored();
+      bus.publish(notice);
     },
   };
 }

@@ -63,6 +63,8 @@ function placeholder(setting: Exclude<Setting, SwitchSetting>): string {
     case 'public-address':
       return 'HOST:PORT';
     case 'smtp':
+    case 'store':
+    case 'bus':
       return 'URL';
     case 'mailbox':
       return 'ADDRESS';

@@ -1,12 +1,14 @@
 import { ChatError } from '../core/errors.ts';
 import { isLoopback } from '../core/model/address.ts';
 import { openCertificates } from './certificates/certificates.ts';
+import type { OpenNode, OpenNodeOptions } from './cluster/open-node.ts';
 import { type ConfigSources, readConfig } from './config.ts';
 import { type CrashSource, guardProcess } from './crash-guard.ts';
 import { openDataDirectory } from './data-directory/data-directory.ts';
 import { createLog } from './log.ts';
 import { openFilesLimit, tooFewFiles } from './open-files.ts';
 import { type OpenServer, openServer } from './running.ts';
+import { serverSettings } from './server-settings.ts';
 import type { ServerStore } from './store/server-store.ts';
 import { sqliteStore } from './store/sqlite/store.ts';
 
@@ -31,6 +33,8 @@ export interface ServeSurroundings {
   }): Promise<ServerStore>;
   /** How many files the process may have open, if anybody says. */
   readonly filesLimit?: () => number | undefined;
+  /** Gives up a start that waits for a database on another machine. */
+  readonly signal?: AbortSignal;
 }
 
 /** A server that was started. */
@@ -67,7 +71,7 @@ const exitCodes = { failed: 1, SIGINT: 130, SIGTERM: 143 } as const;
 export async function serve(
   sources: ConfigSources,
   out: ServeOutput,
-  { process: crashSource, openStore, filesLimit = openFilesLimit }: ServeSurroundings = {
+  { process: crashSource, openStore, filesLimit = openFilesLimit, signal }: ServeSurroundings = {
     process,
     openStore: sqliteStore,
   },
@@ -133,16 +137,17 @@ export async function serve(
   try {
     const directory = await openDataDirectory(config.dataDirectory);
     closers.push(() => directory.close());
-    const store = await openStore({ directory: directory.path, onFatal });
-    closers.push(() => store.close());
+    const { cluster } = config;
+    const node =
+      cluster && (await openNode({ config: cluster, directory: directory.path, log, onFatal, signal }));
+    if (node) closers.push(() => node.close());
+    const store = node?.store ?? (await openStore({ directory: directory.path, onFatal }));
+    if (!node) closers.push(() => store.close());
     const readCertificates = async () => {
       const { host: listenHost, tls: files } = config;
-      const read = await openCertificates({
-        dataDirectory: directory.path,
-        listenHost,
-        files,
-        now: Date.now(),
-      });
+      const open = () =>
+        openCertificates({ dataDirectory: directory.path, listenHost, files, now: Date.now() });
+      const read = node ? await node.certificates(open) : await open();
       for (const note of read.notes) log.info('certificates', { note });
       for (const note of read.doubts) log.warn('certificates', { note });
       // A database that was brought from elsewhere without the keys beside it.
@@ -151,7 +156,16 @@ export async function serve(
       return read;
     };
     const certificates = await readCertificates();
-    server = await openServer({ config, store, directory: directory.path, certificates, log });
+    const settings = node?.settings ?? (await serverSettings(store));
+    server = await openServer({
+      config,
+      store,
+      settings,
+      node,
+      directory: directory.path,
+      certificates,
+      log,
+    });
     if (fatal) throw fatal;
     const release = guardProcess(crashSource, log, () => void drain(exitCodes.failed));
     closers.push(async () => release());
@@ -180,7 +194,8 @@ export async function serve(
         note: `nobody administers this server yet: chat admin claim ${server.claimCode} makes the account that is logged in its administrator`,
       });
     }
-    log.info('started', { address: place, clear_text: servesClearText, data: directory.path });
+    const named = node ? { node: node.id, store: store.figures().remote?.server } : {};
+    log.info('started', { address: place, clear_text: servesClearText, data: directory.path, ...named });
     out.ready(`${place} ${certificates.fingerprint} ${directory.path}`);
     return {
       address,
@@ -227,6 +242,12 @@ export async function serve(
     await closeAll();
     throw error;
   }
+}
+
+/** Loads what speaks to PostgreSQL and Redis only for a server that has its database there. */
+async function openNode(options: OpenNodeOptions): Promise<OpenNode> {
+  const node = await import('./cluster/open-node.ts');
+  return await node.openNode(options);
 }
 
 function addressText({ address, port }: { readonly address: string; readonly port: number }): string {

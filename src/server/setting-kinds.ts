@@ -92,6 +92,18 @@ export interface SmtpSetting extends SettingBase {
   readonly fallback: '';
 }
 
+/** Where a database is, `postgres://`; or nothing. Only the environment may carry one with a password. */
+export interface StoreSetting extends SettingBase {
+  readonly kind: 'store';
+  readonly fallback: '';
+}
+
+/** Where a Redis is, `redis://` or `rediss://`; or nothing. Only the environment may carry one with a password. */
+export interface BusSetting extends SettingBase {
+  readonly kind: 'bus';
+  readonly fallback: '';
+}
+
 /** An e-mail address, or nothing. */
 export interface MailboxSetting extends SettingBase {
   readonly kind: 'mailbox';
@@ -118,5 +130,7 @@ export type Setting =
   | OriginsSetting
   | PublicAddressSetting
   | SmtpSetting
+  | StoreSetting
+  | BusSetting
   | MailboxSetting
   | NetworksSetting;

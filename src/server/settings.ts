@@ -45,6 +45,27 @@ export const settings = {
     fallback: 'DATA/backups',
     help: 'the directory in which administrators make backups',
   },
+  store: {
+    kind: 'store',
+    flag: 'store',
+    variable: 'CHAT_STORE',
+    fallback: '',
+    help: 'keep everything in this PostgreSQL, like postgres://chat@db.example/chat, instead of in --data; one with a password only by the variable',
+  },
+  bus: {
+    kind: 'bus',
+    flag: 'bus',
+    variable: 'CHAT_BUS',
+    fallback: '',
+    help: 'the Redis that joins several servers over one --store, like rediss://redis.example; one with a password only by the variable',
+  },
+  clusterSecret: {
+    kind: 'file',
+    flag: 'cluster-secret',
+    variable: 'CHAT_CLUSTER_SECRET',
+    fallback: '',
+    help: 'a file with what all servers over one --store know: at least 32 random bytes',
+  },
   insecureClearText: {
     kind: 'switch',
     flag: 'insecure-clear-text',

@@ -12,11 +12,15 @@ import { serveOptions } from '../../src/server/serve-options.ts';
 import { type SettingName, settings } from '../../src/server/settings.ts';
 
 const nothing: ConfigSources = { flags: {}, env: {}, platform: 'linux', homeDirectory: '/home/sam' };
+const storeUrl = 'postgres://chat@127.0.0.1/chat';
 /** What a setting cannot do without: mail has a sender, a certificate its key. */
 const besides = (name: string): Record<string, string> => {
   if (/^(?:smtp-url|CHAT_SMTP_URL)$/.test(name)) return { 'mail-from': 'chat@example.org' };
   if (/^(?:tls-cert|CHAT_TLS_CERT)$/.test(name)) return { 'tls-key': '/etc/chat.key' };
   if (/^(?:proxy-protocol|CHAT_PROXY_PROTOCOL)$/.test(name)) return { 'trusted-proxy': '10.0.0.0/8' };
+  if (/^(?:store|CHAT_STORE)$/.test(name)) return { 'cluster-secret': '/etc/secret' };
+  if (/^(?:bus|CHAT_BUS)$/.test(name)) return { store: storeUrl, 'cluster-secret': '/etc/secret' };
+  if (/^(?:cluster-secret|CHAT_CLUSTER_SECRET)$/.test(name)) return { store: storeUrl };
   return /^(?:tls-key|CHAT_TLS_KEY)$/.test(name) ? { 'tls-cert': '/etc/chat.crt' } : {};
 };
 const withFlag = (flag: string, value: unknown): ConfigSources => ({
@@ -89,6 +93,7 @@ const defaults: ServerConfig = {
   },
   drainMs: 5_000,
   consentFile: undefined,
+  cluster: undefined,
   tls: undefined,
 };
 
@@ -147,6 +152,47 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
       'chat.example:443',
       { publicAddress: 'chat.example:443', ...policy({ commonPasswords: 'refuse' }) },
       ['chat.example', 'chat.example:0', ':443', 'https://chat.example', 'a b:1', 'chat.example:443\nBcc: x'],
+    ],
+    store: [
+      'postgresql://chat@db.example:6432/chat?pool_max_conns=20',
+      {
+        cluster: {
+          store: 'postgresql://chat@db.example:6432/chat?pool_max_conns=20',
+          bus: undefined,
+          secretFile: '/etc/secret',
+        },
+      },
+      [
+        'db.example',
+        'mysql://db.example/chat',
+        'postgres://',
+        'postgres:///chat',
+        'postgres://db.example',
+        'postgres://db.example/',
+        'postgres://db.example:65536/chat',
+        'postgres://db.example/chat?sslmode=prefer',
+        'postgres://db.example/chat?search_path=x',
+        'postgres://db.example/chat?sslmode=verify-ca',
+        'postgres://us%er@db.example/chat',
+      ],
+    ],
+    bus: [
+      'rediss://redis.example:6380/2',
+      { cluster: { store: storeUrl, bus: 'rediss://redis.example:6380/2', secretFile: '/etc/secret' } },
+      [
+        'redis.example:6379',
+        'http://redis.example',
+        'redis://',
+        'redis://redis.example:65536',
+        'redis://redis.example/chat',
+        'redis://redis.example?ca=/x',
+        'redis://us%er@redis.example',
+      ],
+    ],
+    clusterSecret: [
+      '/etc/other',
+      { cluster: { store: storeUrl, bus: undefined, secretFile: '/etc/other' } },
+      ['', 'a\0b', '~/secret'],
     ],
     smtpUrl: [
       'smtp://mail.example',
@@ -401,6 +447,49 @@ describe('the configuration', () => {
     expect(readConfig(withFlag('mail-from', 'chat@example.org')).mail).toBeUndefined();
     expect(readConfig({ ...withEnv('CHAT_SMTP_URL', ''), flags: {} }).mail).toBeUndefined();
   });
+
+  it('asks for the secret of servers over one store, and for the store of a bus and of a secret', () => {
+    expect(() => readConfig({ ...nothing, env: { CHAT_STORE: storeUrl } })).toThrowError(
+      /^CHAT_STORE needs --cluster-secret too: /,
+    );
+    expect(() => readConfig({ ...nothing, flags: { bus: 'redis://127.0.0.1' } })).toThrowError(
+      /^--bus needs --store too: /,
+    );
+    expect(() => readConfig({ ...nothing, flags: { 'cluster-secret': 'x' } })).toThrowError(
+      /^--cluster-secret needs --store too: /,
+    );
+    const given = { store: storeUrl, 'cluster-secret': '/etc/secret' };
+    const { problems } = settleConfig({ ...nothing, flags: { ...given, store: 'mysql://x/y' } });
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringMatching(/^--store takes /)]);
+    expect(readConfig({ ...nothing, flags: given, env: { CHAT_BUS: '' } }).cluster).toEqual({
+      store: storeUrl,
+      bus: undefined,
+      secretFile: '/etc/secret',
+    });
+    expect(Object.isFrozen(readConfig({ ...nothing, flags: given }).cluster)).toBe(true);
+  });
+
+  it.each([
+    ['store', 'CHAT_STORE', 'postgres://sam:s3cret%3A%2F@db.example/chat', 'postgres://sam:s3cret@/chat'],
+    ['bus', 'CHAT_BUS', 'rediss://:s3cret@redis.example', 'redis://:s3cret@redis.example/chat'],
+  ])(
+    'takes the password of --%s from the environment alone, and never says it',
+    (flag, variable, url, wrong) => {
+      expect(readConfig(withEnv(variable, url)).cluster).toMatchObject({ [flag]: url });
+      const elsewhere = (label: string) => `${label} is no place for a password: give the URL in ${variable}`;
+      expect(() => readConfig(withFlag(flag, url))).toThrowError(elsewhere(`--${flag}`));
+      expect(() => readConfig(withFile(flag, url))).toThrowError(elsewhere(`FILE:7: ${flag}`));
+      for (const sources of [withFlag(flag, wrong), withEnv(variable, wrong), withFile(flag, wrong)]) {
+        const [problem] = settleConfig(sources).problems;
+        expect(problem?.message).toMatch(/ takes (?:postgres|redis):\/\//);
+        expect(problem?.message).not.toContain('s3cret');
+      }
+      const raw = url.replace(/:s3[^@]*@/, ':p@ss:w@');
+      const value =
+        settleConfig(withEnv(variable, raw)).settings.find(({ key }) => key === flag)?.value ?? '';
+      expect(withoutPassword(value)).not.toMatch(/p@ss|ss:w|ss%3Aw/);
+    },
+  );
 
   it('takes several origins, with blanks or commas between them, each in the one spelling of browsers', () => {
     expect(

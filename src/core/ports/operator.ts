@@ -19,6 +19,16 @@ export interface ServerFacts {
   /** The version of Node that it runs on. */
   readonly node: string;
   readonly startedAt: number;
+  /** What this run of this node is called; undefined for a server that keeps everything in its data directory. */
+  readonly nodeId: string | undefined;
+  /** Which program keeps everything, like `SQLite` or `PostgreSQL 15.14`. */
+  readonly store: string;
+  /** Of a store that is elsewhere: whether it can be reached, open connections to it, and what waits for one. */
+  readonly storeConnection:
+    | { readonly isUp: boolean; readonly open: number; readonly waiting: number }
+    | undefined;
+  /** Whether the bus answers, and how many other nodes are heard; undefined for an only node. */
+  readonly bus: { readonly isUp: boolean; readonly peers: number } | undefined;
   /** Open connections. */
   readonly connections: number;
   /** Of those, how many came to which door. */

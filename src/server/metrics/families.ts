@@ -60,6 +60,8 @@ const histogram = (
   },
 });
 
+const flag = (value: boolean | undefined): number | undefined =>
+  value === undefined ? undefined : Number(value);
 const seconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1_000);
 
 /** Every metric of chat's own; docs/operating.md has a table of them. */
@@ -73,6 +75,13 @@ export const families: readonly Family[] = [
   gauge('chat_start_time_seconds', 'When the server was started, in Unix time.', ({ startedAt }) =>
     seconds(startedAt),
   ),
+  {
+    name: 'chat_node_info',
+    help: 'Always 1, with --store: what this run of this node is called, and which database it is over.',
+    type: 'gauge',
+    read: ({ node, store }) =>
+      node ? [{ labels: { node: node.id, store: store.remote?.server ?? '' }, value: 1 }] : [],
+  },
   gauge('chat_draining', '1 while the server is shutting down.', ({ isDraining }) => (isDraining ? 1 : 0)),
 
   {
@@ -235,12 +244,12 @@ export const families: readonly Family[] = [
     'When the log was last brought into the database, in Unix time; absent before the first time.',
     ({ store }) => seconds(store.file?.checkpointAt),
   ),
-  gauge(
-    'chat_store_database_bytes',
-    'Size of the database without its log.',
-    ({ disk }) => disk.databaseBytes,
+  gauge('chat_store_database_bytes', 'Size of the database without its log.', ({ disk, store }) =>
+    store.file ? disk.databaseBytes : undefined,
   ),
-  gauge('chat_store_log_bytes', "Size of the database's write-ahead log.", ({ disk }) => disk.logBytes),
+  gauge('chat_store_log_bytes', "Size of the database's write-ahead log.", ({ disk, store }) =>
+    store.file ? disk.logBytes : undefined,
+  ),
   gauge(
     'chat_disk_free_bytes',
     'Free bytes on the disk of the data directory.',
@@ -255,6 +264,89 @@ export const families: readonly Family[] = [
     'chat_search_index_lag_messages',
     'Messages that are not in the index of words yet, as far as the store knows.',
     ({ store }) => store.indexLag,
+  ),
+
+  gauge('chat_store_up', '1 while the database of --store can be reached.', ({ store }) =>
+    flag(store.remote?.isUp),
+  ),
+  gauge(
+    'chat_store_connections',
+    'Open connections to the database of --store.',
+    ({ store }) => store.remote?.connections,
+  ),
+  gauge('chat_store_connections_idle', 'Those of them that nobody uses.', ({ store }) => store.remote?.idle),
+  gauge(
+    'chat_store_connections_limit',
+    'How many there may be (pool_max_conns in the URL).',
+    ({ store }) => store.remote?.maxConnections,
+  ),
+  gauge(
+    'chat_store_connections_waiting',
+    'Transactions that wait for one.',
+    ({ store }) => store.remote?.waiting,
+  ),
+  counter(
+    'chat_store_connections_lost_total',
+    'Connections to the database of --store that broke.',
+    ({ store }) => store.remote?.lost,
+  ),
+  counter(
+    'chat_store_retries_total',
+    'Transactions that were run again because of others at the same time.',
+    ({ store }) => store.remote?.retries,
+  ),
+  counter(
+    'chat_store_unavailable_total',
+    'Calls that the database of --store kept from being answered.',
+    ({ store }) => store.remote?.unavailable,
+  ),
+
+  gauge('chat_bus_up', '1 while the Redis of --bus answers.', ({ node }) => flag(node?.bus?.isUp)),
+  gauge('chat_bus_heard', '1 while what this node tells the others comes back to it.', ({ node }) =>
+    flag(node?.bus?.isHeard),
+  ),
+  gauge('chat_bus_peers', 'Other nodes that are heard.', ({ node }) => node?.bus?.peers),
+  gauge(
+    'chat_presence_nodes',
+    'Other nodes of which it is known who is online there.',
+    ({ node }) => node?.bus && node.known,
+  ),
+  {
+    name: 'chat_bus_notices_total',
+    help: 'What nodes told each other: sent by this one, heard from others, or dropped, which the others were not told.',
+    type: 'counter',
+    read: ({ node }) =>
+      node?.bus === undefined
+        ? []
+        : (['sent', 'heard', 'dropped'] as const).map((what) => ({
+            labels: { what },
+            value: node.bus?.[what] ?? 0,
+          })),
+  },
+  counter(
+    'chat_bus_refused_frames_total',
+    'What came over the bus and was not heard: of nobody with the cluster secret, repeated, or too old.',
+    ({ node }) => node?.bus?.refused,
+  ),
+  counter(
+    'chat_bus_gaps_total',
+    'How often something of another node was missing.',
+    ({ node }) => node?.bus?.gaps,
+  ),
+  counter(
+    'chat_bus_doubts_total',
+    'How often everything was looked up in the store because something may have been missing.',
+    ({ node }) => node?.bus?.doubts,
+  ),
+  counter(
+    'chat_bus_reconnects_total',
+    'How often Redis was reached again.',
+    ({ node }) => node?.bus?.reconnects,
+  ),
+  counter(
+    'chat_bus_timeouts_total',
+    'How often an answer of Redis was waited for in vain.',
+    ({ node }) => node?.bus?.timeouts,
   ),
 
   gauge('chat_password_workers', 'Threads for passwords, at most.', ({ passwords }) => passwords.workers),

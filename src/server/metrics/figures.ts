@@ -5,6 +5,7 @@ import type { Peer } from '../../core/peer.ts';
 import type { ChatFigures, Meter } from '../../core/ports/meter.ts';
 import type { BackupFigures } from '../backups/backups.ts';
 import type { ServerIdentity } from '../certificates/certificates.ts';
+import type { BusFigures } from '../cluster/join-nodes.ts';
 import type { TrafficFigures } from '../doors/traffic.ts';
 import { quantile } from '../histogram.ts';
 import type { MailFigures } from '../mailer/mail-queue.ts';
@@ -40,6 +41,16 @@ export interface LateFigures {
   readonly mailsGivenUp: number;
 }
 
+/** A node among the others of its server. */
+export interface NodeFigures {
+  /** What this run of this node is called. */
+  readonly id: string;
+  /** Undefined for the only node. */
+  readonly bus: BusFigures | undefined;
+  /** Other nodes of which it is known who is online there. */
+  readonly known: number;
+}
+
 /** Everything that is known of how a server is doing, at one moment. Times in seconds, instants in UTC milliseconds. */
 export interface ServerFigures {
   readonly version: string;
@@ -56,6 +67,8 @@ export interface ServerFigures {
   readonly messagesLastMinute: number;
   readonly messagesLastHour: number;
   readonly store: StoreFigures;
+  /** Undefined for a server that keeps everything in its data directory. */
+  readonly node: NodeFigures | undefined;
   /** Calls that ended as a bug, since the start. */
   readonly bugs: number;
   readonly lately: LateFigures;
@@ -89,6 +102,7 @@ export interface FigureSources {
   traffic(): TrafficFigures;
   chat(): ChatFigures;
   store(): StoreFigures;
+  node(): NodeFigures | undefined;
   passwords(): PasswordFigures;
   mail(): MailFigures | undefined;
   backups(): Promise<BackupFigures | undefined>;
@@ -187,6 +201,7 @@ export function figureReader(counts: ServerCounts, sources: FigureSources): Figu
         messagesLastMinute: messages.within(60_000),
         messagesLastHour: messages.within(3_600_000),
         store: sources.store(),
+        node: sources.node(),
         syncP50: quantile(synced, 0.5),
         syncP99: quantile(synced, 0.99),
         passwords: sources.passwords(),

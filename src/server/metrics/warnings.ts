@@ -9,6 +9,8 @@ export const thresholds = {
   syncSeconds: 0.1,
   loopDelaySeconds: 0.1,
   storeQueue: 10_000,
+  /** Transactions that wait for a connection: more than a burst that is over in a moment. */
+  storeWaiting: 200,
   logBytes: 256 * mebibyte,
   indexLag: 500_000,
   auditWaiting: 1_000,
@@ -29,7 +31,18 @@ export function warningsOf(figures: ServerFigures, now: number): string[] {
   const open = traffic.open.reduce((sum, { count }) => sum + count, traffic.undecided);
   const backupAgeMs = backups?.newestAt === undefined ? undefined : now - backups.newestAt;
   const certificateMs = Math.min(figures.certificateUntil, figures.authorityUntil) - now;
+  const { remote } = store;
+  const bus = figures.node?.bus;
   const found: ReadonlyArray<readonly [isBad: boolean, text: string]> = [
+    [remote?.isUp === false, 'the database cannot be reached: calls are answered unavailable until it can'],
+    [
+      bus?.isUp === false,
+      'Redis does not answer: what happens on other nodes is seen here some seconds late, and limits count per node',
+    ],
+    [
+      bus?.isUp === true && !bus.isHeard,
+      'Redis answers, and what this node tells the others does not come back: what happens on other nodes is seen here some seconds late',
+    ],
     [
       (disk.freeBytes ?? Number.POSITIVE_INFINITY) < thresholds.freeDiskBytes,
       `the disk of the data directory has ${mebibytes(disk.freeBytes ?? 0)} MiB left: when it is full nothing is stored`,
@@ -74,6 +87,10 @@ export function warningsOf(figures: ServerFigures, now: number): string[] {
       `${chat.auditWaiting} entries of the audit trail wait to be stored`,
     ],
     [lately.auditLost > 0, `${lately.auditLost} entries of the audit trail were left out in the last hour`],
+    [
+      (remote?.waiting ?? 0) > thresholds.storeWaiting,
+      `${remote?.waiting} transactions wait for a connection to the database: see its load, or pool_max_conns in --store`,
+    ],
     [lately.bugs > 0, `${lately.bugs} calls ended as a bug in the last hour: see failure in the log`],
     [passwords.waiting > thresholds.passwordsWaiting, `${passwords.waiting} passwords wait to be checked`],
     [

@@ -47,6 +47,7 @@ const well: ServerFigures = {
     file: { syncSeconds: none, checkpointSeconds: none, checkpointAt: undefined, fullDisk: 0 },
     remote: undefined,
   },
+  node: undefined,
   bugs: 0,
   lately: { bugs: 0, fullDisk: 0, auditLost: 0, mailsGivenUp: 0 },
   syncP50: undefined,

@@ -21,6 +21,14 @@ export const stats = operation({
     node: z.string(),
     started_at: instant,
     uptime_s: z.number(),
+    // Left out by a server that keeps everything in its data directory; `store` by one of before.
+    node_id: z.string().optional(),
+    store: z.string().optional(),
+    store_up: z.boolean().optional(),
+    store_connections: z.number().optional(),
+    store_waiting: z.number().optional(),
+    bus_up: z.boolean().optional(),
+    bus_peers: z.number().optional(),
     connections: z.number(),
     doors: z.array(z.object({ door: z.string(), tls: z.boolean(), connections: z.number() })),
     logged_in: z.number(),
@@ -57,12 +65,19 @@ export const stats = operation({
   }),
   async handle(_input, { services, now }) {
     const facts = await operatorOf(services).facts();
+    const { storeConnection: remote } = facts;
     const { directs, ...counts } = await services.store.counts();
     return {
       version: facts.version,
       node: facts.node,
       started_at: new Date(facts.startedAt).toISOString(),
       uptime_s: Math.floor((now - facts.startedAt) / 1_000),
+      ...(facts.nodeId === undefined ? {} : { node_id: facts.nodeId }),
+      store: facts.store,
+      ...(remote
+        ? { store_up: remote.isUp, store_connections: remote.open, store_waiting: remote.waiting }
+        : {}),
+      ...(facts.bus ? { bus_up: facts.bus.isUp, bus_peers: facts.bus.peers } : {}),
       connections: facts.connections,
       doors: [...facts.doors],
       logged_in: facts.loggedIn,
