@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, inject } from 'vitest';
 import { postgresStore } from '../../src/server/store/postgres/store.ts';
 import { createDatabase, emptyTables, type TestDatabase } from '../support/postgres-server.ts';
-import { describeStore } from './store.exam.ts';
+import { describeTwoNodes } from './store/two-nodes.ts';
+import { describeStore, type StoreUnderExam } from './store.exam.ts';
 
 const port = inject('postgresPort');
 
@@ -13,9 +14,11 @@ describe.skipIf(port === undefined)('on a real server', () => {
   afterAll(() => database.drop());
 
   // To make a database for each test, and to take it away, is most of what a test would take.
-  describeStore('the PostgreSQL store', () => ({
+  const underExam = (): StoreUnderExam => ({
     isInOrder: false,
     open: () => postgresStore({ url: database.url }),
     remove: () => emptyTables(port ?? 0, database.name),
-  }));
+  });
+  describeStore('the PostgreSQL store', underExam);
+  describeTwoNodes('two nodes on one PostgreSQL', underExam);
 });

@@ -41,6 +41,8 @@ export interface PostgresServer {
   /** All its processes stand still, with their connections open, until {@link resume}. */
   pause(): void;
   resume(): void;
+  /** Where its files are, which are its user's. */
+  dataDirectory(): string;
   /** Ends it and removes its files. */
   close(): Promise<void>;
 }
@@ -245,6 +247,7 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
     url,
     sql,
     createDatabase: () => createDatabase(port),
+    dataDirectory: () => data,
     stop: (mode = 'fast') => signal(mode === 'fast' ? 'SIGINT' : 'SIGQUIT', (pid) => [pid]),
     start,
     kill: () => signal('SIGKILL', family),

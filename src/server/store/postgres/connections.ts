@@ -16,8 +16,10 @@ export interface Patience {
   readonly lockMs: number;
   /** Somebody has a connection: then it is dropped, since the database may never answer any more. */
   readonly attemptMs: number;
-  /** A call waits for a connection, or is tried again. */
+  /** A call is tried again. */
   readonly callMs: number;
+  /** A call waits for its turn: calls before it that are about the same, and a connection that is free. */
+  readonly turnMs: number;
   /** After a connection could not be made, the next try: at first, and at most. */
   readonly retryMs: number;
   readonly maxRetryMs: number;
@@ -30,6 +32,7 @@ export const usualPatience: Patience = {
   lockMs: 2_500,
   attemptMs: 8_000,
   callMs: 10_000,
+  turnMs: 30_000,
   retryMs: 50,
   maxRetryMs: 2_000,
 };

@@ -100,7 +100,7 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
     subject: string | undefined,
     work: () => Promise<Result>,
   ): Promise<Result> {
-    const end = await which.take(subject, patience.callMs);
+    const end = await which.take(subject, patience.turnMs);
     if (!end) throw new Trouble('conflict', 'no connection was free');
     try {
       return await work();
