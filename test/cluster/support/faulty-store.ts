@@ -49,12 +49,16 @@ export async function sendOn(
   const told: Told[] = [];
   let refused = 0;
   for (let n = 0; !isOver(); n++) {
-    const message = make(n);
-    const sent = await insistently(() => store.appendMessage(message));
-    refused += sent.refused;
-    const { result } = sent;
+    let key: string | undefined;
+    // Each try is a message with an id of its own, as it is where a client sends again.
+    const { result, refused: times } = await insistently(() => {
+      const message = make(n);
+      key = message.key;
+      return store.appendMessage(message);
+    });
+    refused += times;
     if (!('seq' in result)) throw new Error(`${sender.username} was refused: ${result.kind}`);
-    told.push({ key: message.key, id: result.id, seq: result.seq, conversation: result.conversation });
+    told.push({ key, id: result.id, seq: result.seq, conversation: result.conversation });
   }
   return { told, refused };
 }
