@@ -9,6 +9,7 @@ import { keys } from './keys.ts';
 import { library } from './library.ts';
 import { limits } from './limits.ts';
 import { login } from './login.ts';
+import { moving } from './moving.ts';
 import type { Mutant } from './mutant.ts';
 import { privacy } from './privacy.ts';
 import { releases } from './releases.ts';
@@ -32,5 +33,6 @@ export const mutants: readonly Mutant[] = [
   ...keeping,
   ...keys,
   ...library,
+  ...moving,
   ...releases,
 ];

@@ -66,7 +66,11 @@ describe('chat admin import-store', () => {
     [['x', '--store', 'postgres:///chat?host=/run'], 'admin import-store needs --cluster-secret FILE'],
     [
       ['x', '--store', `postgres://chat:${password}@127.0.0.1/chat`, '--cluster-secret', 'y'],
-      '--store has a password, which every user of this machine could see: give the URL as CHAT_STORE',
+      '--store is no place for a password: give the URL in CHAT_STORE',
+    ],
+    [
+      ['x', '--store', 'mysql://127.0.0.1/chat', '--cluster-secret', 'y'],
+      '--store takes postgres://USER@HOST:PORT/DATABASE: it begins with mysql:// and not with postgres://',
     ],
   ])('ends with 2 and says what is missing, or is not to be there: %j', async (args, message) => {
     expect(await given(args)).toEqual({ code: 2, out: '', err: `chat: ${message}\n` });

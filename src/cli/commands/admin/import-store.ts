@@ -39,12 +39,12 @@ export const importStore = command({
       throw usageError('admin import-store needs --store URL, or CHAT_STORE', '--store');
     if (clusterSecret === undefined)
       throw usageError('admin import-store needs --cluster-secret FILE', '--cluster-secret');
-    if (host.env.CHAT_STORE !== store && hasPassword(store)) {
-      throw usageError(
-        '--store has a password, which every user of this machine could see: give the URL as CHAT_STORE',
-        '--store',
-      );
-    }
+    const [{ checkSetting, checkShown }, { settings }] = await Promise.all([
+      import('../../../server/check-setting.ts'),
+      import('../../../server/settings.ts'),
+    ]);
+    if (store === host.env.CHAT_STORE) checkSetting(settings.store, 'CHAT_STORE', store);
+    else checkShown(settings.store, '--store', store);
     const moving = await import('../../../server/moving/import-store.ts');
     const startedAt = performance.now();
     try {
@@ -63,7 +63,3 @@ export const importStore = command({
     }
   },
 });
-
-function hasPassword(url: string): boolean {
-  return /^[a-z]+:\/\/[^/?#@]*:[^/?#]*@/i.test(url);
-}
