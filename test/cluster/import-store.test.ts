@@ -10,9 +10,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { canMount } from '../../scripts/campaigns/full-disk.ts';
 import { mountSmall } from '../../scripts/campaigns/leavings.ts';
 import { keptNames, toldOf, unpackData } from '../../scripts/keep-database/kept.ts';
-import { exportStore, type MoveProgress } from '../../src/server/moving/export-store.ts';
+import { exportStore } from '../../src/server/moving/export-store.ts';
 import { type ImportOptions, importStore } from '../../src/server/moving/import-store.ts';
 import { type Manifest, pieceName, readManifest, spellManifest } from '../../src/server/moving/manifest.ts';
+import type { MoveProgress } from '../../src/server/moving/move-report.ts';
 import { migrations } from '../../src/server/store/migrations/index.ts';
 import { movedTables } from '../../src/server/store/moved-tables.ts';
 import { lockNumber, lockSpace } from '../../src/server/store/postgres/migrate.ts';

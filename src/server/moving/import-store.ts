@@ -12,8 +12,8 @@ import {
 import type { SqlValue } from '../store/statement.ts';
 import { readRow, spellRow } from './canonical.ts';
 import { type ExportDirectory, openExportDirectory } from './export-directory.ts';
-import { type MoveProgress, type MoveReport, reportOf } from './export-store.ts';
 import { idOf, type Manifest, type ManifestTable, pieceName } from './manifest.ts';
+import { type MoveProgress, type MoveReport, reportOf } from './move-report.ts';
 import { linesOf, unpackPiece } from './pieces.ts';
 import { keySealer } from './seal-keys.ts';
 

@@ -1,4 +1,4 @@
-import type { MoveProgress, MoveReport } from '../../../server/moving/export-store.ts';
+import type { MoveProgress, MoveReport } from '../../../server/moving/move-report.ts';
 import type { TextSink } from '../../host.ts';
 import { tableLines } from '../../table.ts';
 
