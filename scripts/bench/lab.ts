@@ -35,6 +35,9 @@ const limitsOff = [
 export const wideLimits = [
   ...limitsOff.filter((_, index) => !countedFlags.includes(limitsOff[index - (index % 2)] ?? '')),
   ...countedFlags.flatMap((flag) => [flag, '1000000']),
+  // Who makes the rooms is one account.
+  '--joins-per-minute',
+  '0',
 ];
 
 /** A server that was started on a data directory. */

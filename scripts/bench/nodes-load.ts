@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BenchAccount, call } from './accounts.ts';
+import { type BenchAccount, call, Refused } from './accounts.ts';
 import type { ClusterLab, Processors, Traffic } from './cluster-lab.ts';
 import { logInByProof } from './door-table.ts';
 import { orderedId } from './floors.ts';
 import { rawLine } from './lab.ts';
-import { lineSockets } from './line-socket.ts';
+import { answerPings, lineSockets } from './line-socket.ts';
 import { roomFollowers } from './room-followers.ts';
-import { answersIn, roomSenders } from './room-senders.ts';
-import { chatRoom, requests, type Service } from './service.ts';
+import { roomSenders } from './room-senders.ts';
+import { madeRoom, requests, type Service } from './service.ts';
 import { Wire } from './wire.ts';
 
 /** What the programs compile at first is not counted. */
@@ -15,6 +15,8 @@ const warmUpSeconds = 0.5;
 const text = 'x'.repeat(100);
 /** PostgreSQL's processes tell what they counted once a second. */
 const toldMs = 1_200;
+/** How often something is asked of a database that has no time, before that is a failure. */
+const mostTries = 50;
 /** Every message has a key, as those of our clients have. */
 let lastKey = 0;
 let lastRoom = 0;
@@ -24,6 +26,8 @@ export interface Load {
   readonly perSecond: number;
   readonly cpu: Processors;
   readonly each: Traffic | undefined;
+  /** Messages that were `unavailable`, and sent anew. */
+  readonly refused?: number;
 }
 
 /** Counts what happens between now and the answer's call, which says how often it did. */
@@ -61,21 +65,31 @@ function nodeAt({ nodes }: ClusterLab, index: number) {
   return node;
 }
 
-/** A room on which a node's connections send and follow; made on the first node. */
-async function roomOn(lab: ClusterLab, room: string, node: number): Promise<Service> {
+/** A room at a node, which there is already. */
+function roomOn(lab: ClusterLab, room: string, node: number): Service {
   const { port, pid } = nodeAt(lab, node);
-  return { ...(await madeRoom(lab, room)), port, pid };
+  return madeRoom({ port, pid, token: lab.token }, room);
 }
 
-const made = new WeakMap<ClusterLab, Map<string, Promise<Service>>>();
-
-function madeRoom(lab: ClusterLab, room: string): Promise<Service> {
-  const rooms = made.get(lab) ?? new Map<string, Promise<Service>>();
-  made.set(lab, rooms);
-  const { port, pid } = nodeAt(lab, 0);
-  const service = rooms.get(room) ?? chatRoom({ port, pid, token: lab.token }, room);
-  rooms.set(room, service);
-  return service;
+/** Makes rooms on the first node, each again while the database has no time for it. */
+async function makeRooms(lab: ClusterLab, rooms: readonly string[]): Promise<void> {
+  const wire = await Wire.open(nodeAt(lab, 0).port);
+  await call(wire, 'login.resume', { session_token: lab.token });
+  for (const room of rooms) {
+    for (let tries = 1; ; tries++) {
+      try {
+        await call(wire, 'room.create', { room });
+        break;
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        // Whether the try before has made it was not known.
+        if (error.code === 'conflict' && tries > 1) break;
+        if (error.code !== 'unavailable' || tries === mostTries) throw error;
+        await sleep(200);
+      }
+    }
+  }
+  wire.close();
 }
 
 /** Durable sends with keys from connections that take the nodes in turn and the rooms in turn, 32 unanswered each. */
@@ -85,7 +99,7 @@ export async function sends(
   seconds: number,
 ): Promise<Load> {
   const names = Array.from({ length: rooms }, (_, index) => `sends-${rooms}-${index}`);
-  for (const name of names) await madeRoom(lab, name);
+  await makeRooms(lab, names);
   const greeting = {
     says: requests({ id: 'login', method: 'login.resume', params: { session_token: lab.token } }),
     until: '"id":"login"',
@@ -95,6 +109,7 @@ export async function sends(
     await Promise.all(perNode.map((count, node) => lineSockets(count, nodeAt(lab, node).port, greeting)))
   ).flat();
   let acknowledged = 0;
+  let refused = 0;
   let isOver = false;
   const starts = lines.map((line, index) => {
     const room = names[index % names.length];
@@ -106,10 +121,19 @@ export async function sends(
       }
       line.socket.write(said);
     };
+    let rest = '';
     line.onBytes = (bytes, length) => {
-      const answers = answersIn(line, bytes.subarray(0, length));
-      acknowledged += answers;
-      if (!isOver && answers > 0) send(answers);
+      answerPings(line, bytes.subarray(0, length));
+      const whole = (rest + bytes.toString('latin1', 0, length)).split('\n');
+      rest = whole.pop() ?? '';
+      const answers = whole.filter((one) => !one.includes('"method":"ping"'));
+      const no = answers.filter((one) => one.includes('"error"'));
+      // What may pass is sent anew, as a client of ours does; it is counted, and no acknowledgement.
+      const fatal = no.find((one) => !one.includes('"code":"unavailable"'));
+      if (fatal !== undefined) throw new Error(`a message was refused: ${fatal}`);
+      refused += no.length;
+      acknowledged += answers.length - no.length;
+      if (!isOver && answers.length > 0) send(answers.length);
     };
     return () => send(32);
   });
@@ -122,20 +146,19 @@ export async function sends(
   isOver = true;
   const load = await counted(count);
   for (const line of lines) line.close();
-  return load;
+  return { ...load, refused };
 }
 
 /** Four senders on the first node with 32 unanswered each, and followers on the others, each of whom must get every message in order. */
 export async function fanOut(lab: ClusterLab, followers: number, seconds: number): Promise<Load> {
   const room = `fan-out-${++lastRoom}`;
+  await makeRooms(lab, [room]);
   const elsewhere = lab.nodes.length === 1 ? [0] : lab.nodes.slice(1).map((_, index) => index + 1);
   const crowds = await Promise.all(
-    elsewhere.map(async (node) =>
-      roomFollowers(await roomOn(lab, room, node), Math.ceil(followers / elsewhere.length)),
-    ),
+    elsewhere.map((node) => roomFollowers(roomOn(lab, room, node), Math.ceil(followers / elsewhere.length))),
   );
   const deliveries = (): number => crowds.reduce((sum, crowd) => sum + crowd.deliveries(), 0);
-  const senders = await roomSenders(await roomOn(lab, room, 0), 4, 32);
+  const senders = await roomSenders(roomOn(lab, room, 0), 4, 32);
   senders.begin();
   await sleep(Math.min(warmUpSeconds, seconds) * 1_000);
   const counted = await counting(lab);
@@ -152,53 +175,46 @@ export async function fanOut(lab: ClusterLab, followers: number, seconds: number
 /** Where the first node's senders and the other nodes' followers of a room of its own are. */
 export async function acrossNodes(lab: ClusterLab): Promise<{ sender: Service; crowds: readonly Service[] }> {
   const room = `late-${++lastRoom}`;
+  await makeRooms(lab, [room]);
   const elsewhere = lab.nodes.length === 1 ? [0] : lab.nodes.slice(1).map((_, index) => index + 1);
   return {
-    sender: await roomOn(lab, room, 0),
-    crowds: await Promise.all(elsewhere.map((node) => roomOn(lab, room, node))),
+    sender: roomOn(lab, room, 0),
+    crowds: elsewhere.map((node) => roomOn(lab, room, node)),
   };
 }
 
-/** Challenge–response logins, each on a connection of its own that is open before, over all nodes; the sessions stay. */
+/** Challenge–response logins, each on a connection that is made for it, over all nodes; the sessions stay. */
 export async function logins(
   lab: ClusterLab,
   accounts: readonly BenchAccount[],
   count: number,
 ): Promise<Load> {
+  // What the programs compile at first is not counted.
   await logInOver(lab, accounts, Math.ceil(count / 8));
-  return await logInOver(lab, accounts, count);
+  const counted = await counting(lab);
+  await logInOver(lab, accounts, count);
+  return await counted(count);
 }
 
-async function logInOver(lab: ClusterLab, accounts: readonly BenchAccount[], count: number): Promise<Load> {
-  const wires = await Promise.all(
-    Array.from({ length: count }, (_, index) =>
-      Wire.open(nodeAt(lab, index).port, `127.0.0.${1 + (index % 16)}`),
-    ),
-  );
-  const counted = await counting(lab);
+async function logInOver(lab: ClusterLab, accounts: readonly BenchAccount[], count: number): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
-    for (let index = next++; index < wires.length; index = next++) {
-      const [wire, account] = [wires[index], accounts[index % accounts.length]];
-      if (wire && account) await logInByProof(wire, account);
+    for (let index = next++; index < count; index = next++) {
+      const wire = await Wire.open(nodeAt(lab, index).port, `127.0.0.${1 + (index % 16)}`);
+      await logInByProof(wire, accounts[index % accounts.length] as BenchAccount);
+      wire.close();
     }
   };
   await Promise.all(Array.from({ length: 64 }, lane));
-  const load = await counted(wires.length);
-  for (const wire of wires) wire.close();
-  return load;
 }
 
 /** What nodes cost that nobody asks anything of, while the last of them follows so many rooms: per second of the clock. */
 export async function idle(lab: ClusterLab, rooms: number, seconds: number): Promise<Load> {
-  const line = await rawLine(nodeAt(lab, lab.nodes.length - 1).port, lab.token);
   const names = Array.from({ length: rooms }, (_, index) => `idle-${index}`);
+  await makeRooms(lab, names);
+  const line = await rawLine(nodeAt(lab, lab.nodes.length - 1).port, lab.token);
   for (const name of names) {
     const params = { to: `#${name}` };
-    await line.ask(
-      { jsonrpc: '2.0', id: 'made', method: 'room.create', params: { room: name } },
-      '"id":"made"',
-    );
     await line.ask({ jsonrpc: '2.0', id: 'follow', method: 'conversation.follow', params }, '"id":"follow"');
   }
   await sleep(1_000);

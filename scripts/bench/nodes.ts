@@ -23,9 +23,9 @@ const manyRooms = 96;
 const followers = 100;
 /** Messages a second of the open loop: what delivery takes when nobody waits for a processor. */
 const calm = { senders: 4, perSecond: 100, followers: 10 } as const;
-const loginCount = 1_024;
-const followedRooms = 500;
-const openSessions = 1_000;
+const loginCount = 512;
+const followedRooms = 300;
+const openSessions = 500;
 const idleCount = 2_000;
 
 /** What one cluster, or the embedded server, gave in one round. */
@@ -180,6 +180,7 @@ function figuresOf(
         ]),
     figure(names.oneRoom, '/s', (one) => one.oneRoom.perSecond, {
       ...(count === 0 ? {} : besideInserts(inserts.map(({ perSecond }) => perSecond))),
+      ...refusedNote(runs.map((one) => one.oneRoom)),
     }),
     figure(names.deliveries, '/s', (one) => one.fanOut.perSecond, {
       ...ofEmbedded((one) => one.fanOut.perSecond),
@@ -217,6 +218,12 @@ function figuresOf(
         ]
       : []),
   ];
+}
+
+/** What was refused for want of a turn, where anything was. */
+function refusedNote(loads: readonly Load[]): { note?: string } {
+  const refused = loads.reduce((sum, load) => sum + (load.refused ?? 0), 0);
+  return refused === 0 ? {} : { note: `${refused} were unavailable and sent anew` };
 }
 
 /** A store without chat, in the rounds of the largest cluster. */

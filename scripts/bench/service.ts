@@ -33,23 +33,33 @@ export function requests(...calls: ReadonlyArray<{ id: string; method: string; p
 }
 
 /** A room of a lab's server, made for this. */
-export async function chatRoom(
-  { port, pid, token }: Pick<Lab, 'port' | 'pid' | 'token'>,
-  room: string,
-): Promise<Service> {
-  const resume = { id: 'login', method: 'login.resume', params: { session_token: token } };
+export async function chatRoom(lab: Pick<Lab, 'port' | 'pid' | 'token'>, room: string): Promise<Service> {
   const create = { id: 'room', method: 'room.create', params: { room } };
-  const follow = { id: 'follow', method: 'conversation.follow', params: { to: `#${room}` } };
-  const maker = await lineSocket(port, { says: requests(resume, create), until: '"id":"room"' });
+  const maker = await lineSocket(lab.port, {
+    says: requests(resumeOf(lab), create),
+    until: '"id":"room"',
+  });
   maker.close();
+  return madeRoom(lab, room);
+}
+
+/** A room that is there, at a server. */
+export function madeRoom(lab: Pick<Lab, 'port' | 'pid' | 'token'>, room: string): Service {
+  const follow = { id: 'follow', method: 'conversation.follow', params: { to: `#${room}` } };
   return {
-    port,
-    pid,
-    follower: { says: requests(resume, follow), until: '"id":"follow"' },
-    sender: { says: requests(resume), until: '"id":"login"' },
+    port: lab.port,
+    pid: lab.pid,
+    follower: { says: requests(resumeOf(lab), follow), until: '"id":"follow"' },
+    sender: { says: requests(resumeOf(lab)), until: '"id":"login"' },
     request: sendRequest(`#${room}`),
   };
 }
+
+const resumeOf = ({ token }: Pick<Lab, 'token'>) => ({
+  id: 'login',
+  method: 'login.resume',
+  params: { session_token: token },
+});
 
 /** The floor of a room: bare Node that joins what a turn gathered and hands every follower the same buffer, storing nothing. */
 export async function withJoinedFloor<T>(use: (floor: Service) => Promise<T>): Promise<T> {
