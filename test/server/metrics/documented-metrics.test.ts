@@ -89,6 +89,7 @@ it.each([
   ['ChatPasswordsWait', '>', thresholds.passwordsWaiting],
   ['ChatMailWaits', '>', thresholds.mailsWaiting],
   ['ChatAuditBehind', '>', thresholds.auditWaiting],
+  ['ChatStoreConnectionsWait', '>', thresholds.storeWaiting],
   ['ChatSearchBehind', '>', thresholds.indexLag],
   ['ChatBackupOld', '>', thresholds.backupAgeMs / 1_000],
   ['ChatCertificateExpires', '<', thresholds.certificateLeftMs / 1_000],
