@@ -97,7 +97,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
     store,
     readersOf: (user) => readersByUser.get(user) ?? [],
     readers: () => readers.values(),
-    start: (user, conversation, after) => startNew(user, conversation, after, 'noted'),
+    start: startNew,
     stop: stopMember,
     onFailure,
   });
@@ -117,16 +117,27 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
 
   const unsubscribe = bus.subscribe((notice) => {
     if (notice.type === 'message') onMessage(notice);
-    else if (notice.type === 'member-joined') {
-      const { user, conversation } = notice;
-      memberships.heard(conversation.id);
-      // The marker stands where the room stood at the entry; more may have been said since.
-      startNew(user, conversation, conversation.readSeq, 'told');
-    } else if (notice.type === 'member-left') {
-      memberships.heard(notice.conversation);
-      stopMember(notice.userId, notice.conversation);
-    }
+    else if (notice.type === 'member-joined' || notice.type === 'member-left') onMembership(notice);
   });
+
+  function onMembership({
+    type,
+    userId,
+    user,
+    conversation,
+  }: Extract<Notice, { type: 'member-joined' | 'member-left' }>): void {
+    if (bus.isShared) {
+      // Of two nodes' notices nobody knows which was first: the store does.
+      memberships.told({
+        kind: type === 'member-joined' ? 'joined' : 'left',
+        userId,
+        username: user,
+        conversation,
+      });
+    } else if (type === 'member-left') stopMember(userId, conversation.id);
+    // The marker stands where the room stood at the entry; more may have been said since.
+    else startNew(user, conversation, conversation.readSeq, 'told');
+  }
 
   function onMessage(notice: Extract<Notice, { type: 'message' }>): void {
     const { conversation, message, audience } = notice;
@@ -307,12 +318,15 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
 
   function startWanted(reader: Reader, { conversation, after }: Start): void {
     if (reader.followers.has(conversation.id) || reader.unwanted.has(conversation.id)) return;
-    start(reader, conversation, after);
+    // Of an entry that is heard of late, after the next leave, what was given then is not given again.
+    start(reader, conversation, Math.max(after, reader.given.get(conversation.id) ?? 0));
   }
 
   function stopMember(userId: UserId, conversation: ConversationId): void {
     for (const reader of readers.values()) {
       if (reader.userId !== userId) continue;
+      const follower = reader.followers.get(conversation);
+      if (follower) reader.given.set(conversation, follower.seq);
       stop(reader, conversation);
       reader.held.delete(conversation);
       reader.left.add(conversation);
@@ -379,6 +393,7 @@ export function createFeed({ store, bus, turn, onFailure }: FeedParts): Feed {
       taste: everything,
       held: new Map(),
       left: new Set(),
+      given: new Map(),
       unwanted: new Set(),
       pages: 0,
       waiting: [],

@@ -64,6 +64,8 @@ export interface Reader {
   held: Map<ConversationId, Start>;
   /** What its user has left since `noteLeaving`. */
   readonly left: Set<ConversationId>;
+  /** The last message that it was given of what its user has left. */
+  readonly given: Map<ConversationId, number>;
   /** What this connection does not want to follow, though it follows what begins. */
   readonly unwanted: Set<ConversationId>;
   /** Pages that are being read for it, and what waits to read one, in order: each conversation has its turn. */

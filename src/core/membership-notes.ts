@@ -19,8 +19,8 @@ export interface MembershipNotes {
   take(notes: readonly MembershipNote[]): void;
   /** Anything may have changed. */
   takeAnything(): void;
-  /** A notice has come about a conversation: what is being asked about it may be answered with what was before. */
-  heard(conversation: ConversationId): void;
+  /** Takes what a notice tells: the same, but sooner. */
+  told(note: MembershipNote): void;
   stop(): void;
 }
 
@@ -30,9 +30,19 @@ export interface MembershipNotesParts {
   /** Connections of a user that follow something. */
   readonly readersOf: (user: Username) => Iterable<Reader>;
   readonly readers: () => Iterable<Reader>;
-  readonly start: (user: Username, conversation: ConversationView, after: number) => void;
+  readonly start: (
+    user: Username,
+    conversation: ConversationView,
+    after: number,
+    how: 'told' | 'noted',
+  ) => void;
   readonly stop: (userId: UserId, conversation: ConversationId) => void;
   readonly onFailure: (error: unknown) => void;
+}
+
+/** Something to be looked at. */
+interface Look extends MembershipNote {
+  readonly how: 'told' | 'noted';
 }
 
 /** What is being asked about one conversation, or about all. */
@@ -48,7 +58,7 @@ interface Question {
 export function createMembershipNotes(parts: MembershipNotesParts): MembershipNotes {
   const { store, readersOf, onFailure } = parts;
   const questions = new Set<Question>();
-  let waiting: (MembershipNote | 'anything')[] = [];
+  let waiting: (Look | 'anything')[] = [];
   let isWorking = false;
   let isFailing = false;
   let isStopped = false;
@@ -69,24 +79,24 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
   }
 
   /** True where nothing could come of a look. */
-  function isKnown({ kind, username, conversation: { id } }: MembershipNote): boolean {
+  function isKnown({ kind, how, username, conversation: { id } }: Look): boolean {
     const readers = [...readersOf(username)];
     // Who begins to follow at this moment may have asked before the leave: only nobody at all is sure.
     if (kind === 'left') return readers.length === 0;
     return readers.every(
       ({ newOnes, followers, held, unwanted }) =>
-        newOnes === 'ignored' || followers.has(id) || held.has(id) || unwanted.has(id),
+        newOnes === 'ignored' || followers.has(id) || held.has(id) || (how === 'noted' && unwanted.has(id)),
     );
   }
 
-  async function settle(note: MembershipNote): Promise<void> {
+  async function settle(note: Look): Promise<void> {
     if (isKnown(note)) return;
     const { userId, username, conversation } = note;
     const { id, ref, readSeq } = conversation;
     const view = await ask(id, () => store.conversation({ userId, ref }));
     if (isStopped) return;
     if ('kind' in view) parts.stop(userId, id);
-    else if (note.kind === 'joined') parts.start(username, view, ref.kind === 'room' ? readSeq : 0);
+    else if (note.kind === 'joined') parts.start(username, view, ref.kind === 'room' ? readSeq : 0, note.how);
   }
 
   async function settleAll(): Promise<void> {
@@ -98,7 +108,9 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
       for (const { followers, held } of readersOf(username)) {
         for (const id of [...followers.keys(), ...held.keys()]) if (!ids.has(id)) parts.stop(userId, id);
       }
-      for (const view of views) parts.start(username, view, view.ref.kind === 'room' ? view.readSeq : 0);
+      for (const view of views) {
+        parts.start(username, view, view.ref.kind === 'room' ? view.readSeq : 0, 'noted');
+      }
     }
   }
 
@@ -121,20 +133,23 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
     }
   }
 
+  function add(looks: readonly Look[]): void {
+    waiting.push(...looks.filter((look) => !isKnown(look)));
+    void work();
+  }
+
   return {
-    take(notes) {
-      waiting.push(...notes.filter((note) => !isKnown(note)));
-      void work();
+    take: (notes) => add(notes.map((note) => ({ ...note, how: 'noted' }))),
+    told(note) {
+      for (const question of questions) {
+        if (question.about === undefined || question.about === note.conversation.id) question.isStale = true;
+      }
+      add([{ ...note, how: 'told' }]);
     },
     takeAnything() {
       // Whatever is to be looked at is looked at then.
       waiting = isWorking ? [...waiting.slice(0, 1), 'anything'] : ['anything'];
       void work();
-    },
-    heard(conversation) {
-      for (const question of questions) {
-        if (question.about === undefined || question.about === conversation) question.isStale = true;
-      }
     },
     stop() {
       isStopped = true;

@@ -47,6 +47,7 @@ const ofEach: { readonly [T in Notice['type']]: Extract<Notice, { type: T }> } =
   },
   'member-joined': {
     type: 'member-joined',
+    userId: 'u' as UserId,
     user: alice,
     conversation: {
       id: 7 as ConversationId,
@@ -55,7 +56,17 @@ const ofEach: { readonly [T in Notice['type']]: Extract<Notice, { type: T }> } =
       readSeq: 8,
     },
   },
-  'member-left': { type: 'member-left', userId: 'u' as UserId, conversation: 7 as ConversationId },
+  'member-left': {
+    type: 'member-left',
+    userId: 'u' as UserId,
+    user: alice,
+    conversation: {
+      id: 7 as ConversationId,
+      ref: { kind: 'room', room: 'dev' as RoomName },
+      lastSeq: 9,
+      readSeq: 9,
+    },
+  },
   'messages-taken': {
     type: 'messages-taken',
     node: 'n' as NodeId,

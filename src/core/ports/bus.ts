@@ -22,8 +22,8 @@ export type Notice =
       readonly except?: SessionId | undefined;
       readonly event: Extract<ChatEvent, { type: 'account-notice' }>;
     }
-  | { readonly type: 'member-joined'; readonly user: Username; readonly conversation: ConversationView }
-  | { readonly type: 'member-left'; readonly userId: UserId; readonly conversation: ConversationId }
+  | (MembershipNotice & { readonly type: 'member-joined' })
+  | (MembershipNotice & { readonly type: 'member-left' })
   | { readonly type: 'presence'; readonly node: NodeId; readonly news: PresenceNews }
   /** What a node has let pass since it said so last, by the keys of the rate of messages. */
   | {
@@ -31,6 +31,14 @@ export type Notice =
       readonly node: NodeId;
       readonly taken: ReadonlyArray<readonly [key: string, messages: number]>;
     };
+
+/** Who entered or left what. */
+interface MembershipNotice {
+  readonly userId: UserId;
+  readonly user: Username;
+  /** As its user sees it, right after the entry or before the leave. */
+  readonly conversation: ConversationView;
+}
 
 /** One run of one node: a name that no other run has. */
 export type NodeId = Brand<string, 'NodeId'>;

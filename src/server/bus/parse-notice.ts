@@ -30,6 +30,8 @@ const news = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('gone') }),
 ]);
 
+const membership = { userId: text, user: text, conversation };
+
 /** What each notice looks like. One without an entry here does not compile, and one that does not fit is not heard. */
 const shapes: { readonly [T in Notice['type']]: z.ZodType<OfType<T>> } = {
   message: shape(
@@ -63,8 +65,8 @@ const shapes: { readonly [T in Notice['type']]: z.ZodType<OfType<T>> } = {
       }),
     }),
   ),
-  'member-joined': shape(z.strictObject({ type: z.literal('member-joined'), user: text, conversation })),
-  'member-left': shape(z.strictObject({ type: z.literal('member-left'), userId: text, conversation: count })),
+  'member-joined': shape(z.strictObject({ type: z.literal('member-joined'), ...membership })),
+  'member-left': shape(z.strictObject({ type: z.literal('member-left'), ...membership })),
   'messages-taken': shape(
     z.strictObject({
       type: z.literal('messages-taken'),

@@ -20,6 +20,7 @@ import type { Bus } from '../../../src/core/ports/bus.ts';
 import type { CertificateAuthority } from '../../../src/core/ports/certificate-authority.ts';
 import type { Mailer } from '../../../src/core/ports/mailer.ts';
 import type { PasswordStretcher } from '../../../src/core/ports/password-stretcher.ts';
+import type { PresenceBoard } from '../../../src/core/ports/presence-board.ts';
 import type { SessionCache } from '../../../src/core/ports/session-cache.ts';
 import type { ServerSettings } from '../../../src/core/ports/store/settings.ts';
 import type { Store } from '../../../src/core/ports/store.ts';
@@ -59,6 +60,8 @@ export interface OpenChatParts {
   readonly terms?: Terms;
   /** Left out: this server signs no certificates. */
   readonly authority?: CertificateAuthority;
+  /** Left out: there are no other nodes on which people could be online. */
+  readonly presence?: (bus: Bus) => PresenceBoard;
 }
 
 /** A real chat over the real embedded store, with what it said to the world outside. */
@@ -105,6 +108,7 @@ export async function openChat(parts: OpenChatParts = {}): Promise<TestChat> {
       onFailure,
       terms: parts.terms,
       authority: parts.authority,
+      presence: parts.presence?.(bus),
     },
     policy,
     await store.settings(settings),

@@ -10,6 +10,7 @@ export async function announceJoin(
     userId: session.userId,
     ref: { kind: 'room', room },
   });
-  if (!('kind' in view))
-    services.bus.publish({ type: 'member-joined', user: session.username, conversation: view });
+  if ('kind' in view) return;
+  const { userId, username: user } = session;
+  services.bus.publish({ type: 'member-joined', userId, user, conversation: view });
 }

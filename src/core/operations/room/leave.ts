@@ -25,8 +25,10 @@ export const leave = operation({
       case 'stays':
         throw new ChatError('forbidden', 'everybody is in the lobby, always', { field: 'room' });
       case 'left':
-        if (!('kind' in view))
-          bus.publish({ type: 'member-left', userId: session.userId, conversation: view.id });
+        if (!('kind' in view)) {
+          const { userId, username: user } = session;
+          bus.publish({ type: 'member-left', userId, user, conversation: view });
+        }
         return { room: `#${room}` };
     }
   },
