@@ -119,7 +119,7 @@ export async function openServer({
   const chat = createChat(
     {
       store,
-      caches: [localSessionCache({ maxEntries: cachedSessions })],
+      caches: [localSessionCache({ maxEntries: cachedSessions }), ...(joined ? [joined.cache] : [])],
       bus,
       counter: joined?.counter ?? localCounter(),
       presence: joined?.presence,

@@ -1,17 +1,20 @@
 import type { Bus } from '../../core/ports/bus.ts';
 import type { Counter } from '../../core/ports/counter.ts';
 import type { PresenceBoard } from '../../core/ports/presence-board.ts';
+import type { SessionCache } from '../../core/ports/session-cache.ts';
 import { redisBus } from '../bus/redis.ts';
-import { localCounter } from '../counter/local.ts';
+import { redisCounter } from '../counter/redis.ts';
 import type { Log } from '../log.ts';
 import { type MembershipWatchParts, watchMemberships } from '../membership-watch.ts';
 import { presenceOverBus } from '../presence/over-bus.ts';
 import { redisConnection } from '../redis/connection.ts';
+import { redisSessionCache } from '../session-cache/redis.ts';
 import type { PostgresStore } from '../store/postgres/store.ts';
 
 /** What a node has in common with the others, besides the store. */
 export interface JoinedNodes {
   readonly bus: Bus;
+  readonly cache: SessionCache;
   readonly counter: Counter;
   readonly presence: PresenceBoard;
   /** Looks again and again who came and left on any node, since a notice of it may be lost; answers what ends it. */
@@ -60,6 +63,8 @@ const awaitedMs = 1_000;
 /** How often the store is asked who came and left, in milliseconds. */
 const lookMs = 2_500;
 
+const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
 /** Opens what the nodes share over Redis. Never waits long: without Redis a node serves all the same, and joins when it is there. */
 export async function joinNodes(options: JoinNodesOptions): Promise<JoinedNodes> {
   const { url, secret, realm, id, store, log, onFailure } = options;
@@ -93,7 +98,13 @@ export async function joinNodes(options: JoinNodesOptions): Promise<JoinedNodes>
   });
   return {
     bus,
-    counter: localCounter(),
+    cache: redisSessionCache(connection),
+    counter: redisCounter({
+      connection,
+      onLocal: (cause) =>
+        log.warn('limits-alone', { why: textOf(cause), note: 'limits count on this node alone' }),
+      onShared: () => log.info('limits-shared', { note: 'limits count once for all nodes again' }),
+    }),
     presence: presenceOverBus(bus),
     watchMemberships(onNotes) {
       const watch = watchMemberships({ read: store.membershipChanges, onNotes, everyMs: lookMs, onFailure });
