@@ -41,7 +41,7 @@ export async function startHaproxy(nodes: readonly BalancedNode[]): Promise<Bala
   const config = readFileSync(resolve('deploy/haproxy.cfg'), 'utf8')
     .replace('bind :8080', `bind 127.0.0.1:${port}`)
     .replace('bind :8404', `bind 127.0.0.1:${healthPort}`)
-    .replace(/maxconn \d+/, 'maxconn 500')
+    .replace(/maxconn \d+/, 'maxconn 200')
     .replace('global\n', `global\n    stats socket ${socket} level admin\n`)
     .replace(/^( {4}server \S+) \S+ port \d+$/gm, (_, server: string) => {
       const node = nodes[named++];
