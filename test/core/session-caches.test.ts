@@ -79,11 +79,19 @@ async function open(
 }
 
 /** Two nodes over one store, with memories of their own and a cache between them. */
-async function openTwo(policy: OpenChatParts['policy'] = {}) {
+async function openTwo(policy: OpenChatParts['policy'] = {}, hereAheadMs = 0) {
   const network = new Network();
   const shared = new SharedSessionCache();
-  const caches = () => [localSessionCache({ maxEntries: 100 }), shared.open()];
-  const { t: here, store, ...session } = await open({ bus: () => network.open(), caches: caches(), policy });
+  const caches = (aheadMs = 0) => [localSessionCache({ maxEntries: 100 }), shared.open(aheadMs)];
+  const {
+    t: here,
+    store,
+    ...session
+  } = await open({
+    bus: () => network.open(),
+    caches: caches(hereAheadMs),
+    policy,
+  });
   const there = await openChat({ beside: here, bus: () => network.open(), caches: caches(), policy });
   return { here, there, store, network, shared, ...session };
 }
@@ -400,6 +408,34 @@ describe('a session that has ended', () => {
     vi.advanceTimersByTime(1);
     expect(await refusal(whoAmI(there, token))).toEqual(badToken);
   });
+
+  it.each([-30_000, -3_999, -1_000, 0, 1_000, 3_000, 3_999, 30_000])(
+    '7.4.1: and every connection that began with it is ended there in less than 5 s, when the clock that wrote the shared cache is %i ms ahead',
+    async (aheadMs) => {
+      const { here, there, network, shared, token } = await openTwo({}, aheadMs);
+      network.weather = 'lost';
+      shared.keepsAll = true;
+      const one = request();
+      await here.chat.identify(one, token);
+      await here.call(one, 'session.end', {});
+      const endedAt = Date.now();
+      // Whoever may still come in does, at each moment.
+      const lines: FakePeer[] = [];
+      for (let passed = 0; passed < 5_000; passed += 100) {
+        const line = peer();
+        await there.call(line, 'login.resume', { session_token: token }).catch(() => {});
+        if (line.session) lines.push(line);
+        vi.advanceTimersByTime(passed < 4_900 ? 100 : 99);
+        await there.quiet();
+      }
+      expect(Date.now() - endedAt).toBe(4_999);
+      if (aheadMs >= 0 && aheadMs < 3_000) expect(lines.length).toBeGreaterThan(0);
+      expect(lines.filter(({ endings }) => endings.length === 0)).toEqual([]);
+      expect(await refusal(whoAmI(there, token))).toEqual(badToken);
+      const line = peer();
+      expect(await refusal(there.call(line, 'login.resume', { session_token: token }))).toEqual(badToken);
+    },
+  );
 
   it('7.4.1: is put into no cache by a lookup that began before the end and is answered after it', async () => {
     const puts: CachedSession[] = [];
