@@ -139,7 +139,15 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
     ]),
   ) as unknown as Omit<Store, 'close'>;
   const lock = nodeLock(address, patience);
-  const membership = membershipReader(pool);
+  const membership = membershipReader({ use: (work) => running.again(work) });
+
+  let closing: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
+    isClosed = true;
+    await index.stop();
+    while (underWay.size > 0) await Promise.all(underWay);
+    await pool.close();
+  }
 
   return {
     ...calls,
@@ -166,11 +174,9 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
         waiting: writing.waiting + reading.waiting + background.waiting,
         indexLag: index.lag,
       }),
-    async close() {
-      isClosed = true;
-      await index.stop();
-      while (underWay.size > 0) await Promise.all(underWay);
-      await pool.close();
+    close() {
+      closing ??= closeAll();
+      return closing;
     },
   };
 }

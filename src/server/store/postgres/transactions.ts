@@ -78,6 +78,8 @@ export async function rollBack(session: Session): Promise<void> {
 
 /** Runs queries, each as one transaction, tried again as long as that may help. */
 export interface Transactions {
+  /** Runs `work` on a connection, again on another one where that may help: it leaves nothing behind when it fails. Throws a {@link Trouble}. */
+  again<Result>(work: (session: Session) => Promise<Result>): Promise<Result>;
   /** Throws a {@link Trouble}. */
   run<Result>(isolation: Isolation, query: () => Query<Result>): Promise<Result>;
   /** For what only reads: one statement goes without a transaction. `name` says which queries are alike in that. */
@@ -115,6 +117,7 @@ export function transactions(
   }
 
   return {
+    again,
     run: (isolation, query) =>
       again((session) => transaction(session, isolation, (one) => one.run(query()), meter)),
     read: (name, query) =>

@@ -20,7 +20,7 @@ export const initial: Migration = [
     erases_at bigint,
     erased_at bigint
   )`,
-  `CREATE INDEX users_by_admin ON users (id) WHERE is_admin = 1`,
+  `CREATE INDEX users_by_admin ON users (is_admin)`,
   `CREATE TABLE credentials (
     user_id ${text} PRIMARY KEY REFERENCES users (id),
     suite ${text} NOT NULL,
