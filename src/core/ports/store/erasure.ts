@@ -27,7 +27,8 @@ export interface ErasureStore {
   expireMessages(expire: { before: number; after: ConversationId | undefined }): Promise<ExpiryStep>;
   /**
    * Takes what was erased out of the files, a bounded piece at a time: `from` is the last one's `next`, 0 at first. Without
-   * anything erased since the last one it does nothing.
+   * anything erased since the last one it does nothing. A store whose database is on another machine gives the places back to be
+   * written over: what its server, its log, replicas and backups still have of the bytes is up to who runs it.
    */
   scrub(piece: { from: number }): Promise<{ next: number | undefined }>;
 }
