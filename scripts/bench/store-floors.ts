@@ -21,7 +21,7 @@ export async function bareInserts(
   { lanes, rowsPerCommit, seconds }: { lanes: number; rowsPerCommit: number; seconds: number },
 ): Promise<Floor> {
   const database = await postgres.createDatabase();
-  const pool = new Pool({ connectionString: database.url, max: lanes });
+  const pool = poolOf(database.url, lanes);
   await pool.query(`
     CREATE TABLE conversations (id text PRIMARY KEY, last_seq int8 NOT NULL);
     CREATE TABLE messages (conversation_id text NOT NULL, seq int8 NOT NULL, id text NOT NULL UNIQUE, sender_id text NOT NULL,
@@ -59,13 +59,21 @@ export async function bareInserts(
   return { perSecond, cpu };
 }
 
+/** A pool whose connections may be cut off when their database is taken away: nobody uses them then. */
+function poolOf(url: string, max: number): Pool {
+  const pool = new Pool({ connectionString: url, max });
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
 /** Updates of one row by its key, each with its commit, over so many connections: the least that noting a session's use can cost. */
 export async function bareUpdates(
   { postgres, postgresPid }: Stores,
   { lanes, seconds }: { lanes: number; seconds: number },
 ): Promise<Floor> {
   const database = await postgres.createDatabase();
-  const pool = new Pool({ connectionString: database.url, max: lanes });
+  const pool = poolOf(database.url, lanes);
   await pool.query('CREATE TABLE sessions (id int8 PRIMARY KEY, used_at int8 NOT NULL)');
   await pool.query('INSERT INTO sessions SELECT id, 0 FROM generate_series(1, 10000) AS ids (id)');
   let count = 0;
