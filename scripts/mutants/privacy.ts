@@ -213,8 +213,8 @@ export const privacy: readonly Mutant[] = [
   {
     rule: '8.2.2 a direct conversation is its two people’s',
     file: 'src/server/store/queries/conversations.ts',
-    find: "    .where('low_user_id', '=', p.low)\n    .where('high_user_id', '=', p.high)\n",
-    replace: "    .where('low_user_id', '=', p.low)\n",
+    find: "        .where('low_user_id', '=', p.low)\n        .where('high_user_id', '=', p.high)\n",
+    replace: "        .where('low_user_id', '=', p.low)\n",
     test: 'test/contract/store-sqlite.test.ts',
     titled: 'pairs of people have conversations of their own',
   },

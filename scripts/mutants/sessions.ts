@@ -309,7 +309,7 @@ export const sessions: readonly Mutant[] = [
   {
     rule: '6.3.4 nor does it when the notice of that is lost',
     file: 'src/core/sessions.ts',
-    find: '      for (const session of existing) takeOver(session, readAt);',
+    find: '    for (const session of existing) takeOver(session, readAt);',
     replace: '',
     test: 'test/core/second-factor.test.ts',
     titled: 'is known there within 5 s when every notice is lost',
