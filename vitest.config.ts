@@ -38,6 +38,20 @@ const endToEnd = {
 /** Node with the built program, its launcher (signals, directories), and a whole conversation. */
 const builtAlone = ['confinement', 'current-directory', 'main-job', 'terminal-gone'];
 
+/** In the environment: packages of many modules are bundled first, for a run in which each thread loads them for one file (`scripts/mutants/`). */
+const bundlesPackages = 'CHAT_TEST_BUNDLES_PACKAGES' in process.env;
+const manyModules = [
+  'zod',
+  'kysely',
+  '@hpke/core',
+  '@noble/curves/ed25519.js',
+  '@noble/hashes/hkdf.js',
+  '@noble/hashes/hmac.js',
+  '@noble/hashes/legacy.js',
+  '@noble/hashes/sha2.js',
+  '@peculiar/x509',
+];
+
 export default defineConfig({
   test: {
     reporters: ['default', new ClosingLine()],
@@ -45,6 +59,7 @@ export default defineConfig({
     maxWorkers: Math.ceil(1.5 * availableParallelism()),
     projects: [
       {
+        cacheDir: '.cache/vite',
         // Threads: measured an eighth faster here than forks.
         test: {
           ...shared,
@@ -52,6 +67,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/campaigns/**', ...needsServers],
           pool: 'threads',
+          deps: { optimizer: { ssr: { enabled: bundlesPackages, include: manyModules } } },
           globalSetup: [...shared.globalSetup, 'scripts/bundled-threads.ts'],
           setupFiles: ['test/support/bundled-threads.ts'],
           // Files share a thread, and what they import is loaded once in it. So a test undoes what it changes.

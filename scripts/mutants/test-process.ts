@@ -63,7 +63,7 @@ export class TestProcess {
 async function begun(directory: string): Promise<ChildProcess> {
   const child = fork(join(import.meta.dirname, 'tester.ts'), [directory], {
     cwd: directory,
-    env: { ...process.env, CHAT_TEST_COUNTS: '', CI: '1' },
+    env: { ...process.env, CHAT_TEST_COUNTS: '', CHAT_TEST_BUNDLES_PACKAGES: '1', CI: '1' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const failed = once(child, 'exit').then(() => {
