@@ -1,5 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeAuthority, makeLeaf } from '../../../src/server/certificates/make.ts';
 import { type RedisConnection, redisConnection, redisScript } from '../../../src/server/redis/connection.ts';
 import { answerMs } from '../../../src/server/redis/link.ts';
 import { RedisUnavailable } from '../../../src/server/redis/unavailable.ts';
@@ -124,6 +128,39 @@ describe.skipIf(!hasRedisServer())('a connection to Redis', () => {
       expect(JSON.stringify(wrong.figures())).not.toContain('wrong@');
     } finally {
       await guarded.close();
+    }
+  });
+
+  it('speaks TLS with a Redis whose authority it was given, and with no other', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'chat-redis-tls-'));
+    const pair = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    const write = (name: string, text: string | Buffer): string => {
+      const path = join(directory, name);
+      writeFileSync(path, text);
+      return path;
+    };
+    const [authorityKey, key, now] = [pair(), pair(), Date.now()];
+    const authority = await makeAuthority(authorityKey, 'redis', now);
+    const leaf = await makeLeaf({ key, authorityKey, authority, hosts: ['127.0.0.1'], now });
+    const ca = write('ca.pem', authority);
+    const other = write('other.pem', await makeAuthority(pair(), 'other', now));
+    const tls = {
+      ca,
+      cert: write('cert.pem', leaf),
+      key: write('key.pem', key.export({ type: 'pkcs8', format: 'pem' })),
+    };
+    const guarded = await startRedis({ password: 'secret', tls });
+    try {
+      const right = connectTo(`${guarded.url}/?ca=${ca}`);
+      const wrong = [connectTo(guarded.url), connectTo(`${guarded.url}/?ca=${other}`)];
+      await until(() => right.isUp && wrong.every((one) => one.figures().lastError !== undefined));
+      expect(await right.command(['PING'])).toBe('PONG');
+      expect(wrong.map(({ isUp }) => isUp)).toEqual([false, false]);
+      expect(wrong.map((one) => one.figures().lastError).join()).toMatch(/certificate/);
+      expect(() => connectTo(`${guarded.url}/?ca=${directory}/none.pem`)).toThrow(/'ca' that cannot be read/);
+    } finally {
+      await guarded.close();
+      rmSync(directory, { recursive: true });
     }
   });
 
