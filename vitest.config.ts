@@ -91,7 +91,12 @@ export default defineConfig({
           name: 'cluster',
           include: needsServers,
           pool: 'forks',
-          globalSetup: [...shared.globalSetup, 'test/support/cluster-servers.ts'],
+          globalSetup: [
+            ...shared.globalSetup,
+            'scripts/ensure-built.ts',
+            'scripts/bundled-breakers.ts',
+            'test/support/cluster-servers.ts',
+          ],
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

@@ -9,8 +9,8 @@ const { chat: _, ...threads } = entryPoints;
 const support = 'test/campaigns/support';
 
 /**
- * What vitest calls before the first test of campaigns: the servers and the tail that break their promises are bundled, as the program is,
- * since campaigns start them again and again. Answers what removes the bundles.
+ * What vitest calls before the first test of campaigns and of clusters: what breaks its promises is bundled, as the program is,
+ * since campaigns start it again and again. Answers what removes the bundles.
  */
 export async function setup(): Promise<() => void> {
   const directory = mkdtempSync(join(tmpdir(), 'chat-breakers-'));
@@ -21,6 +21,7 @@ export async function setup(): Promise<() => void> {
       'broken-server': `${support}/broken-server.ts`,
       'broken-store-worker': `${support}/broken-store-worker.ts`,
       'hasty-tail': `${support}/hasty-tail.ts`,
+      'broken-node': 'test/cluster/support/broken-node.ts',
     });
     process.env[breakersVariable] = directory;
   } catch (error) {

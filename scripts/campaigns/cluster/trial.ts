@@ -87,6 +87,15 @@ function followerName({ index }: ClusterNode): string {
   return `follower${index}`;
 }
 
+/**
+ * Where all senders of a trial begin, in half of the trials: the other nodes then hear of no message of their own, in front of which they
+ * would find one missing. Undefined in the others, where each node has a sender.
+ */
+export function commonHomeOf(seed: number, trial: number, nodes: number): number | undefined {
+  const random = seededFor(seed, `home ${trial}`);
+  return random() < 0.5 ? Math.floor(random() * nodes) : undefined;
+}
+
 /** One fault of a kind under load, and everything that was promised. */
 export async function runTrial(
   cluster: Cluster,
@@ -95,6 +104,7 @@ export async function runTrial(
 ): Promise<TrialResult> {
   const { nodes } = cluster;
   const random = seededFor(seed, `fault ${trial}`);
+  const home = commonHomeOf(seed, trial, nodes.length);
   const recorder = new Recorder(`#t${seed}-${trial}`);
   const broken: string[] = [];
   const slowest = { recovery: 0, delivery: 0, revocation: 0, presence: 0 };
@@ -113,7 +123,7 @@ export async function runTrial(
       const sending = keepSending({
         name,
         places: nodes.map((node) => placeAt(node, people.sender)),
-        home: n,
+        home: home ?? n,
         recorder,
         pauseMs,
         stop: stop.signal,

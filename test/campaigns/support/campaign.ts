@@ -12,7 +12,8 @@ export function courseOf(trials: number, seed: number, broken: Partial<Course> =
 /** In the environment of the tests: the directory of what is bundled for them (`scripts/bundled-breakers.ts`). */
 export const breakersVariable = 'CHAT_TEST_BREAKERS';
 
-function bundled(name: string): CommandLine {
+/** What starts a program of those that break a promise; its flags follow. */
+export function bundled(name: string): CommandLine {
   const directory = process.env[breakersVariable];
   if (directory === undefined) throw new Error(`nothing is bundled: ${breakersVariable} is not set`);
   return [process.execPath, join(directory, name)];
