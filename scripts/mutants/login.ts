@@ -201,8 +201,8 @@ export const login: readonly Mutant[] = [
   {
     rule: '6.3.1 logins of an address are limited',
     file: 'src/core/limits.ts',
-    find: '    if (retryAfterMs > 0) throw refused(kind, what, retryAfterMs);\n    },\n  };',
-    replace: '    },\n  };',
+    find: '      if (retryAfterMs > 0) throw refused(kind, what, retryAfterMs);\n    },\n    stop:',
+    replace: '    },\n    stop:',
     test: 'test/core/pipeline.test.ts',
     titled: 'count login, resume and refresh together',
   },
