@@ -45,8 +45,9 @@ interface Look extends MembershipNote {
   readonly how: 'told' | 'noted';
 }
 
-/** What is being asked about one conversation, or about all. */
+/** What is being asked about one conversation of a user, or about all. */
 interface Question {
+  readonly of: UserId;
   readonly about: ConversationId | undefined;
   isStale: boolean;
 }
@@ -63,9 +64,9 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
   let isFailing = false;
   let isStopped = false;
 
-  /** Asks until the answer is not older than the last notice. */
-  async function ask<T>(about: ConversationId | undefined, what: () => Promise<T>): Promise<T> {
-    const question: Question = { about, isStale: false };
+  /** Asks until the answer is not older than the last notice of that user: those of others would never let it end. */
+  async function ask<T>(of: UserId, about: ConversationId | undefined, what: () => Promise<T>): Promise<T> {
+    const question: Question = { of, about, isStale: false };
     questions.add(question);
     try {
       for (;;) {
@@ -93,7 +94,7 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
     if (isKnown(note)) return;
     const { userId, username, conversation } = note;
     const { id, ref, readSeq } = conversation;
-    const view = await ask(id, () => store.conversation({ userId, ref }));
+    const view = await ask(userId, id, () => store.conversation({ userId, ref }));
     if (isStopped) return;
     if ('kind' in view) parts.stop(userId, id);
     else if (note.kind === 'joined') parts.start(username, view, ref.kind === 'room' ? readSeq : 0, note.how);
@@ -102,7 +103,7 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
   async function settleAll(): Promise<void> {
     const users = new Map([...parts.readers()].map(({ userId, username }) => [userId, username]));
     for (const [userId, username] of users) {
-      const views = await ask(undefined, () => store.conversations({ userId }));
+      const views = await ask(userId, undefined, () => store.conversations({ userId }));
       if (isStopped) return;
       const ids = new Set(views.map(({ id }) => id));
       for (const { followers, held } of readersOf(username)) {
@@ -142,7 +143,8 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
     take: (notes) => add(notes.map((note) => ({ ...note, how: 'noted' }))),
     told(note) {
       for (const question of questions) {
-        if (question.about === undefined || question.about === note.conversation.id) question.isStale = true;
+        const isAbout = question.about === undefined || question.about === note.conversation.id;
+        if (isAbout && question.of === note.userId) question.isStale = true;
       }
       add([{ ...note, how: 'told' }]);
     },

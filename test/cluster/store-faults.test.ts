@@ -256,6 +256,18 @@ describe.skipIf(isMissing)('a store whose PostgreSQL fails', () => {
     expect(result).toMatchObject({ seq: 2 });
     expect(await insistently(() => store.account(alice.username))).toMatchObject({ result: alice });
   });
+
+  test('that stands still keeps no node from ending', async () => {
+    const { store } = await opened();
+    const hold = await store.holdNode({ as: 'shared', onLost() {} });
+    server.pause();
+    try {
+      const late = new Promise((resolve) => setTimeout(resolve, 20_000, 'still held'));
+      expect(await Promise.race([hold.letGo().then(() => 'let go'), late])).toBe('let go');
+    } finally {
+      server.resume();
+    }
+  });
 });
 
 describe.skipIf(isMissing || process.getuid?.() !== 0)('a store whose PostgreSQL has a full disk', () => {

@@ -135,7 +135,9 @@ export function appends(
           await new Promise((resolve) => setTimeout(resolve, jittered(conflictMs)));
         } else if ((error.kind === 'locked' || error.kind === 'slow') && current) {
           held.add(current.key);
-          left = giveUp(left, error, ({ key }) => key === current.key);
+          const now = performance.now();
+          // A table that is held holds up each conversation in turn: nobody waits for all of them.
+          left = giveUp(left, error, ({ key, end }) => key === current.key || end <= now);
         } else if (error.kind === 'race' && ++races <= maxRaces) continue;
         else if ((error.kind === 'race' || error.kind === 'other') && !isEachAlone && left.length > 1) {
           isEachAlone = true;

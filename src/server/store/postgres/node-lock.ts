@@ -55,9 +55,11 @@ export function nodeLock(address: DatabaseAddress, patience: Patience): NodeLock
         isLost = true;
         if (client === made) lost();
       });
+      const session = sessionOf(made);
+      // The database may have taken the connection and never answer.
+      const late = setTimeout(() => session.drop(), patience.attemptMs);
       try {
         await made.connect();
-        const session = sessionOf(made);
         // A machine that has lost its power is found out soon.
         await session.execute(
           'SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2',
@@ -74,6 +76,8 @@ export function nodeLock(address: DatabaseAddress, patience: Patience): NodeLock
       } catch (error) {
         void made.end().catch(() => {});
         throw error;
+      } finally {
+        clearTimeout(late);
       }
       client = made;
       if (isLost) lost();
@@ -135,7 +139,10 @@ export function nodeLock(address: DatabaseAddress, patience: Patience): NodeLock
         clearTimeout(timer);
         const held = client;
         client = undefined;
-        await held?.end();
+        if (!held) return;
+        // Who cannot be told is left all the same.
+        const late = setTimeout(() => sessionOf(held).drop(), patience.connectMs);
+        await held.end().finally(() => clearTimeout(late));
       },
     };
   };
