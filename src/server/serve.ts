@@ -71,10 +71,12 @@ const exitCodes = { failed: 1, SIGINT: 130, SIGTERM: 143 } as const;
 export async function serve(
   sources: ConfigSources,
   out: ServeOutput,
-  { process: crashSource, openStore, filesLimit = openFilesLimit, signal }: ServeSurroundings = {
-    process,
-    openStore: sqliteStore,
-  },
+  {
+    process: crashSource = process,
+    openStore = sqliteStore,
+    filesLimit = openFilesLimit,
+    signal,
+  }: Partial<ServeSurroundings> = {},
 ): Promise<RunningServer> {
   const config = readConfig(sources);
   const spelling = { format: config.logFormat, level: config.logLevel } as const;

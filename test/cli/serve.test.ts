@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { serverFiles } from '../../src/cli/server-file.ts';
 import { withoutPassword } from '../../src/cli/without-password.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { type FakeHost, fakeHost, type Outside, runOn } from './support/fake-host.ts';
 
 /** A host whose own server.yaml has this content. */
@@ -133,5 +134,23 @@ describe('the server’s settings file', () => {
     await writeFile(join(host.stateHome, 'config', 'chat', 'config.yaml'), 'nonsense');
     const { code } = await runOn(host, 'serve', '--check');
     expect(code).toBe(0);
+  });
+});
+
+describe('chat serve whose database is not there yet', () => {
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('waits for it no longer than until %s', async (signal, code) => {
+    const [port] = await freePorts(1);
+    const host = await hostWith(undefined, { env: { CHAT_STORE: `postgres://chat@127.0.0.1:${port}/chat` } });
+    const secret = join(host.stateHome, 'cluster-secret');
+    await writeFile(secret, '0123456789abcdefghijklmnopqrstuvwxyz', { mode: 0o600 });
+    const data = join(host.stateHome, 'data');
+    const done = runOn(host, 'serve', '--data', data, '--cluster-secret', secret);
+    await vi.waitUntil(() => host.stderr.text.includes('store-awaited'), { timeout: 20_000 });
+    host.signal(signal);
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, 10_000, undefined));
+    expect(await Promise.race([done, late])).toMatchObject({ code, stdout: '' });
   });
 });

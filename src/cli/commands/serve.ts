@@ -76,7 +76,10 @@ export async function loadServe(): Promise<Command> {
 
 const secretHint = 'a settings file is no place for a secret';
 
-async function serve(sources: ConfigSources, { host, output, settings }: CommandContext): Promise<number> {
+async function serve(
+  sources: ConfigSources,
+  { host, output, settings, signal: ending }: CommandContext,
+): Promise<number> {
   let running: RunningServer | undefined;
   /** Came while the server was still starting. */
   let early: 'SIGINT' | 'SIGTERM' | undefined;
@@ -89,17 +92,18 @@ async function serve(sources: ConfigSources, { host, output, settings }: Command
     const server = await import('../../server/serve.ts');
     let spellLost: (count: number) => string | undefined = () => undefined;
     const log = boundedLog(output.log, (count) => spellLost(count));
-    running = await server.serve(sources, {
-      ready: (line) => void host.stdout.write(`${line}\n`),
-      spelling: (lostLines) => {
+    const out = {
+      ready: (line: string) => void host.stdout.write(`${line}\n`),
+      spelling: (lostLines: typeof spellLost) => {
         spellLost = lostLines;
       },
       // What is not to be written is none that a reader could miss.
-      log: (line, isTalk) => {
+      log: (line: string, isTalk: boolean) => {
         if (!isTalk || !settings.quiet) log(line);
       },
-      claim: (line) => void output.log(line),
-    });
+      claim: (line: string) => void output.log(line),
+    };
+    running = await server.serve(sources, out, { signal: ending });
     if (early !== undefined) running.stop(early);
     return await running.closed;
   } finally {
