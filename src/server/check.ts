@@ -1,7 +1,8 @@
 import { ChatError } from '../core/errors.ts';
 import { holdAddress } from './bind.ts';
 import { inspectCertificates } from './certificates/inspect.ts';
-import { type ConfigSources, type SettledSetting, settleConfig } from './config.ts';
+import { readClusterSecret } from './cluster/cluster-secret.ts';
+import { type ClusterConfig, type ConfigSources, type SettledSetting, settleConfig } from './config.ts';
 import { inspectDataDirectory } from './data-directory/inspect.ts';
 import { doubtful, type Finding, failed, fine } from './finding.ts';
 import { openFilesLimit, tooFewFiles } from './open-files.ts';
@@ -39,12 +40,15 @@ export async function checkServer(
     isHeld = directory.isHeld;
     findings.push(...directory.findings);
     if (directory.path !== undefined) {
-      const database = await inspectDatabase(directory.path, isHeld);
+      const database = config.cluster
+        ? { findings: [], hasDatabase: false }
+        : await inspectDatabase(directory.path, isHeld);
       const { hasDatabase } = database;
       findings.push(...database.findings);
       findings.push(...(await inspectCertificates(directory.path, { now, files: config.tls, hasDatabase })));
     }
   }
+  if (config.cluster) findings.push(...(await inspectCluster(config.cluster)));
   if (config.consentFile !== undefined) findings.push(inspectTerms(config.consentFile));
   const tooFew = isKnown('maxConnections') ? tooFewFiles(config.limits, filesLimit()) : undefined;
   if (tooFew !== undefined) findings.push(doubtful('open files', tooFew));
@@ -64,6 +68,19 @@ function inspectTerms(path: string): Finding {
     return fine(check, `${path}, SHA-256 ${readTerms(path).sha256}`);
   } catch (error) {
     if (error instanceof ChatError) return failed(check, error);
+    throw error;
+  }
+}
+
+/** What a start over a database elsewhere needs from this machine; the database itself is for the start to find. */
+async function inspectCluster({ secretFile }: ClusterConfig): Promise<Finding[]> {
+  const check = 'cluster secret';
+  const elsewhere = doubtful('database', 'it is on another server, and was not looked into');
+  try {
+    await readClusterSecret(secretFile);
+    return [fine(check, `${secretFile} fits`), elsewhere];
+  } catch (error) {
+    if (error instanceof ChatError) return [failed(check, error), elsewhere];
     throw error;
   }
 }

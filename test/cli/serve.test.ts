@@ -46,6 +46,23 @@ describe('chat serve --check', () => {
     );
   });
 
+  it('looks for the secret of a server over PostgreSQL, says nothing of a database here, and no password', async () => {
+    const host = await hostWith(undefined, {
+      env: { CHAT_STORE: 'postgres://chat:s3cret@database.example/chat' },
+    });
+    const secret = join(host.stateHome, 'cluster-secret');
+    const argv = ['serve', '--check', '--data', join(host.stateHome, 'data'), '--cluster-secret', secret];
+    const without = await runOn(host, ...argv);
+    expect(without.code).toBe(2);
+    expect(without.stdout + without.stderr).toContain(`${secret} is not there`);
+    await writeFile(secret, '0123456789abcdefghijklmnopqrstuvwxyz', { mode: 0o600 });
+    const { code, stdout } = await runOn(host, ...argv);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`ok\tcluster secret\t${secret} fits\n`);
+    expect(stdout).toContain('it is on another server, and was not looked into');
+    expect(stdout).not.toMatch(/chat\.db|s3cret/);
+  });
+
   it('prints objects with -o json', async () => {
     const host = await hostWith('max-line: 4096\n');
     const { stdout } = await runOn(host, 'serve', '--check', '-o', 'json');
