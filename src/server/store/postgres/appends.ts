@@ -1,7 +1,7 @@
 import type { ConversationId } from '../../../core/model/ids.ts';
 import type { AppendOutcome, NewMessage } from '../../../core/ports/store/messages.ts';
 import { Memory } from '../queries/memory.ts';
-import { appendMessage, writeBack } from '../queries/messages.ts';
+import { appendMessage, findRoute, insertAhead, writeBack } from '../queries/messages.ts';
 import { storedOutcome } from '../stored-outcome.ts';
 import { type Connections, jittered, type Patience } from './connections.ts';
 import type { Session } from './session.ts';
@@ -111,9 +111,10 @@ export function appends(
     /** True when some of them may be stored already. */
     let isUnsure = false;
     let isEachAlone = false;
+    let isAhead = left.length > 1;
     let races = 0;
     while (left.length > 0) {
-      const tried: Tried = { batch: left, isUnsure, isEachAlone, current: undefined };
+      const tried: Tried = { batch: left, isUnsure, isEachAlone, isAhead, current: undefined };
       try {
         const outcomes = await pool.use((session) => attempt(session, tried, meter));
         for (const { key } of left) held.delete(key);
@@ -121,6 +122,10 @@ export function appends(
         return;
       } catch (error) {
         const { current } = tried;
+        if (error instanceof KeyKnown) {
+          isAhead = false;
+          continue;
+        }
         if (!(error instanceof Trouble)) {
           // A bug: whose it is shows when each is stored by itself.
           if (isEachAlone || left.length === 1) throw error;
@@ -210,6 +215,8 @@ interface Tried {
   readonly isUnsure: boolean;
   /** True: one that fails undoes itself alone. */
   readonly isEachAlone: boolean;
+  /** True: no statement waits for the one before, as long as nobody is known to send again what is stored. */
+  readonly isAhead: boolean;
   /** The one at which it failed. */
   current: Waiting | undefined;
 }
@@ -220,6 +227,11 @@ function attempt(session: Session, tried: Tried, meter: TransactionMeter): Promi
     'locking',
     async () => {
       const memory = new Memory();
+      if (tried.isAhead && !tried.isUnsure && !tried.isEachAlone) {
+        const outcomes = await ahead(session, tried, memory);
+        await session.run(writeBack(memory));
+        return outcomes;
+      }
       const known = tried.isUnsure ? await storedBefore(session, tried.batch) : undefined;
       const outcomes: Outcome[] = [];
       for (const one of tried.batch) {
@@ -235,6 +247,43 @@ function attempt(session: Session, tried: Tried, meter: TransactionMeter): Promi
     },
     meter,
   );
+}
+
+/** A message of the batch was stored before, by its key: those after it are not where they were thought to be. */
+class KeyKnown extends Error {}
+
+/** All of the batch in a few ways there and back, however many they are: the database works while the next statements are on their way. */
+async function ahead(session: Session, tried: Tried, memory: Memory): Promise<Outcome[]> {
+  const { batch } = tried;
+  /** What fails first is why: all that follows it in the transaction fails too. */
+  async function of<Result>(one: Waiting, work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      tried.current ??= one;
+      throw error;
+    }
+  }
+  await Promise.all(batch.map((one) => of(one, session.run(findRoute(one.message, memory)))));
+  const outcomes: Outcome[] = [];
+  let insertions: Promise<void>[] = [];
+  for (const one of batch) {
+    const placed = insertAhead(one.message, memory);
+    if (placed) {
+      outcomes.push({ value: placed.outcome });
+      const stored = of(one, session.run(placed.insertion)).then((count) => {
+        if (count === 0) throw new KeyKnown();
+      });
+      insertions.push(stored);
+      continue;
+    }
+    // It is refused, or its conversation is made first.
+    await Promise.all(insertions);
+    insertions = [];
+    outcomes.push({ value: await of(one, append(session, one, memory)) });
+  }
+  await Promise.all(insertions);
+  return outcomes;
 }
 
 async function append(session: Session, { message }: Waiting, memory: Memory): Promise<AppendOutcome> {

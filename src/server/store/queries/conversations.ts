@@ -161,6 +161,12 @@ export function* usable(
   return { head: headOf({ id: made.id, last_seq: 0, latest_at: 0 }), readSeq: 0, audience };
 }
 
+/** The conversation that `user` means by `ref`, held, when it is there and may be written in. */
+export function* writable(user: Named, ref: ConversationRef): Query<Usable | undefined> {
+  const found = yield* known(user, ref, true);
+  return 'kind' in found ? undefined : found;
+}
+
 /**
  * The conversation that `user` means by `ref`. What a tombstone has sent can still be read; nobody writes to it, and it writes to nobody:
  * that is asked after the conversation is held, so that an erasure which has held it since finds all there is.

@@ -4,8 +4,8 @@ import type { Audience, MessageBody, StoredMessage } from '../../../core/model/m
 import type { Username } from '../../../core/model/username.ts';
 import type { AppendOutcome, MessageQuery, NewMessage } from '../../../core/ports/store/messages.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
-import { usable } from './conversations.ts';
-import type { Memory } from './memory.ts';
+import { usable, writable } from './conversations.ts';
+import type { Memory, Route } from './memory.ts';
 
 const byKey = statement((db, p: { senderId: string; key: string }) =>
   db
@@ -80,7 +80,7 @@ const newestFirst = page('desc');
  * unique index, and the conversation's row is written once for all of a transaction, by {@link writeBack}.
  */
 export function* appendMessage(message: NewMessage, memory: Memory): Query<AppendOutcome> {
-  const { id, senderId, key, sentAt, body } = message;
+  const { senderId, sentAt } = message;
   const to = conversationName(message.to);
   let route = memory.route(senderId, to);
   if (!route) {
@@ -91,27 +91,56 @@ export function* appendMessage(message: NewMessage, memory: Memory): Query<Appen
     if ('kind' in found) return found;
     route = memory.keep(senderId, to, found);
   }
-  const { head, audience } = route;
+  const { row, outcome } = placed(message, route);
+  if ((yield* changes(insertMessage, row)) === 0) {
+    const known = yield* repeated(message);
+    if (!known) throw new Error('the database refused a key that it does not know');
+    return known;
+  }
+  memory.advance(route.head, row.seq, row.latestAt);
+  return outcome;
+}
+
+/** The row of a message at the end of a conversation, and what is answered for it. */
+function placed(message: NewMessage, { head, audience }: Route) {
+  const { id, senderId, key, sentAt, body } = message;
   const seq = head.lastSeq + 1;
-  const latestAt = Math.max(head.latestAt, sentAt);
-  const stored = yield* changes(insertMessage, {
+  const row = {
     conversation: head.id,
     seq,
     id,
     senderId,
     sentAt,
-    latestAt,
+    latestAt: Math.max(head.latestAt, sentAt),
     body: 'text' in body ? body.text : null,
     envelope: 'envelope' in body ? body.envelope : null,
     key: key ?? null,
-  });
-  if (stored === 0) {
-    const known = yield* repeated(message);
-    if (!known) throw new Error('the database refused a key that it does not know');
-    return known;
-  }
-  memory.advance(head, seq, latestAt);
-  return { kind: 'stored', conversation: head.id, audience, id, seq, sentAt };
+  };
+  const outcome: AppendOutcome = { kind: 'stored', conversation: head.id, audience, id, seq, sentAt };
+  return { row, outcome };
+}
+
+/** Remembers where a message goes, ahead of {@link appendMessage}, when its sender may write there and it need not be made. */
+export function* findRoute({ senderId, sender, to }: NewMessage, memory: Memory): Query<void> {
+  const name = conversationName(to);
+  if (memory.route(senderId, name)) return;
+  const found = yield* writable({ id: senderId, name: sender }, to);
+  if (found) memory.keep(senderId, name, found);
+}
+
+/**
+ * A message that goes where it is remembered to go, as if nobody had its key: its insertion, which answers 0 when somebody has and all that
+ * came after it was placed wrongly, and what is answered for it else. Undefined when nothing is remembered.
+ */
+export function insertAhead(
+  message: NewMessage,
+  memory: Memory,
+): { readonly insertion: Query<number>; readonly outcome: AppendOutcome } | undefined {
+  const route = memory.route(message.senderId, conversationName(message.to));
+  if (!route) return undefined;
+  const { row, outcome } = placed(message, route);
+  memory.advance(route.head, row.seq, row.latestAt);
+  return { insertion: changes(insertMessage, row), outcome };
 }
 
 /** Brings the conversations' rows up to what was stored in them; due before a commit and before any other query. */
