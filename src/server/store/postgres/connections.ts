@@ -99,7 +99,6 @@ export function jittered(ms: number): number {
 export function connections(address: DatabaseAddress, max: number, patience: Patience): Connections {
   const config: PoolConfig = { ...clientConfig(address, patience), max, idleTimeoutMillis: 60_000 };
   const pool = new Pool(config);
-  const watched = new WeakSet<PoolClient>();
   let lost = 0;
   let reconnects = 0;
   let isClosed = false;
@@ -112,6 +111,11 @@ export function connections(address: DatabaseAddress, max: number, patience: Pat
   pool.on('error', () => {
     lost += 1;
   });
+  // While somebody has it the pool does not listen; what is under way fails by itself. From its first moment on: the words that end it may
+  // have come together with those that greet it, before whoever waits for it is told.
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+  });
 
   function retryLater(): void {
     clearTimeout(timer);
@@ -122,7 +126,7 @@ export function connections(address: DatabaseAddress, max: number, patience: Pat
   async function retry(): Promise<void> {
     if (isClosed || !down) return;
     try {
-      (await checkOut()).release();
+      (await pool.connect()).release();
     } catch {
       down.tries += 1;
       if (!isClosed) retryLater();
@@ -141,21 +145,11 @@ export function connections(address: DatabaseAddress, max: number, patience: Pat
     for (const tell of told) tell();
   }
 
-  async function checkOut(): Promise<PoolClient> {
-    const client = await pool.connect();
-    if (!watched.has(client)) {
-      watched.add(client);
-      // While somebody has it the pool does not listen; what is under way fails by itself.
-      client.on('error', () => {});
-    }
-    return client;
-  }
-
   async function acquire(): Promise<PoolClient> {
     if (isClosed) throw new ChatError('unavailable', 'the store is closed');
     if (down) throw down.trouble;
     try {
-      return await checkOut();
+      return await pool.connect();
     } catch (error) {
       const { kind, message } = troubleOf(error);
       const trouble = new Trouble('down', message, error);
