@@ -15,13 +15,21 @@ export interface RedisCounter extends Counter {
 
 /** What a counter in Redis needs. */
 export interface RedisCounterParts {
-  readonly connection: RedisConnection;
-  /** Told once when this node begins to count by itself, with the reason, and once when it counts with the others again. */
+  readonly connection: Pick<RedisConnection, 'keys' | 'run' | 'command'>;
+  /**
+   * Told when this node begins to count by itself, with the reason, and when it counts with the others again: one of them at most in two
+   * seconds, however often that changes.
+   */
   readonly onLocal: (cause: unknown) => void;
   readonly onShared: () => void;
   /** For tests: the time, in milliseconds. Left out: Redis's own, so that no node's clock matters. */
   readonly clock?: () => number;
+  /** For tests: how much time has passed on this node since some moment, in milliseconds. */
+  readonly elapsed?: () => number;
 }
+
+/** So long a node counts by itself at least before it asks Redis again, and so long is between two words of that, in milliseconds. */
+const aloneMs = 2_000;
 
 type Doing = 'add' | 'takeBack' | 'close' | 'closeIfOpen' | 'closedFor';
 
@@ -76,12 +84,18 @@ return was`);
  * Counts in Redis, in one step each, so that of what two nodes do at once nothing is counted twice or not at all. While Redis is not
  * there each node counts by itself, and what it has closed then stays closed there after that too.
  */
-export function redisCounter({ connection, onLocal, onShared, clock }: RedisCounterParts): RedisCounter {
+export function redisCounter(parts: RedisCounterParts): RedisCounter {
+  const { connection, onLocal, onShared, clock, elapsed = () => performance.now() } = parts;
   const { prefix, derive } = connection.keys;
   const namingKey = derive('counter names');
   const local = localCounter();
   let isLocal = false;
   let localCalls = 0;
+  let cause: unknown;
+  /** When Redis may be asked again, and when a change may be told of again. */
+  let askAgainAt = Number.NEGATIVE_INFINITY;
+  let tellAgainAt = Number.NEGATIVE_INFINITY;
+  let toldLocal = false;
   /** Until when something may be closed by this node's own counting, by its clock. */
   let closedHereUntil = 0;
 
@@ -100,32 +114,41 @@ export function redisCounter({ connection, onLocal, onShared, clock }: RedisCoun
     return [first, second];
   }
 
-  /** Does it with all nodes, or, when that cannot be, alone. */
+  /** Does it with all nodes, or, when that cannot be or could not be a moment ago, alone. */
   async function either<T>(shared: () => Promise<T>, alone: () => Promise<T>, isChange = true): Promise<T> {
-    try {
-      const done = await shared();
-      // A Redis that is full answers questions and takes nothing.
-      if (isLocal && isChange) {
-        isLocal = false;
-        onShared();
-      }
-      return done;
-    } catch (error) {
-      localCalls += 1;
-      if (!isLocal) {
+    if (elapsed() >= askAgainAt) {
+      try {
+        const done = await shared();
+        // A Redis that is full answers questions and takes nothing; and one that has answered a call may have failed a later one.
+        if (isChange && elapsed() >= askAgainAt) isLocal = false;
+        tell();
+        return done;
+      } catch (error) {
         isLocal = true;
-        onLocal(error);
+        cause = error;
+        askAgainAt = elapsed() + aloneMs;
       }
-      return await alone();
     }
+    localCalls += 1;
+    tell();
+    return await alone();
+  }
+
+  /** A Redis that answers every other call would fill the log otherwise. */
+  function tell(): void {
+    if (toldLocal === isLocal || elapsed() < tellAgainAt) return;
+    toldLocal = isLocal;
+    tellAgainAt = elapsed() + aloneMs;
+    if (isLocal) onLocal(cause);
+    else onShared();
   }
 
   function closingHere(ms: number): void {
-    closedHereUntil = Math.max(closedHereUntil, performance.now() + ms);
+    closedHereUntil = Math.max(closedHereUntil, elapsed() + ms);
   }
 
   async function closedHere(key: string): Promise<number> {
-    return performance.now() < closedHereUntil ? await local.closedFor(key) : 0;
+    return elapsed() < closedHereUntil ? await local.closedFor(key) : 0;
   }
 
   return {
@@ -151,7 +174,7 @@ export function redisCounter({ connection, onLocal, onShared, clock }: RedisCoun
       either(
         async () => {
           await ask('close', key, ms);
-          if (performance.now() < closedHereUntil) await local.close(key, 0);
+          if (elapsed() < closedHereUntil) await local.close(key, 0);
         },
         () => {
           closingHere(ms);
