@@ -134,7 +134,7 @@ export const settings = {
     flag: 'proxy-protocol',
     variable: 'CHAT_PROXY_PROTOCOL',
     fallback: false,
-    help: 'every connection of a --trusted-proxy begins with the PROXY header of a TCP balancer, version 1 or 2',
+    help: 'every connection of a --trusted-proxy begins with the PROXY header of a TCP balancer, version 1 or 2; no X-Forwarded-For is believed then',
   },
   logFormat: {
     kind: 'choice',

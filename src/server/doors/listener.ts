@@ -17,6 +17,7 @@ import { readProxyHeader } from './proxy-header.ts';
 import { clearTextRefused, refusal, tooManyConnections } from './refusals.ts';
 import { secureChannel, tlsDoor } from './tls.ts';
 import { createTraffic, type TrafficFigures } from './traffic.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** Where and how to listen. */
 export interface ListenerOptions extends DoorParts {
@@ -26,7 +27,7 @@ export interface ListenerOptions extends DoorParts {
   readonly identity: ServerIdentity;
   /** `loopback`: clear text is served when the address that is listened on is this machine's own. */
   readonly clearText: 'never' | 'loopback' | 'everywhere';
-  /** Each connection of a trusted proxy begins with the header of the PROXY protocol, and counts as that client's. */
+  /** Each connection of a trusted proxy begins with the header of the PROXY protocol, and counts as that client's; no `X-Forwarded-For` is believed then. */
   readonly readsProxyHeader: boolean;
   /** Done when the port is ours, before anybody is served: who connects meanwhile waits. */
   readonly beforeServing?: (port: number) => Promise<void>;
@@ -76,7 +77,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const admission = createAdmission(limits, options.proxies);
   const tls = tlsDoor(identity);
   const handshakes = createHandshakes(tls, options.proxies);
-  const doors = await openDoors(options);
+  const parts = options.readsProxyHeader ? { ...options, proxies: speechless(options.proxies) } : options;
+  const doors = await openDoors(parts);
   const sockets = new Set<Socket>();
   /** Accepted sockets that have not chosen a door yet. */
   const undecided = new Set<Socket>();
@@ -222,7 +224,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     const door = doors.byKind[first.kind];
     const opened = door(
       { id: lastId, socket, bytes: first.bytes, hasEnded: first.hasEnded, address, channel },
-      options,
+      parts,
     );
     if (!opened || socket.destroyed) return;
     open.set(socket, opened);
@@ -315,6 +317,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       destroyAll();
     },
   };
+}
+
+/**
+ * Proxies that nothing is believed of but the PROXY header: one that passes TCP on writes no `X-Forwarded-For`, so what stands there
+ * is the client's own word, also where the header names nobody and the address is the balancer's.
+ */
+function speechless(proxies: TrustedProxies): TrustedProxies {
+  return { has: proxies.has, clientOf: (peer) => peer };
 }
 
 function lastWords(socket: Socket, bytes: Uint8Array): void {

@@ -75,6 +75,27 @@ describe('behind a trusted proxy', () => {
   });
 });
 
+describe('4.1.3: behind a balancer with the PROXY protocol', () => {
+  it.each([
+    ['nobody, version 1', Buffer.from('PROXY UNKNOWN\r\n'), '127.0.0.1'],
+    ['nobody, version 2', Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex'), '127.0.0.1'],
+    ['a client', Buffer.from('PROXY TCP4 192.0.2.9 192.0.2.1 1 2\r\n'), '192.0.2.9'],
+    ['one of the proxies', Buffer.from('PROXY TCP4 127.0.0.9 192.0.2.1 1 2\r\n'), '127.0.0.9'],
+  ])('a forwarded address is ignored when its header names %s', async (_, header, address) => {
+    const at = await chatAtPort({ proxies: ['127.0.0.0/8'], readsProxyHeader: true });
+    const socket = await at.connect();
+    const body = JSON.stringify(wrong);
+    socket.write(header);
+    socket.write(
+      `POST /api/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: ${client}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(() => socket.text).toContain('401');
+    expect(addresses(at, 'login.password')).toEqual([address]);
+    socket.socket.destroy();
+  });
+});
+
 describe('4.1.3: from a stranger', () => {
   it.each([[[]], [['198.51.100.0/24']]])(
     'a forwarded address is ignored, with proxies %j',
