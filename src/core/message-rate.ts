@@ -6,8 +6,8 @@ export interface MessageRate {
   /** Takes one of `key` at `now`; answers 0, or in how many milliseconds the next one is free. */
   take(key: string, now: number): number;
   /**
-   * Takes so many of `key` that have passed elsewhere. They are not asked for, so the bucket may owe some then: nobody gets one before
-   * that is made up for.
+   * Takes so many of `key` that have passed elsewhere. They are not asked for, so the bucket may owe some then, one burst at most: nobody gets one before
+   * that is made up for, which takes as long as a bucket takes to fill.
    */
   takePassed(key: string, messages: number, now: number): void;
 }
@@ -78,7 +78,10 @@ export function createMessageRate(perSecond: number): MessageRate {
       return 0;
     },
     takePassed(key, messages, now) {
-      if (perSecond > 0) bucketOf(key, now).tokens -= messages * cost;
+      if (perSecond === 0) return;
+      const bucket = bucketOf(key, now);
+      // Of twenty nodes each may have let a burst pass before it heard of the others: that is no reason to be silent for minutes.
+      bucket.tokens = Math.max(-burst, bucket.tokens - messages * cost);
     },
   };
 }

@@ -17,7 +17,8 @@ const keysAtOnce = 1_000;
 
 /**
  * Tells the other nodes by the bus, and takes from `rate` what they tell. So a key that is used on several nodes gets its rate once,
- * and on top of that what passed before the word of it came round; when a notice is lost it gets what that would have told.
+ * and on top of that what passed before the word of it came round, which it makes up for as far as one burst; when a notice is lost it
+ * gets what that would have told.
  */
 export function createTakenMessages(
   bus: Pick<Bus, 'isShared' | 'publish' | 'subscribe'>,

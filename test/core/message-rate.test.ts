@@ -68,8 +68,22 @@ describe('the rate of messages', () => {
     );
   });
 
+  it('owes one burst at most, however much has passed elsewhere', () => {
+    const rate = createMessageRate(100);
+    expect(free(rate, 'a', start)).toBe(1_000);
+    for (let node = 1; node < 20; node++) rate.takePassed('a', 1_000, start + 200);
+    const wait = rate.take('a', start + 200);
+    expect(wait).toBe(10_010);
+    expect(rate.take('a', start + 200 + wait - 1)).toBe(1);
+    expect(free(rate, 'a', start + 200 + wait)).toBe(1);
+    // What is less than that is owed to the last message.
+    rate.takePassed('b', 1_500, start);
+    expect(rate.take('b', start)).toBe(5_010);
+  });
+
   it('of 0 lets everything pass', () => {
     const limits = createMessageRate(0);
+    limits.takePassed('a', 1_000, start);
     for (let one = 0; one < 10_000; one++) expect(limits.take('a', start)).toBe(0);
   });
 

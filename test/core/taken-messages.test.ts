@@ -58,6 +58,18 @@ describe('the rate of messages over several nodes', () => {
     expect(free(here)).toBe(1);
   });
 
+  it('locks nobody out for longer than a burst takes, though twenty nodes had let a burst pass', () => {
+    const network = new Network();
+    const nodes = Array.from({ length: 20 }, () => limitsOn(network.open(), 10));
+    for (const node of nodes) expect(free(node)).toBe(100);
+    vi.advanceTimersByTime(200);
+    // A hundred too many, and the next one.
+    vi.advanceTimersByTime(10_000);
+    expect(nodes.map((node) => free(node))).toEqual(nodes.map(() => 0));
+    vi.advanceTimersByTime(100);
+    expect(nodes.map((node) => passes(node, 'a'))).toEqual(nodes.map(() => true));
+  });
+
   it('lets no account have more than its rate and what passes until the word is round', () => {
     fc.assert(
       fc.property(
