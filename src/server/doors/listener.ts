@@ -68,6 +68,8 @@ interface Visitor {
 const maxTurnedAway = 256;
 /** … and how long each may wait, in milliseconds. */
 const turnedAwayMs = 1_000;
+/** How long a balancer has for its header, in milliseconds: it sends it before it waits for anything. */
+const proxyHeaderMs = 5_000;
 
 /** Opens the port; throws `unavailable` when it is taken or the host is unknown or not this machine's, and what `beforeServing` throws. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
@@ -142,8 +144,19 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       admit(socket, peer);
       return;
     }
-    readProxyHeader(socket, limits.firstByteMs, (header) =>
+    // Until its header is read, a connection has a place as the balancer's.
+    const place = admission.enter(peer);
+    if (typeof place === 'string') {
+      traffic.refused(place);
+      turnAway(socket, tooManyConnections(place), 'after its header');
+      return;
+    }
+    const leave = (): void => place.leave();
+    socket.once('close', leave);
+    readProxyHeader(socket, proxyHeaderMs, (header) =>
       guard(socket, () => {
+        socket.off('close', leave);
+        leave();
         if (header !== 'none') admit(socket, header.client ?? peer);
         else {
           traffic.refused('no-proxy-header');
@@ -232,7 +245,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   }
 
   /** Waits a moment for the first bytes, so that even a refusal is in the language of its door. */
-  function turnAway(socket: Socket, error: ChatError): void {
+  function turnAway(socket: Socket, error: ChatError, when: 'now' | 'after its header' = 'now'): void {
     if (turnedAway >= maxTurnedAway) {
       socket.destroy();
       return;
@@ -246,7 +259,16 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       startedLineMs: turnedAwayMs,
       maxLineBytes: limits.maxLineBytes,
     };
-    readFirstBytes(socket, waits, (first) => guard(socket, () => refuse(socket, first, error)));
+    const answer = (): void => {
+      readFirstBytes(socket, waits, (first) => guard(socket, () => refuse(socket, first, error)));
+    };
+    if (when === 'now') answer();
+    else {
+      readProxyHeader(socket, turnedAwayMs, (header) => {
+        if (header === 'none') socket.destroy();
+        else answer();
+      });
+    }
   }
 
   function refuse(socket: Socket, first: FirstArrival, error: ChatError): void {

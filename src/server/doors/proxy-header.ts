@@ -63,7 +63,7 @@ function canonical(address: string): string {
 
 /**
  * Reads the header from a new socket and calls `decided` once, with what follows it still to be read; `none` for a socket that began
- * with something else, ended, or was not done within `waitMs` (0 for any time). One that closes before is never heard of again.
+ * with something else, ended, or was not done within `waitMs`. One that closes before is never heard of again.
  */
 export function readProxyHeader(
   socket: Socket,
@@ -71,7 +71,7 @@ export function readProxyHeader(
   decided: (header: ProxyHeader | 'none') => void,
 ): void {
   const held = new ByteBuffer();
-  const timer = waitMs === 0 ? undefined : setTimeout(() => settle('none'), waitMs);
+  const timer = setTimeout(() => settle('none'), waitMs);
 
   function onData(chunk: Buffer): void {
     held.append(chunk);

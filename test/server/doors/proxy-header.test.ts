@@ -121,9 +121,36 @@ describe('a listener that reads it', () => {
     expect(at.listener.figures().refused.address).toBe(1);
   });
 
+  it('counts connections that wait for their header, and those of who is refused after it', async () => {
+    const at = await listening({ ...behind, limits: { maxConnections: 2 } });
+    const waiting = [await connectClear(at.port), await connectClear(at.port)];
+    waiting[1]?.write('PROXY TCP4');
+    await until(() => at.listener.connections === 2);
+    const third = await connectClear(at.port);
+    third.write(line + echo);
+    await until(() => third.text !== '');
+    expect(third.text).toContain('too many connections');
+    expect(at.listener.figures().refused.server).toBe(1);
+    await third.ended();
+    // One of them goes, and the other’s place is its client’s then: there is one for one more.
+    waiting[1]?.socket.destroy();
+    await until(() => at.listener.connections === 1);
+    waiting[0]?.write(line + echo);
+    const fourth = await connectClear(at.port);
+    fourth.write(line + echo);
+    for (const client of [waiting[0], fourth]) {
+      await until(() => client?.text !== '');
+      expect(client?.frames).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }]);
+    }
+    expect(addresses(at)).toEqual(['198.51.100.7', '198.51.100.7']);
+    expect(at.listener.figures().refused.server).toBe(1);
+    waiting[0]?.socket.destroy();
+    fourth.socket.destroy();
+  });
+
   it('closes a connection of the balancer that has none, or does not finish it, and counts them', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const at = await listening({ ...behind, limits: { firstByteMs: 500 } });
+    const at = await listening({ ...behind, limits: { firstByteMs: 0 } });
     const without = await connectClear(at.port);
     without.write(echo);
     await without.ended();
@@ -134,7 +161,9 @@ describe('a listener that reads it', () => {
     slow.write('PROXY TCP4');
     await until(() => at.listener.connections === 1);
     await new Promise((resolve) => setImmediate(resolve));
-    vi.advanceTimersByTime(500);
+    vi.advanceTimersByTime(4_999);
+    expect(at.listener.connections).toBe(1);
+    vi.advanceTimersByTime(1);
     await slow.ended();
     expect(without.text + ending.text + slow.text).toBe('');
     expect(at.listener.figures().refused['no-proxy-header']).toBe(3);
