@@ -252,6 +252,13 @@ export default {
       to: { path: '^node_modules/(pg|@types/pg)/' },
     },
     {
+      name: 'redis-only-in-redis',
+      comment: 'It is loaded with a bus alone, and known to the connection alone.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/redis/' },
+      to: { path: '^node_modules/@redis/' },
+    },
+    {
       name: 'command-line-packages-only-in-cli',
       comment: 'What reads a command line or talks to a terminal belongs to who typed it.',
       severity: 'error',

@@ -20,6 +20,8 @@ const packages = [
   '@inquirer/prompts',
   'sql.js',
   'kysely',
+  'pg',
+  '@redis/client',
 ];
 const devPackages = ['vitest'];
 
@@ -240,7 +242,13 @@ const broken: readonly [rule: string, from: string, text: string, to: string][] 
     "import 'sql.js';",
     'node_modules/sql.js/index.js',
   ],
-  ['pg-only-in-postgres', 'src/server/store/queries.ts', "import 'pg';", 'node_modules/pg/esm/index.mjs'],
+  ['pg-only-in-postgres', 'src/server/store/queries.ts', "import 'pg';", 'node_modules/pg/index.js'],
+  [
+    'redis-only-in-redis',
+    'src/server/bus/redis.ts',
+    "import '@redis/client';",
+    'node_modules/@redis/client/index.js',
+  ],
   [
     'command-line-packages-only-in-cli',
     'src/server/config.ts',

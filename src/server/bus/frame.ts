@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { equalDigests } from '../../core/crypto/bytes.ts';
 
 /** What a node says in one frame: notices, that it is there, or that it goes. */
 export type FrameKind = 'notices' | 'beat' | 'bye';
@@ -44,7 +45,7 @@ export function sealFrame(key: Buffer, { kind, run, count, at, body }: Frame): B
 /** Reads a frame; undefined for one that nobody with the key has made, or that is of another version. */
 export function openFrame(key: Buffer, bytes: Buffer): Frame | undefined {
   if (bytes.length < frameOverhead) return undefined;
-  if (!timingSafeEqual(macOf(key, bytes), bytes.subarray(-macBytes))) return undefined;
+  if (!equalDigests(macOf(key, bytes), bytes.subarray(-macBytes))) return undefined;
   const kind = kinds[bytes[1] ?? kinds.length];
   if (bytes[0] !== version || kind === undefined) return undefined;
   return {

@@ -8,14 +8,28 @@ import { inRoom, message, person } from '../../contract/support/people.ts';
 test('messages of many conversations are refused in time when the database holds up every one of them', async () => {
   const lockMs = 20;
   let locked = 0;
+  let isUndone = false;
+  let before: Promise<unknown> = Promise.resolve();
+
+  /** The first statement of a transaction waits; what was sent after it fails with it, one after the other. */
+  async function held(): Promise<never> {
+    if (isUndone) throw new Trouble('other', 'the transaction is undone');
+    locked += 1;
+    await new Promise((resolve) => setTimeout(resolve, lockMs));
+    isUndone = true;
+    throw new Trouble('locked', 'a row is held');
+  }
   const session: Session = {
     isWhole: true,
-    execute: async (sql) => ({ rows: [], rowCount: 0, command: sql }),
+    async execute(sql) {
+      if (sql.startsWith('BEGIN')) isUndone = false;
+      return { rows: [], rowCount: 0, command: sql };
+    },
     command: async () => [],
-    async run() {
-      locked += 1;
-      await new Promise((resolve) => setTimeout(resolve, lockMs));
-      throw new Trouble('locked', 'a row is held');
+    run() {
+      const done = before.then(held);
+      before = done.catch(() => {});
+      return done;
     },
     drop() {},
   };

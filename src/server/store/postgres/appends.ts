@@ -27,7 +27,8 @@ export interface Appends {
 }
 
 interface Waiting {
-  readonly key: string;
+  /** Of all that write in the same conversation the same. */
+  readonly place: string;
   readonly message: NewMessage;
   /** When it is given up. */
   readonly end: number;
@@ -75,23 +76,23 @@ export function appends(
 
   function nextBatch(): Waiting[] {
     const batch: Waiting[] = [];
-    for (const [key, those] of line) {
-      if (busy.has(key)) continue;
-      const isHeld = held.has(key);
+    for (const [place, those] of line) {
+      if (busy.has(place)) continue;
+      const isHeld = held.has(place);
       if (isHeld && batch.length > 0) continue;
       const room = maxBatch - batch.length;
       batch.push(...those.splice(0, room));
-      if (those.length === 0) line.delete(key);
+      if (those.length === 0) line.delete(place);
       if (isHeld || batch.length >= maxBatch) break;
     }
-    for (const { key } of batch) busy.add(key);
+    for (const { place } of batch) busy.add(place);
     // All nodes hold conversations in the same order, so that two of them never wait for each other.
-    return batch.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    return batch.sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0));
   }
 
   async function serve(batch: Waiting[]): Promise<void> {
     free -= 1;
-    const keys = new Set(batch.map(({ key }) => key));
+    const places = new Set(batch.map(({ place }) => place));
     const start = performance.now();
     try {
       await storeAll(batch);
@@ -100,7 +101,7 @@ export function appends(
     }
     meter.batch(batch.length, (performance.now() - start) / 1_000);
     waiting -= batch.length;
-    for (const key of keys) busy.delete(key);
+    for (const place of places) busy.delete(place);
     free += 1;
     schedule();
   }
@@ -117,7 +118,7 @@ export function appends(
       const tried: Tried = { batch: left, isUnsure, isEachAlone, isAhead, current: undefined };
       try {
         const outcomes = await pool.use((session) => attempt(session, tried, meter));
-        for (const { key } of left) held.delete(key);
+        for (const { place } of left) held.delete(place);
         settle(left, outcomes);
         return;
       } catch (error) {
@@ -139,10 +140,10 @@ export function appends(
           left = giveUp(left, error, ({ end }) => end <= performance.now());
           await new Promise((resolve) => setTimeout(resolve, jittered(conflictMs)));
         } else if ((error.kind === 'locked' || error.kind === 'slow') && current) {
-          held.add(current.key);
+          held.add(current.place);
           const now = performance.now();
           // A table that is held holds up each conversation in turn: nobody waits for all of them.
-          left = giveUp(left, error, ({ key, end }) => key === current.key || end <= now);
+          left = giveUp(left, error, ({ place, end }) => place === current.place || end <= now);
         } else if (error.kind === 'race' && ++races <= maxRaces) continue;
         else if ((error.kind === 'race' || error.kind === 'other') && !isEachAlone && left.length > 1) {
           isEachAlone = true;
@@ -170,11 +171,11 @@ export function appends(
     },
     append(message) {
       return new Promise((resolve, reject) => {
-        const key = conversationKey(message);
-        const one = { key, message, end: performance.now() + patience.callMs, resolve, reject };
-        const those = line.get(key);
+        const place = placeOf(message);
+        const one = { place, message, end: performance.now() + patience.callMs, resolve, reject };
+        const those = line.get(place);
         if (those) those.push(one);
-        else line.set(key, [one]);
+        else line.set(place, [one]);
         waiting += 1;
         schedule();
       });
@@ -183,7 +184,7 @@ export function appends(
 }
 
 /** What a conversation is called by all who write in it. */
-function conversationKey({ sender, to }: NewMessage): string {
+function placeOf({ sender, to }: NewMessage): string {
   if (to.kind === 'room') return `#${to.room}`;
   return `@${sender < to.peer ? `${sender}:${to.peer}` : `${to.peer}:${sender}`}`;
 }
