@@ -35,6 +35,8 @@ export function createPeers() {
   let beat = 0;
 
   return {
+    /** True for a run that was heard, and not so long ago that it is forgotten. */
+    knows: (run: string): boolean => known.has(run),
     /** Takes note of a frame whose maker has shown the key. */
     hear({ run, count, kind }: Frame): Hearing {
       let peer = known.get(run);

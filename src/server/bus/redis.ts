@@ -38,7 +38,7 @@ export interface BusFigures {
   readonly droppedNotices: number;
   /** Notices of other nodes. */
   readonly heardNotices: number;
-  /** Frames that nobody with the cluster's secret has made, that came again, or that are too old. */
+  /** Frames that nobody with the cluster's secret has made, that came again, or that are too old, or older than this bus. */
   readonly refusedFrames: number;
   readonly repeatedFrames: number;
   readonly staleFrames: number;
@@ -56,6 +56,8 @@ export interface RedisBusParts {
   /** What this node calls itself, at most 100 characters; for people. */
   readonly node: string;
   readonly onFailure: (error: unknown) => void;
+  /** For tests: how much time has passed on this node since some moment, in milliseconds. */
+  readonly elapsed?: () => number;
 }
 
 /** How often each node says that it is there, in milliseconds. */
@@ -67,6 +69,8 @@ const maxNoticeBytes = 4_194_304;
 const maxUnansweredBytes = 16_777_216;
 /** How far the clocks of two nodes may differ, and how old a frame may be, in milliseconds. */
 const maxAgeMs = 60_000;
+/** How far the clock of a node that was not heard yet may be behind without its frames seeming older than this bus, in milliseconds. */
+const skewMs = 5_000;
 /** Listeners are told of doubts at most so often, in milliseconds. */
 const doubtMs = 200;
 /** How often it is said that a node's clock is wrong, in milliseconds. */
@@ -76,7 +80,9 @@ const clockToldMs = 60_000;
  * Carries notices to the other nodes through one channel of Redis. Own listeners hear before `publish` returns, whatever Redis does.
  * What the others say is heard only with the cluster's signature, once, and in their order.
  */
-export function redisBus({ connection, node, onFailure }: RedisBusParts): RedisBus {
+export function redisBus(parts: RedisBusParts): RedisBus {
+  const { connection, node, onFailure, elapsed = () => performance.now() } = parts;
+  const beganAt = elapsed();
   const channel = `${connection.keys.prefix}bus`;
   const key = connection.keys.derive('bus');
   const run = Buffer.from(randomBytes(16)).toString('hex');
@@ -226,14 +232,16 @@ export function redisBus({ connection, node, onFailure }: RedisBusParts): RedisB
       figures.refusedFrames += 1;
       return;
     }
-    const age = Math.abs(Date.now() - frame.at);
-    if (age > maxAgeMs) {
-      figures.staleFrames += 1;
-      clockIsWrong(
-        new Error(
-          `what another node says is not heard: the clocks of the two differ by ${Math.round(age / 1_000)} s, or somebody has kept it`,
-        ),
-      );
+    const age = Date.now() - frame.at;
+    if (Math.abs(age) > maxAgeMs) {
+      onStale(age);
+      return;
+    }
+    // Nothing says that a run which is new here has not said it before: whoever keeps frames for a node that starts would be heard. From
+    // a node whose clock is behind it is a doubt until that clock has passed the moment at which this one began.
+    if (!peers.knows(frame.run) && age > elapsed() - beganAt + skewMs) {
+      onStale(age);
+      doubt();
       return;
     }
     const hearing = peers.hear(frame);
@@ -247,6 +255,15 @@ export function redisBus({ connection, node, onFailure }: RedisBusParts): RedisB
     }
     if (frame.kind === 'notices') onNotices(frame);
     else if (frame.kind === 'beat') onBeat(frame);
+  }
+
+  function onStale(age: number): void {
+    figures.staleFrames += 1;
+    clockIsWrong(
+      new Error(
+        `what another node says is not heard: the clocks of the two differ by ${Math.round(Math.abs(age) / 1_000)} s, or somebody has kept it`,
+      ),
+    );
   }
 
   function onBeat({ run: from, body }: Frame): void {

@@ -26,6 +26,8 @@ interface NodeOptions {
   readonly of?: Uint8Array;
   readonly realm?: string;
   readonly answerMs?: number;
+  /** The bus's time; left out, the process's. */
+  readonly elapsed?: () => number;
 }
 
 /** Where nothing is to time out, however busy the machine is. */
@@ -54,13 +56,13 @@ describe.skipIf(!hasRedisServer())('a Redis that is not to be trusted', () => {
 
   async function openNode(
     name: string,
-    { url = redis.url, of = secret, realm = 'realm', answerMs = patientMs }: NodeOptions = {},
+    { url = redis.url, of = secret, realm = 'realm', answerMs = patientMs, elapsed }: NodeOptions = {},
   ): Promise<Node> {
     const onFailure = (error: unknown): void => {
       failures.push(error);
     };
     const connection = redisConnection({ url, secret: of, realm, onFailure, answerMs });
-    const bus = redisBus({ connection, node: name, onFailure });
+    const bus = redisBus({ connection, node: name, onFailure, ...(elapsed && { elapsed }) });
     const node: Node = { connection, bus, heard: [], doubts: 0 };
     bus.onDoubt(() => {
       node.doubts += 1;
@@ -170,6 +172,46 @@ describe.skipIf(!hasRedisServer())('a Redis that is not to be trusted', () => {
     await post(7, JSON.stringify([changed('after the gap')]));
     await until(() => there.heard.includes('after the gap') && there.doubts > doubts);
     expect(failures.splice(0).map(String)).toContainEqual(expect.stringContaining('clocks'));
+  });
+
+  it('brings a node that has just started nothing that was said before, but a doubt', async () => {
+    let passedMs = 0;
+    const node = await openNode('just started', { elapsed: () => passedMs });
+    await until(() => !node.bus.health().isInDoubt);
+    const key = node.connection.keys.derive('bus');
+    const run = randomBytes(16).toString('hex');
+    const post = (count: number, id: string, agoMs: number, of = run) =>
+      node.connection.command([
+        'PUBLISH',
+        channelOf(node),
+        sealFrame(key, {
+          kind: 'notices',
+          run: of,
+          count,
+          at: Date.now() - agoMs,
+          body: Buffer.from(JSON.stringify([changed(id)])),
+        }),
+      ]);
+    const { doubts } = node;
+    await post(1, 'kept', 30_000);
+    await post(2, 'kept too', 20_000);
+    await until(() => node.bus.figures().staleFrames === 2 && node.doubts > doubts);
+    expect([node.heard, node.bus.health().peers]).toEqual([[], []]);
+    expect(failures.splice(0).map(String)).toContainEqual(expect.stringContaining('somebody has kept it'));
+    // A clock that is a little behind is none the worse for it.
+    await post(1, 'four seconds behind', 4_000, randomBytes(16).toString('hex'));
+    await until(() => node.heard.includes('four seconds behind'));
+    // One that is half a minute behind is heard from when it has passed this node's start, with a doubt about what came before.
+    passedMs = 26_000;
+    const { gaps } = node.bus.figures();
+    await post(3, 'half a minute behind', 30_000);
+    await until(() => node.heard.includes('half a minute behind'));
+    expect(node.bus.figures().gaps).toBe(gaps + 1);
+    // And whoever is known is heard, also when its clock is set back.
+    passedMs = 0;
+    await post(4, 'set back', 50_000);
+    await until(() => node.heard.includes('set back'));
+    expect(node.heard).toEqual(['four seconds behind', 'half a minute behind', 'set back']);
   });
 
   it('is shared with other clusters that neither hear nor disturb this one', async () => {
