@@ -92,6 +92,9 @@ interface Entry {
 /** Longest delay a timer takes, in milliseconds; a later end is waited for in steps. */
 const longestTimerMs = 2_147_483_647;
 
+/** Sessions that the store is asked about in one call: of all that a node may have, the question alone would be megabytes. */
+const maxAskedAtOnce = 2_000;
+
 /** Builds the sessions of one node. */
 export function createSessions(parts: SessionsParts): Sessions {
   const { store, bus, policy, onFailure } = parts;
@@ -154,12 +157,17 @@ export function createSessions(parts: SessionsParts): Sessions {
 
   /** Ends those sessions here that exist no more, and takes over what has changed in the others. */
   async function askAbout(ids: readonly SessionId[]): Promise<void> {
-    const readAt = Date.now();
-    const existing = await store.existingSessions(ids);
-    const found = new Set(existing.map(({ id }) => id));
-    const gone = ids.filter((id) => !found.has(id));
-    if (gone.length > 0) end(gone, 'revoked', 'here');
-    for (const session of existing) takeOver(session, readAt);
+    for (let from = 0; from < ids.length; from += maxAskedAtOnce) {
+      // Some may have ended while others were asked about.
+      const asked = ids.slice(from, from + maxAskedAtOnce).filter((id) => open.has(id));
+      if (asked.length === 0) continue;
+      const readAt = Date.now();
+      const existing = await store.existingSessions(asked);
+      const found = new Set(existing.map(({ id }) => id));
+      const gone = asked.filter((id) => !found.has(id));
+      if (gone.length > 0) end(gone, 'revoked', 'here');
+      for (const session of existing) takeOver(session, readAt);
+    }
   }
 
   /** Puts a row of the store in the place of an older one. */

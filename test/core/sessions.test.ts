@@ -1,8 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { maxExchanges, refreshGraceMs } from '../../src/core/policy.ts';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { DeviceId, SessionId, UserId } from '../../src/core/model/ids.ts';
+import type { Session } from '../../src/core/model/session.ts';
+import type { Username } from '../../src/core/model/username.ts';
+import { defaultPolicy, maxExchanges, refreshGraceMs, sharedSessions } from '../../src/core/policy.ts';
 import type { Store } from '../../src/core/ports/store.ts';
+import { createSessions } from '../../src/core/sessions.ts';
 import {
   badToken,
+  FakePeer,
   loggedIn,
   logInFirst,
   login,
@@ -625,4 +630,65 @@ describe('a node among others', () => {
     await t.quiet();
     expect([phone.endings, alice.endings]).toEqual([['revoked'], []]);
   });
+
+  it('asks about 2,000 at a time, one call after the other, and only about who is still here', async () => {
+    const all = Array.from({ length: 4_500 }, (_, n) => sessionOf(n));
+    const asked: SessionId[][] = [];
+    let underWay = 0;
+    let mostUnderWay = 0;
+    const sessions = createSessions({
+      store: {
+        sessionByToken: async () => undefined,
+        touchSession: async () => {},
+        async existingSessions(ids) {
+          asked.push([...ids]);
+          underWay += 1;
+          mostUnderWay = Math.max(mostUnderWay, underWay);
+          if (asked.length === 1) sessions.ended([all[2_001]?.id as SessionId], 'revoked');
+          await Promise.resolve();
+          underWay -= 1;
+          return all.filter(({ id }) => ids.includes(id) && id !== all[4_400]?.id);
+        },
+      },
+      caches: [],
+      bus: new Network().open(),
+      policy: defaultPolicy,
+      digest: () => undefined,
+      onAttached() {},
+      onDetached() {},
+      onEnded() {},
+      onFailure(error) {
+        throw error;
+      },
+    });
+    onTestFinished(() => sessions.stop());
+    const peers = all.map((session) => {
+      const one = new FakePeer();
+      sessions.attach(one, session);
+      return one;
+    });
+    await vi.advanceTimersByTimeAsync(sharedSessions.recheckMs + sharedSessions.lookMs - 1);
+    expect(asked.map(({ length }) => length)).toEqual([2_000, 1_999, 500]);
+    expect(asked.flat()).toEqual(all.filter((_, n) => n !== 2_001).map(({ id }) => id));
+    expect(mostUnderWay).toBe(1);
+    expect(peers.flatMap(({ endings }, n) => (endings.length > 0 ? [n] : []))).toEqual([2_001, 4_400]);
+  });
 });
+
+function sessionOf(n: number): Session {
+  return {
+    id: `session-${n}` as SessionId,
+    userId: 'alice' as UserId,
+    username: 'alice' as Username,
+    hasSecondFactor: false,
+    deviceId: 'device' as DeviceId,
+    deviceLabel: '',
+    door: 'line',
+    address: '192.0.2.1',
+    createdAt: start,
+    lastUsedAt: start,
+    absoluteExpiresAt: start + 7 * day,
+    familyExpiresAt: start + 30 * day,
+    csrfHash: null,
+  };
+}
