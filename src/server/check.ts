@@ -1,7 +1,7 @@
 import { ChatError } from '../core/errors.ts';
 import { holdAddress } from './bind.ts';
 import { inspectCertificates } from './certificates/inspect.ts';
-import { readClusterSecret } from './cluster/cluster-secret.ts';
+import type { NodeReport } from './cluster/inspect-node.ts';
 import { type ClusterConfig, type ConfigSources, type SettledSetting, settleConfig } from './config.ts';
 import { inspectDataDirectory } from './data-directory/inspect.ts';
 import { doubtful, type Finding, failed, fine } from './finding.ts';
@@ -34,21 +34,34 @@ export async function checkServer(
   const isKnown = (name: SettingName): boolean =>
     !unfit.has(name) &&
     settings.some((setting) => setting.name === name && (isFileSound || setting.origin.kind !== 'default'));
+  const isElsewhere =
+    unfit.has('store') || settings.some(({ name, origin }) => name === 'store' && origin.kind !== 'default');
+  const isClusterKnown = !(['store', 'bus', 'clusterSecret'] as const).some((name) => unfit.has(name));
   let isHeld = false;
   if (isKnown('dataDirectory')) {
     const directory = await inspectDataDirectory(config.dataDirectory);
     isHeld = directory.isHeld;
     findings.push(...directory.findings);
-    if (directory.path !== undefined) {
-      const database = config.cluster
-        ? { findings: [], hasDatabase: false }
-        : await inspectDatabase(directory.path, isHeld);
+    // What is meant to be in PostgreSQL is not looked for in the data directory, also where it cannot be looked into.
+    if (isElsewhere) {
+      const cluster = isClusterKnown ? config.cluster : undefined;
+      const isUsable = directory.findings.every(({ status }) => status !== 'fail');
+      const node =
+        cluster && (await inspectCluster(cluster, isUsable ? config.dataDirectory : undefined, isHeld));
+      if (node) findings.push(...node.findings);
+      if (directory.path !== undefined) {
+        const hasDatabase = node?.hasDatabase ?? false;
+        const whenMissing = whenKeysAreMissing(node);
+        const how = { now, files: config.tls, hasDatabase, whenMissing };
+        findings.push(...(await inspectCertificates(directory.path, how)));
+      }
+    } else if (directory.path !== undefined) {
+      const database = await inspectDatabase(directory.path, isHeld);
       const { hasDatabase } = database;
       findings.push(...database.findings);
       findings.push(...(await inspectCertificates(directory.path, { now, files: config.tls, hasDatabase })));
     }
   }
-  if (config.cluster) findings.push(...(await inspectCluster(config.cluster)));
   if (config.consentFile !== undefined) findings.push(inspectTerms(config.consentFile));
   const tooFew = isKnown('maxConnections') ? tooFewFiles(config.limits, filesLimit()) : undefined;
   if (tooFew !== undefined) findings.push(doubtful('open files', tooFew));
@@ -62,25 +75,29 @@ export async function checkServer(
   return { settings, findings };
 }
 
+/** Loads what speaks to PostgreSQL and Redis only for a server that has its database there. */
+async function inspectCluster(
+  config: ClusterConfig,
+  directory: string | undefined,
+  isHeld: boolean,
+): Promise<NodeReport> {
+  const { inspectNode } = await import('./cluster/inspect-node.ts');
+  return await inspectNode({ config, directory, isHeld });
+}
+
+function whenKeysAreMissing(node: NodeReport | undefined): string | undefined {
+  if (node?.hasKeys) return 'taken from the other nodes at the next start';
+  return node?.hasDatabase === undefined
+    ? 'made at the first start, or taken from the other nodes'
+    : undefined;
+}
+
 function inspectTerms(path: string): Finding {
   const check = 'terms';
   try {
     return fine(check, `${path}, SHA-256 ${readTerms(path).sha256}`);
   } catch (error) {
     if (error instanceof ChatError) return failed(check, error);
-    throw error;
-  }
-}
-
-/** What a start over a database elsewhere needs from this machine; the database itself is for the start to find. */
-async function inspectCluster({ secretFile }: ClusterConfig): Promise<Finding[]> {
-  const check = 'cluster secret';
-  const elsewhere = doubtful('database', 'it is on another server, and was not looked into');
-  try {
-    await readClusterSecret(secretFile);
-    return [fine(check, `${secretFile} fits`), elsewhere];
-  } catch (error) {
-    if (error instanceof ChatError) return [failed(check, error), elsewhere];
     throw error;
   }
 }

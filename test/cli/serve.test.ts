@@ -47,9 +47,9 @@ describe('chat serve --check', () => {
   });
 
   it('looks for the secret of a server over PostgreSQL, says nothing of a database here, and no password', async () => {
-    const host = await hostWith(undefined, {
-      env: { CHAT_STORE: 'postgres://chat:s3cret@database.example/chat' },
-    });
+    const [port] = await freePorts(1);
+    const store = `postgres://chat:s3cret@127.0.0.1:${port}/chat`;
+    const host = await hostWith(undefined, { env: { CHAT_STORE: store } });
     const secret = join(host.stateHome, 'cluster-secret');
     const argv = ['serve', '--check', '--data', join(host.stateHome, 'data'), '--cluster-secret', secret];
     const without = await runOn(host, ...argv);
@@ -57,9 +57,9 @@ describe('chat serve --check', () => {
     expect(without.stdout + without.stderr).toContain(`${secret} is not there`);
     await writeFile(secret, '0123456789abcdefghijklmnopqrstuvwxyz', { mode: 0o600 });
     const { code, stdout } = await runOn(host, ...argv);
-    expect(code).toBe(0);
+    expect(code).toBe(3);
     expect(stdout).toContain(`ok\tcluster secret\t${secret} fits\n`);
-    expect(stdout).toContain('it is on another server, and was not looked into');
+    expect(stdout).toContain(`fail\tdatabase\tthe database at 127.0.0.1:${port} cannot be used`);
     expect(stdout).not.toMatch(/chat\.db|s3cret/);
   });
 

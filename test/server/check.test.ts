@@ -11,6 +11,7 @@ import { checkServer } from '../../src/server/check.ts';
 import type { ConfigSources } from '../../src/server/config.ts';
 import { serve } from '../../src/server/serve.ts';
 import { migrations } from '../../src/server/store/migrations/index.ts';
+import { freePorts } from '../support/free-ports.ts';
 
 let home: string;
 let data: string;
@@ -288,5 +289,33 @@ describe('the check of a server', () => {
     expect(await certificate(Date.now())).toBe(
       'ok certificate HOME/data/serverkeys/server.crt is made at the next start',
     );
+  });
+
+  it('of a node looks at no database in the data directory, whatever is missing for the other', async () => {
+    await ranOnce();
+    fs.writeFileSync(join(data, 'chat.db'), 'x'.repeat(8192));
+    const [port] = await freePorts(1);
+    const secret = join(home, 'secret');
+    const flags = { listen: '127.0.0.1:0', data, store: `postgres://chat@127.0.0.1:${port}/chat` };
+    const found = async (change: Partial<ConfigSources>) =>
+      (await check(change)).filter((line) => !/^ok (data|lock|authority|certificate|listen) /.test(line));
+    expect(await found({ flags })).toEqual([expect.stringMatching(/^fail settings --store needs/)]);
+    expect(await found({ flags: { ...flags, 'cluster-secret': secret, store: 'mysql://x' } })).toEqual([
+      expect.stringMatching(/^fail settings --store .* invalid$/),
+    ]);
+    const unreached = `fail database the database at 127.0.0.1:${port} cannot be used: connect ECONNREFUSED 127.0.0.1:${port} unavailable`;
+    expect(await found({ flags: { ...flags, 'cluster-secret': secret } })).toEqual([
+      fits,
+      expect.stringMatching(/^fail cluster secret --cluster-secret: HOME\/secret is not there: .* invalid$/),
+      unreached,
+    ]);
+    fs.writeFileSync(secret, '0123456789abcdefghijklmnopqrstuvwxyz', { mode: 0o600 });
+    const bus = `redis://127.0.0.1:${port}`;
+    expect(await found({ flags: { ...flags, 'cluster-secret': secret, bus } })).toEqual([
+      fits,
+      'ok cluster secret HOME/secret fits',
+      unreached,
+      expect.stringMatching(/^warn bus Redis at 127\.0\.0\.1:\d+ cannot be used: connect ECONNREFUSED/),
+    ]);
   });
 });

@@ -14,6 +14,8 @@ export interface InspectOptions {
   readonly files?: OperatorFiles | undefined;
   /** Whether there is a database already, to which keys of before belong. */
   readonly hasDatabase: boolean;
+  /** What becomes of keys that are not there, where other nodes may have them; undefined where there are none. */
+  readonly whenMissing?: string | undefined;
 }
 
 const dayMs = 86_400_000;
@@ -37,7 +39,7 @@ const credentials = [
  */
 export async function inspectCertificates(
   dataDirectory: string,
-  { now, files, hasDatabase }: InspectOptions,
+  { now, files, hasDatabase, whenMissing }: InspectOptions,
 ): Promise<Finding[]> {
   const found: Finding[] = [];
   for (const { check, directory, key, certificate } of credentials) {
@@ -50,7 +52,7 @@ export async function inspectCertificates(
       certificate: join(dataDirectory, directory, certificate),
     };
     try {
-      found.push(...(await inspectOne(check, paths, { now, hasDatabase })));
+      found.push(...(await inspectOne(check, paths, { now, hasDatabase, whenMissing })));
     } catch (error) {
       if (error instanceof ChatError) found.push(failed(check, error));
       else if (error instanceof Error && 'code' in error && 'path' in error)
@@ -81,10 +83,11 @@ async function inspectOperators(check: string, files: OperatorFiles, now: number
 async function inspectOne(
   check: keyof typeof isMissed,
   paths: { readonly key: string; readonly certificate: string },
-  { now, hasDatabase }: { readonly now: number; readonly hasDatabase: boolean },
+  { now, hasDatabase, whenMissing }: InspectOptions,
 ): Promise<Finding[]> {
   const keyText = await readIfPresent(paths.key);
   if (keyText === undefined) {
+    if (whenMissing !== undefined) return [fine(check, whenMissing)];
     if ((await readIfPresent(paths.certificate)) === undefined)
       return [hasDatabase ? doubtful(check, isMissed[check]) : fine(check, 'made at the first start')];
     const message = `${paths.key} is missing while its certificate is there: restore it from a backup, or remove ${paths.certificate} too and every client will see a new server`;

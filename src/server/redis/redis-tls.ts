@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
+import { ChatError } from '../../core/errors.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 /** What the TLS of a connection to Redis is made with. */
@@ -9,7 +10,7 @@ export interface RedisTls {
   readonly key?: string;
 }
 
-/** Reads the files that the URL names; throws an `Error` whose message names the file that cannot be read. */
+/** Reads the files that the URL names; throws `invalid` that names the file that cannot be read. */
 export function readRedisTls({ ca, cert, key }: NonNullable<RedisAddress['tls']>): RedisTls {
   return {
     ca:
@@ -23,6 +24,12 @@ function read(name: string, path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`names a file under '${name}' that cannot be read (${code}): ${path}`);
+    throw new ChatError(
+      'invalid',
+      `the bus's URL names a file under '${name}' that cannot be read (${code}): ${path}`,
+      {
+        field: 'bus',
+      },
+    );
   }
 }

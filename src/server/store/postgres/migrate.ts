@@ -12,35 +12,32 @@ export const lockSpace = 0x63_68_61_74;
 const oldest = 130_000;
 
 /**
- * Makes the tables, or brings them up to date; of many nodes that start at once one does, and the others wait for it. Throws
+ * Makes the tables, or brings them up to date; of many nodes that start at once one does, and the others wait for it. Answers the
+ * version of PostgreSQL. Throws
  * `unavailable` for a database that a newer version wrote, that is somebody else's, or that cannot serve; it is left as it is then.
  */
 export async function migrate(
   session: Session,
   steps: readonly Migration[] = postgresMigrations,
-): Promise<void> {
-  await refuseUnfit(session);
+): Promise<string> {
+  const server = await refuseUnfit(session);
   await session.execute('BEGIN');
   // What a migration does may take long, and so may waiting for the node that does it.
   await session.execute('SET LOCAL statement_timeout = 0');
   await session.execute('SET LOCAL lock_timeout = 0');
   await session.execute('SELECT pg_advisory_xact_lock($1, $2)', [lockSpace, lockNumber.migrations]);
-  const version = await versionOf(session);
-  if (version > steps.length) {
-    throw new ChatError(
-      'unavailable',
-      `the database was written by a newer chat (its format is ${version}, this one knows ${steps.length}): start that version`,
-    );
-  }
+  const version = (await formatOf(session, steps)) ?? (await begin(session));
   for (const [index, migration] of steps.entries()) {
     if (index < version) continue;
     for (const sql of migration) await session.execute(sql);
     await session.execute('UPDATE chat_format SET version = $1', [index + 1]);
   }
   await commit(session);
+  return server;
 }
 
-async function refuseUnfit(session: Session): Promise<void> {
+/** Throws `unavailable` for a PostgreSQL that cannot serve; answers its version. */
+export async function refuseUnfit(session: Session): Promise<string> {
   const { rows } = await session.execute(
     `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS named,
       current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_standby`,
@@ -57,24 +54,40 @@ async function refuseUnfit(session: Session): Promise<void> {
     );
   }
   if (found.is_standby) refuse('is a standby, which can only be read: name the primary');
+  return found.named.split(' ', 1)[0] ?? '';
 }
 
-/** Makes the table of the version where there is none; a database with other tables in it is somebody else's. */
-async function versionOf(session: Session): Promise<number> {
+/**
+ * The format of the database, undefined for an empty one. Throws `unavailable` for one that a newer version wrote, and for one with tables
+ * of another program.
+ */
+export async function formatOf(
+  session: Session,
+  steps: readonly Migration[] = postgresMigrations,
+): Promise<number | undefined> {
   const { rows: there } = await session.execute(`SELECT to_regclass('chat_format') IS NOT NULL AS is_there`);
   if ((there as { is_there: boolean }[])[0]?.is_there !== true) {
     const { rows: others } = await session.execute(
       `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LIMIT 1`,
     );
-    if (others.length > 0) {
-      throw new ChatError(
-        'unavailable',
-        'the database has tables of another program: make one for chat alone, with CREATE DATABASE',
-      );
-    }
-    await session.execute('CREATE TABLE chat_format (version integer NOT NULL)');
-    await session.execute('INSERT INTO chat_format VALUES (0)');
+    if (others.length === 0) return undefined;
+    throw new ChatError(
+      'unavailable',
+      'the database has tables of another program: make one for chat alone, with CREATE DATABASE',
+    );
   }
   const { rows } = await session.execute('SELECT version FROM chat_format');
-  return (rows as { version: number }[])[0]?.version ?? 0;
+  const version = (rows as { version: number }[])[0]?.version ?? 0;
+  if (version <= steps.length) return version;
+  throw new ChatError(
+    'unavailable',
+    `the database was written by a newer chat (its format is ${version}, this one knows ${steps.length}): start that version`,
+  );
+}
+
+/** Makes the table of the format; answers that of a database without any others. */
+async function begin(session: Session): Promise<number> {
+  await session.execute('CREATE TABLE chat_format (version integer NOT NULL)');
+  await session.execute('INSERT INTO chat_format VALUES (0)');
+  return 0;
 }

@@ -3,6 +3,7 @@ import { ChatError } from '../../../core/errors.ts';
 import { clientConfig, jittered, type Patience } from './connections.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import { lockNumber, lockSpace } from './migrate.ts';
+import { openingError } from './opening-error.ts';
 import { sessionOf } from './session.ts';
 import { troubleOf } from './trouble.ts';
 
@@ -28,7 +29,8 @@ const waitMs = 5_000;
 const lookMs = 5_000;
 const againMs = 100;
 
-const refusal: Readonly<Record<NodeHold['as'], string>> = {
+/** Why a node cannot have the database the way it wants to. */
+export const refusal: Readonly<Record<NodeHold['as'], string>> = {
   sole: 'another node uses this database: nodes that share one need a common bus, start each of them with --bus',
   shared: 'a node without a bus uses this database: stop it, or start it with the same --bus',
 };
@@ -148,13 +150,10 @@ export function nodeLock(address: DatabaseAddress, patience: Patience): NodeLock
   };
 }
 
-async function taken(take: () => Promise<boolean>, { host, port }: DatabaseAddress): Promise<boolean> {
+async function taken(take: () => Promise<boolean>, address: DatabaseAddress): Promise<boolean> {
   try {
     return await take();
   } catch (error) {
-    const { message } = troubleOf(error);
-    throw new ChatError('unavailable', `the database at ${host}:${port} cannot be used: ${message}`, {
-      cause: error,
-    });
+    throw openingError(troubleOf(error), address);
   }
 }

@@ -9,14 +9,15 @@ import type { ServerStore } from '../server-store.ts';
 import type { Query } from '../statement.ts';
 import { readCalls, type StoreCall, storeCalls } from '../store-calls.ts';
 import { appends } from './appends.ts';
-import { type Connections, connections, type Patience, usualPatience } from './connections.ts';
-import { type DatabaseAddress, databaseAddress } from './database-address.ts';
+import { connections, type Patience, usualPatience } from './connections.ts';
+import { databaseAddress } from './database-address.ts';
 import { remoteGauges } from './gauges.ts';
 import { type IndexerPace, indexer } from './indexer.ts';
 import { type MembershipChanges, membershipReader } from './membership-changes.ts';
 import { migrate } from './migrate.ts';
 import { refuseUnfinishedImport } from './moved-rows.ts';
 import { type NodeLock, nodeLock } from './node-lock.ts';
+import { openingError } from './opening-error.ts';
 import { scrubPiece } from './scrub.ts';
 import { isolationOf, subjectOf } from './subjects.ts';
 import { transactions } from './transactions.ts';
@@ -62,9 +63,8 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
   const gauges = remoteGauges();
   try {
     await pool.use(async (session) => {
-      await migrate(session, options.migrations);
+      gauges.server = `PostgreSQL ${await migrate(session, options.migrations)}`;
       await refuseUnfinishedImport(session);
-      gauges.server = await serverName(session);
     }, openingMs);
   } catch (error) {
     await pool.close();
@@ -183,18 +183,3 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
 
 /** Migrations of a large database take their time. */
 const openingMs = 3_600_000;
-
-async function serverName(session: Parameters<Parameters<Connections['use']>[0]>[0]): Promise<string> {
-  const { rows } = await session.execute('SHOW server_version');
-  const [version = ''] = String((rows as { server_version: string }[])[0]?.server_version).split(' ');
-  return `PostgreSQL ${version}`;
-}
-
-/** Who starts a server is told where it could not come through, and why, in the database's own words; never the password. */
-function openingError(error: unknown, { host, port }: DatabaseAddress): unknown {
-  if (!(error instanceof Trouble)) return error;
-  const where = host.startsWith('/') ? host : `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return new ChatError('unavailable', `the database at ${where} cannot be used: ${error.message}`, {
-    cause: error,
-  });
-}
