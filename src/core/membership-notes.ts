@@ -45,6 +45,18 @@ interface Look extends MembershipNote {
   readonly how: 'told' | 'noted';
 }
 
+/** All conversations of a user are to be looked at. */
+interface WholeLook {
+  readonly kind: 'everything';
+  readonly userId: UserId;
+  readonly username: Username;
+}
+
+/** Notes that may wait; beyond it all conversations of their users are looked at instead. */
+const maxWaiting = 10_000;
+/** After so many failures in a row the store is taken to be away: the rest waits until something is taken again. */
+const maxFailuresInRow = 3;
+
 /** What is being asked about one conversation of a user, or about all. */
 interface Question {
   readonly of: UserId;
@@ -59,7 +71,9 @@ interface Question {
 export function createMembershipNotes(parts: MembershipNotesParts): MembershipNotes {
   const { store, readersOf, onFailure } = parts;
   const questions = new Set<Question>();
-  let waiting: (Look | 'anything')[] = [];
+  const waiting = new Set<Look>();
+  /** One for each user at most, so that there are never more than readers. */
+  const whole = new Map<UserId, WholeLook>();
   let isWorking = false;
   let isFailing = false;
   let isStopped = false;
@@ -100,42 +114,67 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
     else if (note.kind === 'joined') parts.start(username, view, ref.kind === 'room' ? readSeq : 0, note.how);
   }
 
-  async function settleAll(): Promise<void> {
-    const users = new Map([...parts.readers()].map(({ userId, username }) => [userId, username]));
-    for (const [userId, username] of users) {
-      const views = await ask(userId, undefined, () => store.conversations({ userId }));
-      if (isStopped) return;
-      const ids = new Set(views.map(({ id }) => id));
-      for (const { followers, held } of readersOf(username)) {
-        for (const id of [...followers.keys(), ...held.keys()]) if (!ids.has(id)) parts.stop(userId, id);
-      }
-      for (const view of views) {
-        parts.start(username, view, view.ref.kind === 'room' ? view.readSeq : 0, 'noted');
-      }
+  async function settleWhole({ userId, username }: WholeLook): Promise<void> {
+    if ([...readersOf(username)].length === 0) return;
+    const views = await ask(userId, undefined, () => store.conversations({ userId }));
+    if (isStopped) return;
+    const ids = new Set(views.map(({ id }) => id));
+    for (const { followers, held } of readersOf(username)) {
+      for (const id of [...followers.keys(), ...held.keys()]) if (!ids.has(id)) parts.stop(userId, id);
     }
+    for (const view of views) {
+      parts.start(username, view, view.ref.kind === 'room' ? view.readSeq : 0, 'noted');
+    }
+  }
+
+  /** Takes out what has waited longest. */
+  function next(): Look | WholeLook | undefined {
+    for (const [userId, look] of whole) {
+      whole.delete(userId);
+      return look;
+    }
+    for (const look of waiting) {
+      waiting.delete(look);
+      return look;
+    }
+    return undefined;
   }
 
   async function work(): Promise<void> {
     if (isWorking) return;
     isWorking = true;
-    try {
-      while (!isStopped) {
-        const [next] = waiting;
-        if (next === undefined) break;
-        await (next === 'anything' ? settleAll() : settle(next));
-        waiting.shift();
-        isFailing = false;
+    const failed: (Look | WholeLook)[] = [];
+    let failuresInRow = 0;
+    while (!isStopped && failuresInRow < maxFailuresInRow) {
+      const look = next();
+      if (!look) break;
+      try {
+        await (look.kind === 'everything' ? settleWhole(look) : settle(look));
+        failuresInRow = 0;
+      } catch (error) {
+        failed.push(look);
+        failuresInRow += 1;
+        if (!isFailing) onFailure(error);
+        isFailing = true;
       }
-    } catch (error) {
-      if (!isFailing) onFailure(error);
-      isFailing = true;
-    } finally {
-      isWorking = false;
     }
+    isWorking = false;
+    if (failed.length === 0) isFailing = false;
+    // Behind what has come meanwhile: what always fails keeps nothing else waiting.
+    for (const look of failed) put(look);
+  }
+
+  function put(look: Look | WholeLook): void {
+    if (isStopped) return;
+    if (look.kind === 'everything') whole.set(look.userId, look);
+    else waiting.add(look);
+    if (waiting.size <= maxWaiting) return;
+    for (const { userId, username } of waiting) whole.set(userId, { kind: 'everything', userId, username });
+    waiting.clear();
   }
 
   function add(looks: readonly Look[]): void {
-    waiting.push(...looks.filter((look) => !isKnown(look)));
+    for (const look of looks) if (!isKnown(look)) put(look);
     void work();
   }
 
@@ -150,12 +189,14 @@ export function createMembershipNotes(parts: MembershipNotesParts): MembershipNo
     },
     takeAnything() {
       // Whatever is to be looked at is looked at then.
-      waiting = isWorking ? [...waiting.slice(0, 1), 'anything'] : ['anything'];
+      waiting.clear();
+      for (const { userId, username } of parts.readers()) put({ kind: 'everything', userId, username });
       void work();
     },
     stop() {
       isStopped = true;
-      waiting = [];
+      waiting.clear();
+      whole.clear();
     },
   };
 }
