@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { failureWaits } from '../../src/core/policy.ts';
 import { type RedisCounter, redisCounter } from '../../src/server/counter/redis.ts';
 import { type RedisConnection, redisConnection } from '../../src/server/redis/connection.ts';
 import { until } from '../server/support/until.ts';
@@ -98,6 +99,36 @@ describe.skipIf(!hasRedisServer())('with a Redis', () => {
   it('shows whoever reads Redis no name and no address', async () => {
     await counterOf(0).add('login alice 192.0.2.1', 60_000);
     expect(redis.cli('KEYS', '*')).toMatch(/^chat:exam:[0-9a-f]{16}:count:[0-9a-f]{32}$/);
+  });
+
+  it('believes no count and no closing that somebody has written there for longer than it would have written itself', async () => {
+    const counter = counterOf(0);
+    const minuteMs = 60_000;
+    const longestMs = failureWaits.mostMs;
+    await counter.add('a', minuteMs);
+    const key = redis.cli('KEYS', '*').trim();
+    const inTenYears = String(Date.now() + 10 * 365 * 24 * 60 * minuteMs);
+    for (const ever of [inTenYears, '9007199254740991', '1e300', 'inf']) {
+      redis.cli('HSET', key, 'n', '1000000', 'u', ever, 'w', ever, 'c', ever, 'd', ever);
+      redis.cli('PERSIST', key);
+      const closedMs = await counter.closedFor('a');
+      expect(closedMs).toBeGreaterThan(longestMs - minuteMs);
+      expect(closedMs).toBeLessThanOrEqual(longestMs);
+      // And it goes by from there on.
+      await until(() => Number(redis.cli('HGET', key, 'c')) - Date.now() < longestMs);
+      const leftMs = await counter.take('a', 1, minuteMs);
+      expect(leftMs).toBeGreaterThan(0);
+      expect(leftMs).toBeLessThanOrEqual(minuteMs);
+      const lifeMs = Number(redis.cli('PTTL', key));
+      expect(lifeMs).toBeGreaterThan(0);
+      expect(lifeMs).toBeLessThanOrEqual(longestMs);
+    }
+    for (const nothing of ['nan', '-inf', '-1', 'x', '']) {
+      redis.cli('HSET', key, 'n', nothing, 'u', nothing, 'w', nothing, 'c', nothing, 'd', nothing);
+      expect(await counter.closedFor('a')).toBe(0);
+      expect(await counter.take('a', 1, minuteMs)).toBe(0);
+    }
+    expect(told).toEqual([]);
   });
 
   it('counts by itself while Redis is gone, says so once, and counts with the others when it is back', async () => {

@@ -12,9 +12,9 @@ export interface Counter {
   take(key: string, most: number, windowMs: number): Promise<number>;
   /** Takes one back that was added by mistake. */
   takeBack(key: string, windowMs: number): Promise<void>;
-  /** Closes `key` for `ms` from now, whatever it was before; 0 opens it. */
+  /** Closes `key` for `ms` from now, `failureWaits.mostMs` at most, whatever it was before; 0 opens it. */
   close(key: string, ms: number): Promise<void>;
-  /** Closes `key` for `ms` from now if it is open; of many at once one is told true. */
+  /** Closes `key` for `ms` from now, `failureWaits.mostMs` at most, if it is open; of many at once one is told true. */
   closeIfOpen(key: string, ms: number): Promise<boolean>;
   /** How long `key` is still closed, in milliseconds; 0 when it is open. */
   closedFor(key: string): Promise<number>;

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { failureWaits } from '../../core/policy.ts';
 import type { Counter } from '../../core/ports/counter.ts';
 import { type RedisConnection, redisScript } from '../redis/connection.ts';
 import { localCounter } from './local.ts';
@@ -35,8 +36,9 @@ type Doing = 'add' | 'takeBack' | 'close' | 'closeIfOpen' | 'closedFor';
 
 /**
  * KEYS: one key, a hash of the count `n`, which ends at `u` and lasts `w` in all, and of the closing, which ends at `c` and lasts `d`.
- * ARGV: what to do, for how many milliseconds, and the time or nothing. Answers the count and what is left of its window, or how long
- * the key was closed before. Nothing lasts longer than it was told, also when the clock is set back.
+ * ARGV: what to do, for how many milliseconds, the time or nothing, and how long a key is closed at most. Answers the count and what is
+ * left of its window, or how long the key was closed before. Nothing lasts longer than it was told, also when the clock is set back, nor
+ * than whoever asks would have told it, whatever somebody else has written there.
  */
 const script = redisScript(`
 local now = tonumber(ARGV[3])
@@ -45,16 +47,23 @@ if not now then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local kept = redis.call('HMGET', KEYS[1], 'n', 'u', 'w', 'c', 'd')
-local function number(at) return tonumber(kept[at] or '') or 0 end
+local function number(at)
+  local value = tonumber(kept[at] or '') or 0
+  -- Lua reads 'nan' and 'inf' too.
+  if value ~= value or value < 0 then return 0 end
+  return math.min(value, 9007199254740991)
+end
 local count, ends, window, closed, closing = number(1), number(2), number(3), number(4), number(5)
+local what, ms = ARGV[1], tonumber(ARGV[2])
+if what == 'add' then window = math.min(window, ms) end
+closing = math.min(closing, tonumber(ARGV[4]))
 local left = math.max(0, ends - now)
 if left > window then left = window end
 if left == 0 then count = 0 end
 local closedMs = math.max(0, closed - now)
 if closedMs > closing then closedMs = closing end
 
-local what, ms = ARGV[1], tonumber(ARGV[2])
--- Only a clock that was set back is a reason to write down what was looked at.
+-- What lasted too long, after a clock was set back, is a reason to write down what was looked at.
 if what == 'closedFor' and closed - now <= closing then return closedMs end
 local was = closedMs
 if what == 'add' then
@@ -107,7 +116,7 @@ export function redisCounter(parts: RedisCounterParts): RedisCounter {
     const reply = await connection.run(
       script,
       [keyOf(key)],
-      [what, String(Math.ceil(ms)), clock ? String(clock()) : ''],
+      [what, String(Math.ceil(ms)), clock ? String(clock()) : '', String(failureWaits.mostMs)],
     );
     const [first, second] = Array.isArray(reply) ? reply : [reply, 0];
     if (typeof first !== 'number' || typeof second !== 'number') throw new Error('Redis answers no number');
