@@ -4,12 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import type { AuditEntry } from '../../src/core/audit.ts';
+import { auditChain } from '../../src/core/audit-chain.ts';
 import type { ConversationId } from '../../src/core/model/ids.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import { type PostgresStore, postgresStore } from '../../src/server/store/postgres/store.ts';
 import { inRoom, message, people, room, withUser } from '../contract/support/people.ts';
 import { type PostgresServer, startPostgres, type TestDatabase } from '../support/postgres-server.ts';
 import { impatient, insistently, leakyWay, sendOn, type Told } from './support/faulty-store.ts';
+
+const chain = auditChain({ realm: 'chat.example', serverSecret: new Uint8Array(32).fill(7) });
+const entry: AuditEntry = {
+  at: 1,
+  operation: 'login.finish',
+  user: 'alice',
+  door: 'line',
+  address: '192.0.2.1',
+  outcome: 'ok',
+};
 
 const isMissing = inject('postgresPort') === undefined;
 
@@ -207,6 +219,27 @@ describe.skipIf(isMissing)('a store whose PostgreSQL fails', () => {
     await refused;
     const again = await insistently(() => store.createRoom({ room: room('dev'), by: alice.id, now: 1 }));
     expect(again.result).toBe('taken');
+  });
+
+  test('whose answer to a commit of the audit trail is lost has each row once, and says so', async () => {
+    const way = await leakyWay(server.port);
+    onTestFinished(() => way.close());
+    const { store, database } = await opened(way.port);
+    await server.sql(
+      `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
+       CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION wait()`,
+      database.name,
+    );
+    const appending = store.appendAudit({ entries: [entry], chain });
+    const isCommitting = `SELECT 1 FROM pg_stat_activity WHERE datname = '${database.name}' AND query = 'COMMIT' AND state = 'active'`;
+    await vi.waitUntil(async () => (await server.sql(isCommitting)).length > 0, { interval: 5 });
+    // The answer is on no way any more, and the database still commits.
+    way.cut();
+    expect(await appending).toMatchObject({ seq: 1 });
+    expect(await server.sql('SELECT 1 FROM audit', database.name)).toHaveLength(1);
+    expect(await store.appendAudit({ entries: [entry], chain })).toMatchObject({ seq: 2 });
   });
 
   test('in which somebody holds a room refuses what is sent there in time, and serves everybody else', async () => {

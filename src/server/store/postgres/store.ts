@@ -1,7 +1,9 @@
+import type { AuditLink } from '../../../core/audit-chain.ts';
 import { ChatError } from '../../../core/errors.ts';
 import type { Store } from '../../../core/ports/store.ts';
 import type { Migration } from '../migrations/migration.ts';
 import { askedCredential, type NearestCredential } from '../nearest-credential.ts';
+import { isAppended } from '../queries/audit.ts';
 import { erasesText } from '../queries/erasure.ts';
 import { type QueryCall, queries } from '../queries/index.ts';
 import { Memory } from '../queries/memory.ts';
@@ -19,8 +21,8 @@ import { refuseUnfinishedImport } from './moved-rows.ts';
 import { type NodeLock, nodeLock } from './node-lock.ts';
 import { openingError } from './opening-error.ts';
 import { scrubPiece } from './scrub.ts';
-import { isolationOf, subjectOf } from './subjects.ts';
-import { transactions } from './transactions.ts';
+import { isolationOf, isWatch, subjectOf } from './subjects.ts';
+import { transactions, Unknown } from './transactions.ts';
 import { answerTo, Trouble } from './trouble.ts';
 import { turns } from './turns.ts';
 
@@ -74,7 +76,8 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
   // One connection is left to what runs by itself.
   const lanes = Math.max(1, Math.min(4, Math.floor(max / 4)));
   const writing = turns(Math.max(1, Math.floor((max - lanes - 1) / 2)));
-  const reading = turns(Math.max(1, Math.ceil((max - lanes - 1) / 2)));
+  const reading = turns(Math.max(1, Math.ceil((max - lanes - 1) / 2) - 1));
+  const watching = turns(1);
   const background = turns(1);
   const running = transactions(pool, patience, gauges);
   const sending = appends(pool, lanes, patience, gauges);
@@ -114,8 +117,21 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
     return query(input, new Memory());
   }
 
+  /** Who keeps the trail tries again what was not appended: where nobody knows, it is looked up, so that no row comes twice. */
+  async function appendOnce(input: unknown): Promise<unknown> {
+    try {
+      return await running.run('locking', () => queryOf('appendAudit', input));
+    } catch (error) {
+      if (!(error instanceof Unknown) || !(await pool.whenUp(patience.callMs))) throw error;
+      const link = error.result as AuditLink;
+      if (await running.run('locking', () => isAppended(link))) return link;
+      throw error;
+    }
+  }
+
   async function write(name: QueryCall, input: unknown): Promise<unknown> {
     const result = await inTurn(writing, subjectOf(name, input), async () => {
+      if (name === 'appendAudit') return await appendOnce(input);
       if (name !== 'eraseNext') return await running.run(isolationOf(name), () => queryOf(name, input));
       // Texts are taken under the lock of their conversation; everything else as if it were alone.
       const place = input as Parameters<Store['eraseNext']>[0];
@@ -127,7 +143,9 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
   }
 
   const read = (name: QueryCall, input: unknown): Promise<unknown> =>
-    inTurn(reading, undefined, () => running.read(name, () => queryOf(name, input)));
+    inTurn(isWatch(name) ? watching : reading, undefined, () =>
+      running.read(name, () => queryOf(name, input)),
+    );
 
   const names = (Object.keys(storeCalls) as StoreCall[]).filter(
     (name): name is QueryCall => name !== 'scrub',
@@ -165,13 +183,13 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
       call(() =>
         inTurn(background, undefined, async () => ({ next: await scrubPiece(pool, running, from) })),
       ),
-    membershipChanges: (since) => call(() => inTurn(reading, undefined, () => membership(since))),
+    membershipChanges: (since) => call(() => inTurn(watching, undefined, () => membership(since))),
     holdNode: (hold) => lock(hold),
     figures: () =>
       gauges.read({
         pool: pool.figures(),
         queue: underWay.size,
-        waiting: writing.waiting + reading.waiting + background.waiting,
+        waiting: writing.waiting + reading.waiting + watching.waiting + background.waiting,
         indexLag: index.lag,
       }),
     close() {

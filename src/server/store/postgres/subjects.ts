@@ -15,6 +15,13 @@ export function isolationOf(name: StoreCall): Isolation {
   return locking.has(name) ? 'locking' : 'serializable';
 }
 
+const watches: ReadonlySet<StoreCall> = new Set(['existingSessions', 'heads']);
+
+/** True for what a node asks by itself every few seconds, and promises others to know by then: it waits for no history that people read. */
+export function isWatch(name: StoreCall): boolean {
+  return watches.has(name);
+}
+
 const administration: ReadonlySet<StoreCall> = new Set([
   'settings',
   'offerClaim',

@@ -51,7 +51,7 @@ export async function transaction<Result>(
     await commit(session);
   } catch (error) {
     const trouble = troubleOf(error);
-    if (trouble.kind === 'lost') throw new Unknown(trouble);
+    if (trouble.kind === 'lost') throw new Unknown(trouble, result);
     await rollBack(session);
     throw trouble;
   }
@@ -61,8 +61,12 @@ export async function transaction<Result>(
 
 /** The connection was lost while a transaction was committed: it may be stored, or not. */
 export class Unknown extends Trouble {
-  constructor(cause: Trouble) {
+  /** What the transaction came to, if it is stored. */
+  readonly result: unknown;
+
+  constructor(cause: Trouble, result: unknown) {
     super('lost', cause.message, cause);
+    this.result = result;
   }
 }
 

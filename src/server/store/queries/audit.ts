@@ -167,6 +167,13 @@ export function* appendAudit({
   return head;
 }
 
+/** True when the rows up to this link are in the trail. Nobody appends meanwhile, and whoever was about to has done so, or never will. */
+export function* isAppended({ seq, hash }: AuditLink): Query<boolean> {
+  yield* first(advance, { by: 0 });
+  const row = yield* first(hashAt, { seq });
+  return row !== undefined && equalDigests(row.hash, hash);
+}
+
 /** Store.auditEnds */
 export function* auditEnds(chain: AuditChain): Query<AuditEnds & { readonly isSealed: boolean }> {
   const row = yield* first(readEnds, {});
