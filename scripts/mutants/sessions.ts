@@ -201,7 +201,7 @@ export const sessions: readonly Mutant[] = [
     find: "if (gone.length > 0) end(gone, 'revoked', 'here');",
     replace: 'void gone;',
     test: 'test/core/sessions.test.ts',
-    titled: 'asks every 5 s whether its sessions still exist',
+    titled: 'asks after 3 s whether its sessions still exist',
   },
   {
     rule: '4.4.3 a session that ended amid its login binds nobody',
