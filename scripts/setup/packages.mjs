@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pinnedNodeIsThere, platform, requirePinnedNode } from './pinned-node.mjs';
 import { SetupError, say } from './speech.mjs';
@@ -24,6 +24,8 @@ export function packagesAreCurrent(root) {
 export function installPackages(root) {
   if (!isInstalledByHand(root)) runNpm(root);
   requirePinnedNode(root);
+  // A new file, never the old one's content: in a checkout copied by hard links that is another checkout's stamp too.
+  rmSync(stampFile(root), { force: true });
   writeFileSync(stampFile(root), stamp(root));
 }
 
