@@ -266,6 +266,31 @@ describe.skipIf(isMissing)('a store whose PostgreSQL fails', () => {
     });
   });
 
+  test('in which somebody is storing the same key refuses that message in time, and stores what was sent with it elsewhere', async () => {
+    const { store, database } = await opened();
+    const [alice] = await people(store, 'alice');
+    await store.createRoom({ room: room('dev'), by: alice.id, now: 1 });
+    await store.createRoom({ room: room('ops'), by: alice.id, now: 1 });
+    // What another node has inserted and not committed, in a room that this one does not write in.
+    const holder = await bystander(database);
+    await holder.query('BEGIN');
+    await holder.query(
+      `INSERT INTO messages (conversation_id, seq, id, sender_id, sent_at, latest_at, body, idempotency_key)
+       SELECT id, 1, 'of the other node', $1, 1, 1, 'x', 'same' FROM conversations WHERE room = 'ops'`,
+      [alice.id],
+    );
+    const held = store.appendMessage(message(alice, inRoom('lobby'), { key: 'same' }));
+    const refused = expect(held).rejects.toMatchObject({ code: 'unavailable' });
+    const others = [inRoom('dev'), withUser('alice')].map((to) => store.appendMessage(message(alice, to)));
+    await refused;
+    await holder.query('ROLLBACK');
+    expect(await Promise.all(others)).toMatchObject([{ seq: 1 }, { seq: 1 }]);
+    expect(await store.appendMessage(message(alice, inRoom('lobby'), { key: 'same' }))).toMatchObject({
+      kind: 'stored',
+      seq: 1,
+    });
+  });
+
   test('that stands still is unavailable in time, and works again by itself', async () => {
     const { store } = await opened();
     const [alice] = await people(store, 'alice');

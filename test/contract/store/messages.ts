@@ -260,6 +260,26 @@ export function examineMessages(on: Examined): void {
       expect(outcomes.filter((outcome) => outcome.kind === 'no-room')).toHaveLength(150);
     });
 
+    test('what is sent at once is kept to the character, in texts and keys', async () => {
+      const [alice] = await people(on.store, 'alice');
+      const texts = [
+        'plain',
+        '"quoted" \\ and \\n, {"a":[1]}, $1, %s, \u0000 and \u0001, \u2028',
+        'line\nbreak\ttab\r',
+        '😀 é e\u0301 שלום',
+        "o'clock; DROP TABLE messages; --",
+        '',
+        'x'.repeat(10_000),
+      ];
+      const sent = () =>
+        Promise.all(texts.map((text) => send(alice, inRoom('lobby'), { body: { text }, key: text })));
+      const outcomes = await sent();
+      expect(outcomes.map(({ kind }) => kind)).toEqual(texts.map(() => 'stored'));
+      const kept = await all(outcomes[0]?.conversation as ConversationId);
+      expect(kept.map(({ body }) => body)).toEqual(texts.map((text) => ({ text })));
+      expect(await sent()).toEqual(outcomes.map((one) => ({ ...one, kind: 'repeated' })));
+    });
+
     test('calls of later turns are answered after those of earlier ones', async () => {
       const [alice] = await people(on.store, 'alice');
       const answered: number[] = [];

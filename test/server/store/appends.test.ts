@@ -25,6 +25,7 @@ test('messages of many conversations are refused in time when the database holds
       if (sql.startsWith('BEGIN')) isUndone = false;
       return { rows: [], rowCount: 0, command: sql };
     },
+    prepared: held,
     command: async () => [],
     run() {
       const done = before.then(held);

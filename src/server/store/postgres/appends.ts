@@ -1,9 +1,10 @@
 import type { ConversationId } from '../../../core/model/ids.ts';
 import type { AppendOutcome, NewMessage } from '../../../core/ports/store/messages.ts';
 import { Memory } from '../queries/memory.ts';
-import { appendMessage, findRoute, insertAhead, writeBack } from '../queries/messages.ts';
+import { appendMessage, findRoute, type MessageRow, placeAhead } from '../queries/messages.ts';
 import { storedOutcome } from '../stored-outcome.ts';
 import { type Connections, jittered, type Patience } from './connections.ts';
+import { insertMessages, writeHeads } from './insertions.ts';
 import type { Session } from './session.ts';
 import { type TransactionMeter, transaction, Unknown } from './transactions.ts';
 import { Trouble } from './trouble.ts';
@@ -115,7 +116,14 @@ export function appends(
     let isAhead = left.length > 1;
     let races = 0;
     while (left.length > 0) {
-      const tried: Tried = { batch: left, isUnsure, isEachAlone, isAhead, current: undefined };
+      const isTriedAhead = isAhead && !isUnsure && !isEachAlone;
+      const tried: Tried = {
+        batch: left,
+        isUnsure,
+        isEachAlone,
+        isAhead: isTriedAhead,
+        current: undefined,
+      };
       try {
         const outcomes = await pool.use((session) => attempt(session, tried, meter));
         for (const { place } of left) held.delete(place);
@@ -144,6 +152,10 @@ export function appends(
           const now = performance.now();
           // A table that is held holds up each conversation in turn: nobody waits for all of them.
           left = giveUp(left, error, ({ place, end }) => place === current.place || end <= now);
+        } else if ((error.kind === 'locked' || error.kind === 'slow') && isTriedAhead) {
+          // Which of them was held shows when each is stored by a statement of its own.
+          isAhead = false;
+          left = giveUp(left, error, ({ end }) => end <= performance.now());
         } else if (error.kind === 'race' && ++races <= maxRaces) continue;
         else if ((error.kind === 'race' || error.kind === 'other') && !isEachAlone && left.length > 1) {
           isEachAlone = true;
@@ -216,7 +228,7 @@ interface Tried {
   readonly isUnsure: boolean;
   /** True: one that fails undoes itself alone. */
   readonly isEachAlone: boolean;
-  /** True: no statement waits for the one before, as long as nobody is known to send again what is stored. */
+  /** True: all of them go in one statement, as long as nobody is known to send again what is stored. */
   readonly isAhead: boolean;
   /** The one at which it failed. */
   current: Waiting | undefined;
@@ -228,11 +240,7 @@ function attempt(session: Session, tried: Tried, meter: TransactionMeter): Promi
     'locking',
     async () => {
       const memory = new Memory();
-      if (tried.isAhead && !tried.isUnsure && !tried.isEachAlone) {
-        const outcomes = await ahead(session, tried, memory);
-        await session.run(writeBack(memory));
-        return outcomes;
-      }
+      if (tried.isAhead) return await ahead(session, tried, memory);
       const known = tried.isUnsure ? await storedBefore(session, tried.batch) : undefined;
       const outcomes: Outcome[] = [];
       for (const one of tried.batch) {
@@ -243,17 +251,17 @@ function attempt(session: Session, tried: Tried, meter: TransactionMeter): Promi
         else outcomes.push({ value: await append(session, one, memory) });
       }
       tried.current = undefined;
-      await session.run(writeBack(memory));
+      await writeHeads(session, memory);
       return outcomes;
     },
     meter,
   );
 }
 
-/** A message of the batch was stored before, by its key: those after it are not where they were thought to be. */
+/** A message of the batch was stored before, by its key: those after it are not where they were placed. */
 class KeyKnown extends Error {}
 
-/** All of the batch in a few ways there and back, however many they are: the database works while the next statements are on their way. */
+/** All of the batch in a few ways there and back, however many they are. */
 async function ahead(session: Session, tried: Tried, memory: Memory): Promise<Outcome[]> {
   const { batch } = tried;
   /** What fails first is why: all that follows it in the transaction fails too. */
@@ -267,23 +275,25 @@ async function ahead(session: Session, tried: Tried, memory: Memory): Promise<Ou
   }
   await Promise.all(batch.map((one) => of(one, session.run(findRoute(one.message, memory)))));
   const outcomes: Outcome[] = [];
-  let insertions: Promise<void>[] = [];
+  let placed: MessageRow[] = [];
+  async function insert(): Promise<void> {
+    const rows = placed;
+    placed = [];
+    if (!(await insertMessages(session, rows))) throw new KeyKnown();
+  }
   for (const one of batch) {
-    const placed = insertAhead(one.message, memory);
-    if (placed) {
-      outcomes.push({ value: placed.outcome });
-      const stored = of(one, session.run(placed.insertion)).then((count) => {
-        if (count === 0) throw new KeyKnown();
-      });
-      insertions.push(stored);
+    const there = placeAhead(one.message, memory);
+    if (there) {
+      outcomes.push({ value: there.outcome });
+      placed.push(there.row);
       continue;
     }
     // It is refused, or its conversation is made first.
-    await Promise.all(insertions);
-    insertions = [];
+    await insert();
     outcomes.push({ value: await of(one, append(session, one, memory)) });
   }
-  await Promise.all(insertions);
+  // The heads go along: a transaction in which a key was known is undone with them.
+  await Promise.all([insert(), writeHeads(session, memory)]);
   return outcomes;
 }
 
@@ -292,7 +302,7 @@ async function append(session: Session, { message }: Waiting, memory: Memory): P
 }
 
 async function alone(session: Session, one: Waiting, memory: Memory): Promise<Outcome> {
-  await session.run(writeBack(memory));
+  await writeHeads(session, memory);
   await session.execute('SAVEPOINT one');
   try {
     const value = await append(session, one, memory);

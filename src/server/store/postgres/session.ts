@@ -57,6 +57,8 @@ interface Answer {
 export interface Session {
   /** Runs one text of SQL. */
   execute(sql: string, values?: readonly SqlValue[]): Promise<Answer>;
+  /** Runs one text of SQL that PostgreSQL keeps as prepared under `name`, for this connection. */
+  prepared(name: string, sql: string, values: readonly SqlValue[]): Promise<Answer>;
   /** Runs one command of a query. */
   command(command: Command): Promise<readonly unknown[]>;
   /** Runs a query to its end. */
@@ -95,6 +97,7 @@ export function sessionOf(client: PoolClient | Client): Session {
     },
     execute: (sql, values) =>
       ask(values === undefined ? { text: sql } : { text: sql, values: values.map(sentValue) }),
+    prepared: (name, sql, values) => ask({ name, text: sql, values: [...values] }),
     command,
     async run(query) {
       let next = query.next();

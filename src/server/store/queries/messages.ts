@@ -22,40 +22,37 @@ const audienceOf = statement((db, p: { id: number }) =>
     .select(['room', 'low.username as low_name', 'high.username as high_name'])
     .where('conversations.id', '=', p.id),
 );
-const insertMessage = statement(
-  (
-    db,
-    p: {
-      conversation: number;
-      seq: number;
-      id: string;
-      senderId: string;
-      sentAt: number;
-      latestAt: number;
-      body: string | null;
-      envelope: string | null;
-      key: string | null;
-    },
-  ) =>
-    db
-      .insertInto('messages')
-      .values({
-        conversation_id: p.conversation,
-        seq: p.seq,
-        id: p.id,
-        sender_id: p.senderId,
-        sent_at: p.sentAt,
-        latest_at: p.latestAt,
-        body: p.body,
-        envelope: p.envelope,
-        idempotency_key: p.key,
-      })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['idempotency_key', 'sender_id'])
-          .where('idempotency_key', 'is not', null)
-          .doNothing(),
-      ),
+
+/** A message as it is stored; `sentAt` and `latestAt`, the greatest `sentAt` of its conversation so far, in UTC milliseconds. */
+export interface MessageRow {
+  readonly conversation: ConversationId;
+  readonly seq: number;
+  readonly id: string;
+  readonly senderId: string;
+  readonly sentAt: number;
+  readonly latestAt: number;
+  readonly body: string | null;
+  readonly envelope: string | null;
+  readonly key: string | null;
+}
+
+const insertMessage = statement((db, p: MessageRow) =>
+  db
+    .insertInto('messages')
+    .values({
+      conversation_id: p.conversation,
+      seq: p.seq,
+      id: p.id,
+      sender_id: p.senderId,
+      sent_at: p.sentAt,
+      latest_at: p.latestAt,
+      body: p.body,
+      envelope: p.envelope,
+      idempotency_key: p.key,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['idempotency_key', 'sender_id']).where('idempotency_key', 'is not', null).doNothing(),
+    ),
 );
 const writeHead = statement((db, p: { id: number; lastSeq: number; latestAt: number }) =>
   db.updateTable('conversations').set({ last_seq: p.lastSeq, latest_at: p.latestAt }).where('id', '=', p.id),
@@ -102,7 +99,10 @@ export function* appendMessage(message: NewMessage, memory: Memory): Query<Appen
 }
 
 /** The row of a message at the end of a conversation, and what is answered for it. */
-function placed(message: NewMessage, { head, audience }: Route) {
+function placed(
+  message: NewMessage,
+  { head, audience }: Route,
+): { readonly row: MessageRow; readonly outcome: AppendOutcome } {
   const { id, senderId, key, sentAt, body } = message;
   const seq = head.lastSeq + 1;
   const row = {
@@ -116,8 +116,7 @@ function placed(message: NewMessage, { head, audience }: Route) {
     envelope: 'envelope' in body ? body.envelope : null,
     key: key ?? null,
   };
-  const outcome: AppendOutcome = { kind: 'stored', conversation: head.id, audience, id, seq, sentAt };
-  return { row, outcome };
+  return { row, outcome: { kind: 'stored', conversation: head.id, audience, id, seq, sentAt } };
 }
 
 /** Remembers where a message goes, ahead of {@link appendMessage}, when its sender may write there and it need not be made. */
@@ -129,18 +128,18 @@ export function* findRoute({ senderId, sender, to }: NewMessage, memory: Memory)
 }
 
 /**
- * A message that goes where it is remembered to go, as if nobody had its key: its insertion, which answers 0 when somebody has and all that
- * came after it was placed wrongly, and what is answered for it else. Undefined when nothing is remembered.
+ * Places a message where it is remembered to go, as if nobody had its key: the row that is to be inserted, and what is answered for it when
+ * nobody has. Undefined when nothing is remembered.
  */
-export function insertAhead(
+export function placeAhead(
   message: NewMessage,
   memory: Memory,
-): { readonly insertion: Query<number>; readonly outcome: AppendOutcome } | undefined {
+): { readonly row: MessageRow; readonly outcome: AppendOutcome } | undefined {
   const route = memory.route(message.senderId, conversationName(message.to));
   if (!route) return undefined;
   const { row, outcome } = placed(message, route);
   memory.advance(route.head, row.seq, row.latestAt);
-  return { insertion: changes(insertMessage, row), outcome };
+  return { row, outcome };
 }
 
 /** Brings the conversations' rows up to what was stored in them; due before a commit and before any other query. */
