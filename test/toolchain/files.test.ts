@@ -53,6 +53,19 @@ function writesBy(text: string): string[] {
   return [...new Set(names)].sort();
 }
 
+/** Whether a module imports more of `node:fs` than types and the numbers of its constants. */
+function readsFiles(text: string): boolean {
+  const imports = /import\s+(type\s+)?([^;'"]*?)\s+from\s+'(?:node:)?fs(?:\/promises)?'/g;
+  return [...text.matchAll(imports)].some(
+    ([, typeOnly, what = '']) =>
+      typeOnly === undefined &&
+      what
+        .split(/[{},]/)
+        .map((part) => part.trim())
+        .some((part) => part !== '' && part !== 'constants' && !part.startsWith('type ')),
+  );
+}
+
 it('files are written by the modules that are named for it, each by what it is named for (document 5)', () => {
   const found: Record<string, string> = {};
   for (const name of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
@@ -93,4 +106,13 @@ it('every writer stands in docs/confinement.md', () => {
   const page = readFileSync(join(root, 'docs/confinement.md'), 'utf8');
   const missing = Object.keys(writers).filter((path) => !page.includes(path.replace(/^src\//, '')));
   expect(missing).toEqual([]);
+});
+
+it('every module that reads files stands in docs/confinement.md too', () => {
+  const page = readFileSync(join(root, 'docs/confinement.md'), 'utf8');
+  const readers = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => readsFiles(readFileSync(join(root, 'src', name), 'utf8')));
+  expect(readers).toContain('server/cluster/cluster-secret.ts');
+  expect(readers.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
