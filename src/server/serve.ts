@@ -242,6 +242,8 @@ export async function serve(
   } catch (error) {
     server?.destroy();
     await closeAll();
+    if (signal?.aborted && error === signal.reason)
+      log.info('stopped', { note: 'it was asked to end while it was starting' });
     throw error;
   }
 }

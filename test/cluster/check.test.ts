@@ -5,10 +5,12 @@ import fs from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type ServerProcess, startServer } from '../../scripts/campaigns/server-process.ts';
 import { checkServer } from '../../src/server/check.ts';
 import { type RunningServer, serve } from '../../src/server/serve.ts';
+import { lockNumber, lockSpace } from '../../src/server/store/postgres/migrate.ts';
 import { postgresMigrations } from '../../src/server/store/postgres/migrations/index.ts';
 import { freePorts } from '../support/free-ports.ts';
 import {
@@ -288,6 +290,50 @@ describe.skipIf(!hasPostgres() || !hasRedisServer())('over PostgreSQL and Redis'
       );
     });
 
+    /** A start of the program that has said on stderr what `words` are about. */
+    async function starting(words: RegExp) {
+      const { flags, env } = sources();
+      const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
+      const child = spawn(process.execPath, ['dist/chat.mjs', 'serve', ...given], {
+        env: { ...process.env, CHAT_SERVE_CONFIG: devNull, CHAT_SYSTEM_CONFIG: devNull, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      const said = { stdout: '', stderr: '' };
+      for (const name of ['stdout', 'stderr'] as const) {
+        child[name].setEncoding('utf8').on('data', (text: string) => {
+          said[name] += text;
+        });
+      }
+      const ended = once(child, 'close');
+      await expect.poll(() => said.stderr, { timeout: 20_000 }).toMatch(words);
+      return { child, said, ended };
+    }
+
+    it('ends at SIGTERM while another node brings the tables up to date, with one line more', async () => {
+      const other = new Client(database.url);
+      await other.connect();
+      onTestFinished(() => other.end());
+      await other.query('SELECT pg_advisory_lock($1, $2)', [lockSpace, lockNumber.migrations]);
+      const { child, said, ended } = await starting(
+        /^\S+ warn store-awaited why="another node brings the tables of the database up to date" .*\n$/,
+      );
+      const before = said.stderr;
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([143, null]);
+      expect(said.stdout).toBe('');
+      expect(said.stderr.replace(before, '')).toMatch(
+        /^\S+ info stopped note="it was asked to end while it was starting"\n$/,
+      );
+      await expect
+        .poll(() =>
+          postgres.sql(
+            `SELECT pid FROM pg_stat_activity WHERE datname = '${database.name}' AND application_name = 'chat'`,
+          ),
+        )
+        .toEqual([]);
+    });
+
     describe('while PostgreSQL is down', () => {
       beforeEach(() => postgres.stop());
       afterEach(async () => {
@@ -296,28 +342,10 @@ describe.skipIf(!hasPostgres() || !hasRedisServer())('over PostgreSQL and Redis'
       });
 
       /** A node that waits for it, and has said so. */
-      async function waiting() {
-        const { flags, env } = sources();
-        const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
-        const child = spawn(process.execPath, ['dist/chat.mjs', 'serve', ...words], {
-          env: { ...process.env, CHAT_SERVE_CONFIG: devNull, CHAT_SYSTEM_CONFIG: devNull, ...env },
-          stdio: ['ignore', 'pipe', 'pipe'],
-        });
-        onTestFinished(() => void child.kill('SIGKILL'));
-        const said = { stdout: '', stderr: '' };
-        for (const name of ['stdout', 'stderr'] as const) {
-          child[name].setEncoding('utf8').on('data', (text: string) => {
-            said[name] += text;
-          });
-        }
-        const ended = once(child, 'close');
-        await expect
-          .poll(() => said.stderr, { timeout: 20_000 })
-          .toMatch(
-            /warn store-awaited why="the database at 127\.0\.0\.1:\d+ cannot be used: connect ECONNREFUSED/,
-          );
-        return { child, said, ended };
-      }
+      const waiting = () =>
+        starting(
+          /warn store-awaited why="the database at 127\.0\.0\.1:\d+ cannot be used: connect ECONNREFUSED/,
+        );
 
       it('waits for it, and starts when it is there', async () => {
         const { child, said, ended } = await waiting();

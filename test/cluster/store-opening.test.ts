@@ -2,7 +2,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { lockNumber, lockSpace } from '../../src/server/store/postgres/migrate.ts';
 import { postgresMigrations } from '../../src/server/store/postgres/migrations/index.ts';
 import { postgresStore } from '../../src/server/store/postgres/store.ts';
 import { people } from '../contract/support/people.ts';
@@ -64,6 +66,62 @@ describe.skipIf(port === undefined)('opening a store on a PostgreSQL', () => {
     expect(await newer.usernames({ after: '', limit: 9 })).toEqual(['alice']);
     await newer.close();
     expect(await sql('SELECT version FROM chat_format', name)).toEqual([{ version: good.length }]);
+  });
+
+  describe('that is given up', () => {
+    const enough = new Error('enough');
+    /** What stores are doing in the database at this moment. */
+    const busy = async (name: string): Promise<string[]> => {
+      const rows = await sql(
+        `SELECT query FROM pg_stat_activity WHERE datname = '${name}' AND application_name = 'chat' AND state <> 'idle'`,
+        'postgres',
+      );
+      return rows.map(({ query }) => String(query));
+    };
+    const nobody = (name: string) => expect.poll(() => busy(name), { timeout: 20_000 }).toEqual([]);
+
+    test('waits no longer for a node that brings the tables up to date, here or in the database', async () => {
+      const { url, name } = await fresh();
+      const other = new Client(url);
+      await other.connect();
+      onTestFinished(() => other.end());
+      await other.query('SELECT pg_advisory_lock($1, $2)', [lockSpace, lockNumber.migrations]);
+      const giving = new AbortController();
+      const awaited = Promise.withResolvers<void>();
+      const refused = opening(url, { signal: giving.signal, onWait: awaited.resolve }).catch(
+        (error: unknown) => error,
+      );
+      await awaited.promise;
+      await expect.poll(() => busy(name)).toEqual([expect.stringContaining('pg_advisory_xact_lock')]);
+      giving.abort(enough);
+      expect(await refused).toBe(enough);
+      await nobody(name);
+      expect(await sql(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`, name)).toEqual([]);
+      // Who comes later waits for its turn, and gets it.
+      const waits = Promise.withResolvers<void>();
+      const later = opening(url, { onWait: waits.resolve });
+      await waits.promise;
+      await other.query('SELECT pg_advisory_unlock_all()');
+      await (await later).close();
+    });
+
+    test('undoes what it has brought up to date so far', async () => {
+      const { url, name } = await fresh();
+      await (await opening(url)).close();
+      const giving = new AbortController();
+      const slow = [...postgresMigrations, ['CREATE TABLE later (a text)', 'SELECT pg_sleep(600)']];
+      const refused = opening(url, { migrations: slow, signal: giving.signal }).catch(
+        (error: unknown) => error,
+      );
+      await expect.poll(() => busy(name), { timeout: 20_000 }).toEqual(['SELECT pg_sleep(600)']);
+      giving.abort(enough);
+      expect(await refused).toBe(enough);
+      await nobody(name);
+      expect(
+        await sql(`SELECT version, to_regclass('later') IS NULL AS is_undone FROM chat_format`, name),
+      ).toEqual([{ version: postgresMigrations.length, is_undone: true }]);
+      await (await opening(url)).close();
+    });
   });
 
   test('a database of another program is refused, and left as it is', async () => {

@@ -54,7 +54,13 @@ export async function openNode(options: OpenNodeOptions): Promise<OpenNode> {
   const { config, directory, log, onFatal } = options;
   const secret = await readClusterSecret(config.secretFile);
   const id = Buffer.from(randomBytes(4)).toString('hex');
-  const store = await awaitDatabase(() => postgresStore({ url: config.store }), options);
+  const onWait = (): void =>
+    log.warn('store-awaited', {
+      why: 'another node brings the tables of the database up to date',
+      note: 'it is waited for, an hour at most',
+    });
+  const { signal } = options;
+  const store = await awaitDatabase(() => postgresStore({ url: config.store, onWait, signal }), options);
   const closers: Array<() => Promise<void>> = [() => store.close()];
   async function close(): Promise<void> {
     for (const one of closers.splice(0).reverse()) await one();

@@ -12,20 +12,26 @@ export const lockSpace = 0x63_68_61_74;
 const oldest = 130_000;
 
 /**
- * Makes the tables, or brings them up to date; of many nodes that start at once one does, and the others wait for it. Answers the
- * version of PostgreSQL. Throws
+ * Makes the tables, or brings them up to date; of many nodes that start at once one does, and the others wait for it, which `onWait` is told
+ * of first. Answers the version of PostgreSQL. Throws
  * `unavailable` for a database that a newer version wrote, that is somebody else's, or that cannot serve; it is left as it is then.
  */
 export async function migrate(
   session: Session,
   steps: readonly Migration[] = postgresMigrations,
+  onWait: () => void = () => {},
 ): Promise<string> {
   const server = await refuseUnfit(session);
   await session.execute('BEGIN');
   // What a migration does may take long, and so may waiting for the node that does it.
   await session.execute('SET LOCAL statement_timeout = 0');
   await session.execute('SET LOCAL lock_timeout = 0');
-  await session.execute('SELECT pg_advisory_xact_lock($1, $2)', [lockSpace, lockNumber.migrations]);
+  const lock = [lockSpace, lockNumber.migrations];
+  const { rows } = await session.execute('SELECT pg_try_advisory_xact_lock($1, $2) AS is_taken', lock);
+  if ((rows as { is_taken: boolean }[])[0]?.is_taken !== true) {
+    onWait();
+    await session.execute('SELECT pg_advisory_xact_lock($1, $2)', lock);
+  }
   const version = (await formatOf(session, steps)) ?? (await begin(session));
   for (const [index, migration] of steps.entries()) {
     if (index < version) continue;

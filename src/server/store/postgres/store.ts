@@ -25,6 +25,7 @@ import { isolationOf, isWatch, subjectOf } from './subjects.ts';
 import { transactions, Unknown } from './transactions.ts';
 import { answerTo, Trouble } from './trouble.ts';
 import { turns } from './turns.ts';
+import { untilGivenUp } from './until-given-up.ts';
 
 /** Where a database is, and what is to be otherwise than usual. */
 export interface PostgresStoreOptions {
@@ -36,6 +37,10 @@ export interface PostgresStoreOptions {
   readonly pace?: Partial<IndexerPace>;
   /** All there have been unless a test hands in others. */
   readonly migrations?: readonly Migration[];
+  /** Told when another node brings the tables up to date, which is waited for, an hour at most. */
+  readonly onWait?: () => void;
+  /** Gives up the opening: nothing is changed then, and its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A store whose database is a PostgreSQL that other nodes may use too. */
@@ -63,13 +68,16 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Post
   const max = address.maxConnections ?? usualConnections;
   const pool = connections(address, max, patience);
   const gauges = remoteGauges();
+  const { signal } = options;
   try {
-    await pool.use(async (session) => {
-      gauges.server = `PostgreSQL ${await migrate(session, options.migrations)}`;
+    const open = untilGivenUp(pool, signal, async (session) => {
+      gauges.server = `PostgreSQL ${await migrate(session, options.migrations, options.onWait)}`;
       await refuseUnfinishedImport(session);
-    }, openingMs);
+    });
+    await pool.use(open, openingMs);
   } catch (error) {
     await pool.close();
+    signal?.throwIfAborted();
     throw openingError(error, address);
   }
 
