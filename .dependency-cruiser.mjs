@@ -9,7 +9,7 @@ const purePackages =
 
 /** What the server alone runs. The rest of core (model, crypto, errors, policy, random) serves both ends. */
 const serverSideOfCore =
-  '^src/core/(operations|login|codecs|chat|pipeline|operation|sessions|feed|feed-pages|followers|presence|audit|limits)(/|\\.ts$)';
+  '^src/core/(operations|login|codecs|chat|pipeline|operation|sessions|feed|presence|audit|limits)(/|\\.ts$)';
 
 /** Files that a program starts with; everything else in src is there because one of these needs it. */
 const entryPoints =

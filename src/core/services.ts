@@ -6,7 +6,7 @@ import type { Digests } from './crypto/digests.ts';
 import type { Sealer } from './crypto/seal.ts';
 import type { Erasing } from './erasing.ts';
 import type { Exports } from './exports.ts';
-import type { Feed } from './feed.ts';
+import type { Feed } from './feed/feed.ts';
 import type { Limits } from './limits.ts';
 import type { AwaitedCodes } from './login/awaited-codes.ts';
 import type { Exchanges } from './login/exchanges.ts';

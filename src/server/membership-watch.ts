@@ -1,4 +1,4 @@
-import type { MembershipNote } from '../core/membership-notes.ts';
+import type { MembershipNote } from '../core/feed/membership-notes.ts';
 
 /** How a store tells who entered and left since the last question; the first one only says where to begin. */
 export type ReadMemberships<Cursor> = (since?: Cursor) => Promise<{

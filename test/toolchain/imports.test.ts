@@ -110,7 +110,7 @@ const broken: readonly [rule: string, from: string, text: string, to: string][] 
     "import type { it } from '../pipeline.ts';",
     'src/core/pipeline.ts',
   ],
-  ['model-to-model', 'src/core/model/message.ts', "import '../feed.ts';", 'src/core/feed.ts'],
+  ['model-to-model', 'src/core/model/message.ts', "import '../feed/feed.ts';", 'src/core/feed/feed.ts'],
   [
     'ports-are-interfaces',
     'src/core/ports/store.ts',

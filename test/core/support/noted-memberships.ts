@@ -1,4 +1,4 @@
-import type { MembershipNote } from '../../../src/core/membership-notes.ts';
+import type { MembershipNote } from '../../../src/core/feed/membership-notes.ts';
 import type { ConversationRef } from '../../../src/core/model/conversation-name.ts';
 import type { UserId } from '../../../src/core/model/ids.ts';
 import type { Username } from '../../../src/core/model/username.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { badToken, ChatError } from '../../errors.ts';
-import type { Start } from '../../followers.ts';
+import type { Start } from '../../feed/followers.ts';
 import { readingOf } from '../../message-event.ts';
 import { type MissedStretch, sendMissed } from '../../missed.ts';
 import { conversationName, isLobby } from '../../model/conversation-name.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { badToken, ChatError } from '../../errors.ts';
-import type { Start } from '../../followers.ts';
+import type { Start } from '../../feed/followers.ts';
 import { conversationName } from '../../model/conversation-name.ts';
 import type { ConversationView } from '../../model/message.ts';
 import { type CallContext, operation } from '../../operation.ts';

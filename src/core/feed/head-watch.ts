@@ -1,8 +1,8 @@
-import type { ConversationId } from './model/ids.ts';
-import { headCheckMs, headGraceMs } from './policy.ts';
-import type { Bus } from './ports/bus.ts';
-import type { ConversationHead } from './ports/store/conversations.ts';
-import type { Store } from './ports/store.ts';
+import type { ConversationId } from '../model/ids.ts';
+import { headCheckMs, headGraceMs } from '../policy.ts';
+import type { Bus } from '../ports/bus.ts';
+import type { ConversationHead } from '../ports/store/conversations.ts';
+import type { Store } from '../ports/store.ts';
 
 /** Asks the store again and again where conversations end, so that a notice that was lost delays a message and no more. */
 export interface HeadWatch {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { ChatError } from '../../src/core/errors.ts';
-import { feedPageRows, maxQueuedBytes } from '../../src/core/policy.ts';
-import type { Bus, Notice } from '../../src/core/ports/bus.ts';
+import { ChatError } from '../../../src/core/errors.ts';
+import { feedPageRows, maxQueuedBytes } from '../../../src/core/policy.ts';
+import type { Bus, Notice } from '../../../src/core/ports/bus.ts';
 import {
   type FakePeer,
   loggedIn,
@@ -13,7 +13,7 @@ import {
   registration,
   type TestChat,
   turnOver,
-} from './support/chat.ts';
+} from '../support/chat.ts';
 
 /** 1..n, or from..to. */
 function range(from: number, to: number): number[] {

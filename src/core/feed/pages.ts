@@ -1,5 +1,5 @@
-import { bodyLength, type StoredMessage } from './model/message.ts';
-import { feedPage, feedPageRows, maxEnvelopeBytes } from './policy.ts';
+import { bodyLength, type StoredMessage } from '../model/message.ts';
+import { feedPage, feedPageRows, maxEnvelopeBytes } from '../policy.ts';
 
 /** True for a page that was cut by neither bound: nothing was stored after it when it was read. */
 export function isLastPage(rows: readonly StoredMessage[]): boolean {

@@ -1,11 +1,11 @@
-import type { EventCodec } from './events.ts';
-import { messageEvent, type Reading } from './message-event.ts';
-import { type ConversationRef, isLobby } from './model/conversation-name.ts';
-import type { ConversationId, UserId } from './model/ids.ts';
-import type { ConversationView, StoredMessage } from './model/message.ts';
-import type { Username } from './model/username.ts';
-import type { Peer } from './peer.ts';
-import { feedPage } from './policy.ts';
+import type { EventCodec } from '../events.ts';
+import { messageEvent, type Reading } from '../message-event.ts';
+import { type ConversationRef, isLobby } from '../model/conversation-name.ts';
+import type { ConversationId, UserId } from '../model/ids.ts';
+import type { ConversationView, StoredMessage } from '../model/message.ts';
+import type { Username } from '../model/username.ts';
+import type { Peer } from '../peer.ts';
+import { feedPage } from '../policy.ts';
 import type { ReadMark } from './read-marks.ts';
 
 /** A conversation and the seq after which its stream begins. */
@@ -20,6 +20,9 @@ export interface Taste {
   /** True when what the connection takes counts as read. */
   readonly marksRead: boolean;
 }
+
+/** That of a reader who has said nothing. */
+export const everything: Taste = { takes: 'all', marksRead: false };
 
 /** Followers that get the very same bytes: one codec, one name for the conversation. */
 export interface Group {

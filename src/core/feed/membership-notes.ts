@@ -1,8 +1,8 @@
+import type { ConversationId, UserId } from '../model/ids.ts';
+import type { ConversationView } from '../model/message.ts';
+import type { Username } from '../model/username.ts';
+import type { Store } from '../ports/store.ts';
 import type { Reader } from './followers.ts';
-import type { ConversationId, UserId } from './model/ids.ts';
-import type { ConversationView } from './model/message.ts';
-import type { Username } from './model/username.ts';
-import type { Store } from './ports/store.ts';
 
 /** That somebody came into a conversation or left it, as a store notes it that several nodes share. */
 export interface MembershipNote {

@@ -1,7 +1,7 @@
-import type { ConversationId, UserId } from './model/ids.ts';
-import type { Peer } from './peer.ts';
-import { readMarkIntervalMs } from './policy.ts';
-import type { Store } from './ports/store.ts';
+import type { ConversationId, UserId } from '../model/ids.ts';
+import type { Peer } from '../peer.ts';
+import { readMarkIntervalMs } from '../policy.ts';
+import type { Store } from '../ports/store.ts';
 
 /**
  * The read markers of connections that cannot say what was read (the slash door): what their transport has taken counts. A

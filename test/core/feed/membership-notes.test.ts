@@ -1,15 +1,15 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { Reader } from '../../src/core/followers.ts';
+import type { Reader } from '../../../src/core/feed/followers.ts';
 import {
   createMembershipNotes,
   type MembershipNote,
   type MembershipNotes,
-} from '../../src/core/membership-notes.ts';
-import type { ConversationRef } from '../../src/core/model/conversation-name.ts';
-import type { ConversationId, UserId } from '../../src/core/model/ids.ts';
-import type { ConversationView } from '../../src/core/model/message.ts';
-import type { Username } from '../../src/core/model/username.ts';
-import { room } from '../contract/support/people.ts';
+} from '../../../src/core/feed/membership-notes.ts';
+import type { ConversationRef } from '../../../src/core/model/conversation-name.ts';
+import type { ConversationId, UserId } from '../../../src/core/model/ids.ts';
+import type { ConversationView } from '../../../src/core/model/message.ts';
+import type { Username } from '../../../src/core/model/username.ts';
+import { room } from '../../contract/support/people.ts';
 
 const dev: ConversationView = {
   id: 1 as ConversationId,
