@@ -13,7 +13,7 @@ import { localBus } from './bus/local.ts';
 import { certificateAuthority } from './certificates/authority.ts';
 import type { Certificates } from './certificates/certificates.ts';
 import type { OpenNode } from './cluster/open-node.ts';
-import type { ServerConfig } from './config.ts';
+import type { ServerConfig } from './config/server-config.ts';
 import { localCounter } from './counter/local.ts';
 import { platformDigests } from './digests.ts';
 import { type Listener, listen } from './doors/listener.ts';

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ChatError } from '../../src/core/errors.ts';
 import { checkServer } from '../../src/server/check.ts';
-import type { ConfigSources } from '../../src/server/config.ts';
+import type { ConfigSources } from '../../src/server/config/settle-setting.ts';
 import { serve } from '../../src/server/serve.ts';
 import { migrations } from '../../src/server/store/migrations/index.ts';
 import { freePorts } from '../support/free-ports.ts';

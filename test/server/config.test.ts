@@ -1,13 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { withoutPassword } from '../../src/cli/without-password.ts';
 import { ChatError } from '../../src/core/errors.ts';
-import {
-  type ConfigSources,
-  configKeys,
-  readConfig,
-  type ServerConfig,
-  settleConfig,
-} from '../../src/server/config.ts';
+import type { ServerConfig } from '../../src/server/config/server-config.ts';
+import type { ConfigSources } from '../../src/server/config/settle-setting.ts';
+import { configKeys, readConfig, settleConfig } from '../../src/server/config.ts';
 import { serveOptions } from '../../src/server/serve-options.ts';
 import { type SettingName, settings } from '../../src/server/settings.ts';
 

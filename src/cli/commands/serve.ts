@@ -1,4 +1,4 @@
-import type { ConfigSources } from '../../server/config.ts';
+import type { ConfigSources } from '../../server/config/settle-setting.ts';
 import type { RunningServer } from '../../server/serve.ts';
 import type { ServeOption } from '../../server/serve-options.ts';
 import { boundedLog } from '../bounded-log.ts';

@@ -1,5 +1,5 @@
 import { ChatError } from '../../core/errors.ts';
-import type { ClusterConfig } from '../config.ts';
+import type { ClusterConfig } from '../config/server-config.ts';
 import { doubtful, type Finding, failed, fine } from '../finding.ts';
 import { inspectRedis } from '../redis/inspect.ts';
 import { inspectPostgres, type PostgresReport } from '../store/postgres/inspect.ts';

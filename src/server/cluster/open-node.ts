@@ -2,7 +2,7 @@ import { ChatError } from '../../core/errors.ts';
 import type { ServerSettings } from '../../core/ports/store/settings.ts';
 import { randomBytes } from '../../core/random.ts';
 import type { Certificates } from '../certificates/certificates.ts';
-import type { ClusterConfig } from '../config.ts';
+import type { ClusterConfig } from '../config/server-config.ts';
 import type { Log } from '../log.ts';
 import { serverSettings } from '../server-settings.ts';
 import { type PostgresStore, postgresStore } from '../store/postgres/store.ts';

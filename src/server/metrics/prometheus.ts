@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import type { HistogramFigures } from '../histogram.ts';
-import { type Family, families } from './families.ts';
+import type { Family } from './families/family.ts';
+import { families } from './families.ts';
 import type { ServerFigures } from './figures.ts';
 
 /** A text for a scraper, with its media type. */

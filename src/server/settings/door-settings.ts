@@ -1,0 +1,130 @@
+import { maxLineBytes, maxQueuedBytes, ping } from '../../core/policy.ts';
+import type { Setting } from '../setting-kinds.ts';
+import { million, seconds } from './ranges.ts';
+
+/** Longest wait: a timer takes at most 24.8 days. */
+const maxWait = 86_400;
+/** Longest time between two pings: twice it is the idle time of TCP, which Linux takes up to 32,767 s. */
+const maxPingInterval = 3_600;
+
+/** What a connection may take, and how long it is waited for. */
+export const doorSettings = {
+  maxConnections: {
+    kind: 'integer',
+    flag: 'max-connections',
+    variable: 'CHAT_MAX_CONNECTIONS',
+    min: 0,
+    max: million,
+    fallback: 20_000,
+    help: 'open connections in all',
+  },
+  maxConnectionsPerAddress: {
+    kind: 'integer',
+    flag: 'max-connections-per-address',
+    variable: 'CHAT_MAX_CONNECTIONS_PER_ADDRESS',
+    min: 0,
+    max: million,
+    fallback: 1_000,
+    help: 'open connections from one address (IPv6: one /64)',
+  },
+  maxHandshakes: {
+    kind: 'integer',
+    flag: 'max-handshakes',
+    variable: 'CHAT_MAX_HANDSHAKES',
+    min: 0,
+    max: million,
+    fallback: 2_000,
+    help: 'TLS handshakes under way',
+  },
+  firstByteWait: {
+    kind: 'seconds',
+    flag: 'first-byte-wait',
+    variable: 'CHAT_FIRST_BYTE_WAIT',
+    min: 0,
+    max: maxWait,
+    fallback: 10,
+    help: 'until the first byte of a connection',
+  },
+  handshakeWait: {
+    kind: 'seconds',
+    flag: 'handshake-wait',
+    variable: 'CHAT_HANDSHAKE_WAIT',
+    min: 0,
+    max: maxWait,
+    fallback: 10,
+    help: 'for a TLS handshake',
+  },
+  lineWait: {
+    kind: 'seconds',
+    flag: 'line-wait',
+    variable: 'CHAT_LINE_WAIT',
+    min: 0,
+    max: maxWait,
+    fallback: 10,
+    help: 'for the rest of a line that was begun before login',
+  },
+  lineWaitLoggedIn: {
+    kind: 'seconds',
+    flag: 'line-wait-logged-in',
+    variable: 'CHAT_LINE_WAIT_LOGGED_IN',
+    min: 0,
+    max: maxWait,
+    fallback: 120,
+    help: 'for the rest of a line that was begun after login',
+  },
+  loginWait: {
+    kind: 'seconds',
+    flag: 'login-wait',
+    variable: 'CHAT_LOGIN_WAIT',
+    min: 0,
+    max: maxWait,
+    fallback: 120,
+    help: 'without any call before login',
+  },
+  pingInterval: {
+    kind: 'seconds',
+    flag: 'ping-interval',
+    variable: 'CHAT_PING_INTERVAL',
+    min: 0,
+    max: maxPingInterval,
+    fallback: seconds(ping.intervalMs),
+    help: 'between two questions whether a peer is still there; one that leaves two of them is gone',
+    zero: '0 never asks',
+  },
+  maxLine: {
+    kind: 'integer',
+    flag: 'max-line',
+    variable: 'CHAT_MAX_LINE',
+    min: 0,
+    max: 16 * 1_048_576,
+    fallback: maxLineBytes,
+    help: 'bytes in one line',
+  },
+  maxPipelined: {
+    kind: 'integer',
+    flag: 'max-pipelined',
+    variable: 'CHAT_MAX_PIPELINED',
+    min: 0,
+    max: million,
+    fallback: 1_024,
+    help: 'calls of one connection under way',
+  },
+  maxQueued: {
+    kind: 'integer',
+    flag: 'max-queued',
+    variable: 'CHAT_MAX_QUEUED',
+    min: 0,
+    max: 1_073_741_824,
+    fallback: maxQueuedBytes,
+    help: 'bytes of answers waiting for one reader before its calls are not read',
+  },
+  drainWait: {
+    kind: 'seconds',
+    flag: 'drain-wait',
+    variable: 'CHAT_DRAIN_WAIT',
+    min: 1,
+    max: 600,
+    fallback: 5,
+    help: 'for calls under way when the server is asked to end',
+  },
+} as const satisfies Record<string, Setting>;
