@@ -57,6 +57,8 @@ export interface OpenServer {
   readonly claimCode: string | undefined;
   /** Shows other certificates from now on, and signs with their authority. */
   replaceCertificates(certificates: Certificates): void;
+  /** Tells probes that the server is about to end; everybody is served on. */
+  announceEnd(): void;
   /** Stops accepting, lets calls under way be answered, closes every connection and stops the clocks. */
   drain(): Promise<void>;
   /** Drops everything at once. */
@@ -201,6 +203,9 @@ export async function openServer({
     replaceCertificates(next) {
       current = next;
       opened.replaceIdentity(next);
+    },
+    announceEnd() {
+      isDraining = true;
     },
     async drain() {
       isDraining = true;

@@ -46,7 +46,7 @@ export interface RunningServer {
   readonly metricsPort: number | undefined;
   /** `SHA256:…` of the server's identity key. */
   readonly fingerprint: string;
-  /** Asks the server to end: the first time in order, the second time at once. */
+  /** Asks the server to end: the first time in order, the second time at once. With a delay before the end the second time only ends that. */
   stop(signal: 'SIGINT' | 'SIGTERM'): void;
   /**
    * SIGHUP: reads the certificates again, and shows them from then on; nothing that is open is dropped. Also the end of its terminal,
@@ -94,8 +94,11 @@ export async function serve(
   const closers: Array<() => Promise<void>> = [];
   let server: OpenServer | undefined;
   let isEnding = false;
+  let exitCode = 0;
   let reloading: Promise<void> = Promise.resolve();
   let fatal: ChatError | undefined;
+  /** Set while the server serves on though it was asked to end: begins the end. */
+  let endDelay: (() => void) | undefined;
 
   /** Runs a part of the end; one that fails is told of, and keeps no other from being done. */
   async function attempt(part: () => Promise<void> | undefined): Promise<boolean> {
@@ -114,14 +117,38 @@ export async function serve(
     return isInOrder;
   }
 
+  /** Serves on for so long, so that a balancer hears that nobody is to come here any more before the port closes. */
+  async function serveOn(ms: number): Promise<void> {
+    if (ms === 0) return;
+    server?.announceEnd();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    endDelay = () => {
+      endDelay = undefined;
+      clearTimeout(timer);
+      resolve();
+    };
+    await promise;
+    endDelay = undefined;
+  }
+
   /** Ends in order. Nothing may keep an exit code from being told. */
-  async function drain(exitCode: number): Promise<void> {
+  async function drain(delayMs: number): Promise<void> {
     isEnding = true;
+    await serveOn(delayMs);
     await reloading;
+    if (fatal) return;
     const isDrained = await attempt(() => server?.drain());
     const isClosed = await closeAll();
     if (isDrained && isClosed) log.info('stopped');
     ended.resolve(isDrained && isClosed ? exitCode : exitCodes.failed);
+  }
+
+  /** Begins the end, or takes the delay away from one that has begun; the exit code is that of the first who has another than 0. */
+  function end(code: number, delayMs = 0): void {
+    exitCode ||= code;
+    if (delayMs === 0) endDelay?.();
+    if (!isEnding) void drain(delayMs);
   }
 
   /** After a failed sync nothing may be acknowledged: whoever is waiting is cut off (storage, "A failed `fdatasync`"). */
@@ -133,6 +160,7 @@ export async function serve(
     });
     if (!server) return;
     isEnding = true;
+    endDelay?.();
     server.destroy();
     void closeAll().then(() => ended.resolve(exitCodes.failed));
   }
@@ -170,7 +198,7 @@ export async function serve(
       log,
     });
     if (fatal) throw fatal;
-    const release = guardProcess(crashSource, log, () => void drain(exitCodes.failed));
+    const release = guardProcess(crashSource, log, () => end(exitCodes.failed));
     closers.push(async () => release());
     const { address, port, servesClearText } = server.listener;
     const place = addressText(server.listener);
@@ -207,14 +235,24 @@ export async function serve(
       fingerprint: certificates.fingerprint,
       closed: ended.promise,
       stop(signal) {
+        if (endDelay) {
+          log.info('ending', { signal, note: 'without more delay: calls under way are answered first' });
+          end(0);
+          return;
+        }
         if (isEnding) {
           log.warn('ending-at-once', { signal });
           server?.destroy();
           ended.resolve(exitCodes[signal]);
           return;
         }
-        log.info('ending', { signal, note: 'calls under way are answered first' });
-        void drain(0);
+        const { shutdownDelayMs } = config;
+        const first =
+          shutdownDelayMs === 0
+            ? ''
+            : `everybody is served for ${shutdownDelayMs / 1_000} s more, while /readyz is 503; then `;
+        log.info('ending', { signal, note: `${first}calls under way are answered first` });
+        end(0, shutdownDelayMs);
       },
       hangUp() {
         // One after the other: each may write files.

@@ -37,6 +37,7 @@ describe('chat serve --check', () => {
         `data\t${data}\t${host.own}:2`,
         `max-line\t4096\t${host.own}:3`,
         'refresh\t60\t--refresh',
+        'shutdown-delay\t0\tdefault',
         'drain-wait\t5\tdefault',
         `settings file\t${host.own}\tread`,
         'ok\tsettings\tevery setting fits',

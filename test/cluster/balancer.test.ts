@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectClear } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mustStart, type ServerProcess } from '../../scripts/campaigns/server-process.ts';
@@ -19,7 +20,11 @@ describe.skipIf(!hasHaproxy())('HAProxy with the configuration of deploy/', () =
   let balancer: Balancer;
   beforeAll(async () => {
     const [metricsPort = 0] = await freePorts(1);
-    const flags = ['--trusted-proxy', '127.0.0.1', '--proxy-protocol', '--max-connections-per-address', '1'];
+    const flags = [
+      ...['--trusted-proxy', '127.0.0.1', '--proxy-protocol', '--max-connections-per-address', '1'],
+      // As long as the test likes: a second signal ends it.
+      ...['--shutdown-delay', '600'],
+    ];
     server = await mustStart({
       command: [process.execPath, 'dist/chat.mjs', 'serve'],
       data: directory,
@@ -66,5 +71,31 @@ describe.skipIf(!hasHaproxy())('HAProxy with the configuration of deploy/', () =
     );
     await expect.poll(() => again.isClosed, { timeout: 20_000 }).toBe(true);
     expect(again.text).not.toContain('result');
+  });
+
+  it('sends nobody to a node that is asked to end before that closes its port', async () => {
+    const before = new TestClient(
+      connectTls({
+        socket: connectClear({ port: balancer.port, host: '127.0.0.1', localAddress: '127.0.0.9' }),
+        rejectUnauthorized: false,
+      }),
+    );
+    const answered = async (id: number): Promise<void> => {
+      before.call(id, 'ping');
+      await expect.poll(() => before.text, { timeout: 20_000 }).toContain(`"id":${id}`);
+    };
+    await answered(1);
+    const end = server.kill('SIGTERM');
+    await expect.poll(() => balancer.isUp(1), { timeout: 20_000 }).toBe(false);
+    // Who is there stays, and who was sent there a moment ago is taken.
+    await answered(2);
+    const late = connectClear(server.port, '127.0.0.1');
+    late.end('PROXY TCP4 127.0.0.11 127.0.0.1 5000 8080\r\n{"jsonrpc":"2.0","id":3,"method":"ping"}\n');
+    expect(await text(late)).toContain('"id":3');
+    expect(before.text).not.toContain('shutting-down');
+    const ended = server.kill('SIGTERM');
+    await expect.poll(() => before.isClosed, { timeout: 20_000 }).toBe(true);
+    expect(before.text).toContain('"shutting-down"');
+    expect(await Promise.all([end, ended])).toMatchObject([{ code: 0 }, { code: 0 }]);
   });
 });

@@ -54,7 +54,7 @@ describe.skipIf(missing.length > 0)('nodes that are replaced one after the other
     writeFileSync(secret, randomBytes(32).toString('hex'), { mode: 0o600 });
     flags = [
       ...['--store', database.url, '--bus', redis.url, '--cluster-secret', secret],
-      ...['--trusted-proxy', '127.0.0.0/8', '--proxy-protocol'],
+      ...['--trusted-proxy', '127.0.0.0/8', '--proxy-protocol', '--shutdown-delay', '2'],
     ];
     const ports = await freePorts(2 * count);
     for (let index = 0; index < count; index++) {

@@ -87,6 +87,7 @@ const defaults: ServerConfig = {
     maxPipelined: 1_024,
     maxQueuedBytes: 1_048_576,
   },
+  shutdownDelayMs: 0,
   drainMs: 5_000,
   consentFile: undefined,
   cluster: undefined,
@@ -285,6 +286,7 @@ const cases: Record<SettingName, [value: string, change: Partial<ServerConfig>, 
     maxLine: ['0', limits({ maxLineBytes: 0 }), ['-1', '16777217']],
     maxPipelined: ['0', limits({ maxPipelined: 0 }), ['-1']],
     maxQueued: ['0', limits({ maxQueuedBytes: 0 }), ['-1']],
+    shutdownDelay: ['1', { shutdownDelayMs: 1_000 }, ['-1', '601']],
     drainWait: ['1', { drainMs: 1_000 }, ['0', '601']],
   };
 const names = Object.keys(cases) as SettingName[];

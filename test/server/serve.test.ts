@@ -147,6 +147,72 @@ describe('serve', () => {
     await client.ended();
   });
 
+  it('serves everybody while --shutdown-delay is not over, with /readyz at 503; the second signal ends it in order, the third the server at once', async () => {
+    const data = await scratch();
+    const delayed = { data, 'metrics-listen': '127.0.0.1:0', 'shutdown-delay': '600' };
+    const first = await serving(delayed);
+    const { running } = first;
+    const client = await connectClear(running.port);
+    const ready = () => fetch(`http://127.0.0.1:${running.metricsPort}/readyz`);
+    expect((await ready()).status).toBe(200);
+    running.stop('SIGTERM');
+    const answer = await ready();
+    expect([answer.status, await answer.text()]).toEqual([503, 'not ready: the server is shutting down\n']);
+    expect(await realmOf(running.port)).toMatch(/^[0-9a-f]{32}$/);
+    client.call(1, 'ping');
+    await client.lineCount(1);
+    expect(client.text).not.toContain('shutting-down');
+    running.stop('SIGTERM');
+    expect(await running.closed).toBe(0);
+    await client.ended();
+    expect(client.text).toContain('"shutting-down"');
+    expect(first.talk.filter((line) => / (ending|stopped)/.test(line))).toEqual([
+      expect.stringContaining('note="everybody is served for 600 s more, while /readyz is 503; then calls'),
+      expect.stringContaining('note="without more delay: calls'),
+      expect.stringContaining('stopped'),
+    ]);
+
+    const second = await serving(delayed, stuck('credential'));
+    const waiting = await connectClear(second.running.port);
+    waiting.call(1, 'login.begin', { message: 'n,,n=alice,r=fyko+d2lbbFgONRv9qkxdawL' });
+    waiting.call(2, 'ping');
+    await waiting.lineCount(1);
+    for (const signal of ['SIGTERM', 'SIGTERM', 'SIGINT'] as const) second.running.stop(signal);
+    expect(await second.running.closed).toBe(130);
+    await waiting.ended();
+  });
+
+  it('ends by itself when --shutdown-delay is over', async () => {
+    const { running, talk } = await serving({ data: await scratch(), 'shutdown-delay': '1' });
+    const client = await connectClear(running.port);
+    client.call(1, 'ping');
+    await client.lineCount(1);
+    const asked = performance.now();
+    running.stop('SIGTERM');
+    expect(await running.closed).toBe(0);
+    expect(performance.now() - asked).toBeGreaterThan(990);
+    await client.ended();
+    expect(client.text).toContain('"shutting-down"');
+    expect(talk.at(-1)).toContain('stopped');
+  });
+
+  it('does not wait for the delay when its store has failed, or when too much goes uncaught', async () => {
+    let fail: (error: ChatError) => void = () => {};
+    const watched: ServeSurroundings['openStore'] = async (options) => {
+      fail = options.onFatal;
+      return await sqliteStore(options);
+    };
+    const failed = await serving({ data: await scratch(), 'shutdown-delay': '600' }, watched);
+    failed.running.stop('SIGTERM');
+    fail(new ChatError('unavailable', 'the disk has failed'));
+    expect(await failed.running.closed).toBe(1);
+
+    const broken = await serving({ data: await scratch(), 'shutdown-delay': '600' });
+    broken.running.stop('SIGTERM');
+    for (let i = 0; i < 10; i++) broken.process.emit('uncaughtException', new Error('a bug'));
+    expect(await broken.running.closed).toBe(1);
+  });
+
   it('says that the port is taken, and lets go of the data directory', async () => {
     const { running } = await serving({ data: await scratch() });
     const data = await scratch();

@@ -110,7 +110,11 @@ describe('deploy/compose.yaml', () => {
     }
     const config = readConfig({ flags, env, platform: 'linux', homeDirectory: '/' });
     expect(config.drainMs).toBeGreaterThanOrEqual(10_000);
-    expect(secondsOf(service.stop_grace_period) * 1_000).toBeGreaterThan(config.drainMs + 10_000);
+    // The balancer has asked at least twice before the port closes.
+    const [, inter] = /check inter (\d+)ms fall 1 /.exec(read('haproxy.cfg')) ?? [];
+    expect(config.shutdownDelayMs).toBeGreaterThan(2 * Number(inter));
+    const endMs = config.shutdownDelayMs + config.drainMs;
+    expect(secondsOf(service.stop_grace_period) * 1_000).toBeGreaterThan(endMs + 10_000);
     // The balancer says whose connection it is, and comes from this network.
     expect(config.readsProxyHeader).toBe(true);
     expect(config.trustedProxies).toEqual([compose.networks.inside?.ipam?.config[0]?.subnet]);

@@ -35,6 +35,8 @@ export interface ServerConfig {
   readonly mail: { readonly server: SmtpServer; readonly from: string } | undefined;
   readonly policy: Policy;
   readonly limits: DoorLimits;
+  /** How long everybody is served on, and `/readyz` says no, when the server is asked to end, in milliseconds. */
+  readonly shutdownDelayMs: number;
   /** How long calls under way may take when the server is asked to end, in milliseconds. */
   readonly drainMs: number;
   /** Absolute; undefined when nothing has to be accepted. */
@@ -116,6 +118,7 @@ export function serverConfig(settled: Settled): ServerConfig {
     mail: mailOf(settled.smtpUrl.value, settled.mailFrom.value),
     policy,
     limits,
+    shutdownDelayMs: ms('shutdownDelay'),
     drainMs: ms('drainWait'),
     consentFile: settled.consentFile.value === '' ? undefined : settled.consentFile.value,
     cluster: clusterOf(settled),

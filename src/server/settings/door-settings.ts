@@ -118,6 +118,16 @@ export const doorSettings = {
     fallback: maxQueuedBytes,
     help: 'bytes of answers waiting for one reader before its calls are not read',
   },
+  shutdownDelay: {
+    kind: 'seconds',
+    flag: 'shutdown-delay',
+    variable: 'CHAT_SHUTDOWN_DELAY',
+    min: 0,
+    max: 600,
+    fallback: 0,
+    help: 'when the server is asked to end, /readyz is 503 for so long while everybody is served, so that a balancer sends nobody to a closed port',
+    zero: '0 closes the port at once',
+  },
   drainWait: {
     kind: 'seconds',
     flag: 'drain-wait',
