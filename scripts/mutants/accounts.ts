@@ -354,7 +354,7 @@ export const accounts: readonly Mutant[] = [
   },
   {
     rule: '7.4.2 a disabled account logs in nowhere',
-    file: 'src/server/store/queries/sessions.ts',
+    file: 'src/server/store/queries/open-session.ts',
     find: "  if (user.disabled_at !== null) return { kind: 'disabled' };\n",
     replace: '',
     test: 'test/contract/store-sqlite.test.ts',

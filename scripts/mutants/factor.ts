@@ -180,7 +180,7 @@ export const factor: readonly Mutant[] = [
   },
   {
     rule: 'a login that was judged before a factor was on opens nothing',
-    file: 'src/server/store/queries/sessions.ts',
+    file: 'src/server/store/queries/open-session.ts',
     find: "if ((user.confirmed_at !== null) !== session.hasSecondFactor) return { kind: 'factor-changed' };",
     replace: '',
     test: 'test/contract/store-sqlite.test.ts',

@@ -140,7 +140,7 @@ export const login: readonly Mutant[] = [
   },
   {
     rule: 'a secret is held against what the account has as its session is opened',
-    file: 'src/server/store/queries/sessions.ts',
+    file: 'src/server/store/queries/open-session.ts',
     find: "  if (storedKey && !(yield* first(hasKey, { userId: session.userId, storedKey }))) return { kind: 'stale' };\n",
     replace: '',
     test: 'test/core/login.test.ts',

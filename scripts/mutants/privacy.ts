@@ -134,7 +134,7 @@ export const privacy: readonly Mutant[] = [
   },
   {
     rule: 'a login that began before the wish to be erased opens nothing',
-    file: 'src/server/store/queries/sessions.ts',
+    file: 'src/server/store/queries/open-session.ts',
     find: "if ((user.erases_at ?? undefined) !== session.erasesAt) return { kind: 'stale' };",
     replace: '',
     test: 'test/contract/store-sqlite.test.ts',

@@ -6,7 +6,7 @@ import { first, type Query, rows, statement } from '../statement.ts';
 import { account, accountColumns, accountOf } from './accounts.ts';
 import { hasAnotherAdministrator } from './another-administrator.ts';
 import { dropClaim, isClaim, putClaim } from './claim.ts';
-import { endSessions } from './sessions.ts';
+import { endSessions } from './end-sessions.ts';
 
 const page = statement((db, p: { after: string; limit: number }) =>
   db

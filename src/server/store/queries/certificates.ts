@@ -7,7 +7,7 @@ import type { CertificateRow } from '../schema.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { accountById } from './accounts.ts';
 import { bindKey } from './certificate-keys.ts';
-import { endSessionsOfCertificate } from './sessions.ts';
+import { endSessionsOfCertificate } from './end-sessions.ts';
 
 const columns = [
   'id',

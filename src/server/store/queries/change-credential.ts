@@ -3,8 +3,8 @@ import type { CredentialChange } from '../../../core/ports/store/accounts.ts';
 import { type Query, rows } from '../statement.ts';
 import { replaceVerifier, setPrivacy } from './accounts.ts';
 import { dropResetCodes } from './codes.ts';
+import { endSessions } from './end-sessions.ts';
 import { dropPasswordWrap, keyBackup, putKeyBackup } from './keys.ts';
-import { endSessions } from './sessions.ts';
 
 /** Store.changeCredential */
 export function* changeCredential(change: CredentialChange): Query<SessionId[] | undefined> {

@@ -7,8 +7,8 @@ import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { accountById, emailKeyOf, freeEmailKey, putCredential } from './accounts.ts';
 import { bindKey, isKeyTaken } from './certificate-keys.ts';
 import { revokeCertificates } from './certificates.ts';
+import { endSessions } from './end-sessions.ts';
 import { dropPasswordWrap } from './keys.ts';
-import { endSessions } from './sessions.ts';
 
 /** The kinds that set a new password. */
 const resetKinds: readonly CodeKind[] = ['reset-by-mail', 'reset-by-admin'];

@@ -6,10 +6,10 @@ import type { ErasureRequest, ErasureStep } from '../../../core/ports/store/eras
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { hasAnotherAdministrator } from './another-administrator.ts';
 import { appendAudit } from './audit.ts';
+import { endSessions } from './end-sessions.ts';
 import { eraseText, noteErased } from './erased-text.ts';
 import type { Memory } from './memory.ts';
 import { placeText, readPlace, stretchAfter } from './sent-places.ts';
-import { endSessions } from './sessions.ts';
 
 /** Messages that one piece of an erasure looks at: at most 8 MB of text, so that nobody waits long for it. */
 const messagesAtOnce = 500;

@@ -40,13 +40,16 @@ import {
   startingSeq,
 } from './conversations.ts';
 import { counts } from './counts.ts';
+import { endSession, endSessionOnDevice, endSessions, sweepDevices, sweepSessions } from './end-sessions.ts';
 import { cancelErasure, eraseNext, isLastAdministrator, requestErasure } from './erasure.ts';
 import { expireMessages } from './expiry.ts';
 import { createInvite, invites, isAdmitted, revokeInvite } from './invites.ts';
 import { keyBackup, keyRecord, keyRecords, publishKeyRecord, putKeyBackup } from './keys.ts';
 import type { Memory } from './memory.ts';
 import { appendMessage, messages } from './messages.ts';
+import { openSession } from './open-session.ts';
 import { devices, sentMessages } from './own-data.ts';
+import { refreshSession } from './refresh-session.ts';
 import { createRoom, joinRoom, leaveRoom, roomMembers, rooms } from './rooms.ts';
 import { messagePosition, searchable, searchMessages } from './search.ts';
 import {
@@ -60,18 +63,11 @@ import {
   useTotpStep,
 } from './second-factor.ts';
 import {
-  endSession,
-  endSessionOnDevice,
-  endSessions,
   existingSessions,
-  openSession,
-  refreshSession,
   renameDevice,
   sessionByToken,
   sessions,
   setCsrfHash,
-  sweepDevices,
-  sweepSessions,
   touchSession,
 } from './sessions.ts';
 import { share, shared } from './shared.ts';

@@ -2,7 +2,7 @@ import type { SessionId, UserId } from '../../../core/model/ids.ts';
 import type { HashedRecoveryCode, SecondFactor } from '../../../core/model/second-factor.ts';
 import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { isLive } from './conversations.ts';
-import { endSessions } from './sessions.ts';
+import { endSessions } from './end-sessions.ts';
 
 const ofUser = statement((db, p: { userId: string }) =>
   db
