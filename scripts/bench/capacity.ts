@@ -35,6 +35,9 @@ export interface Costs {
   /** Of each other node, which hears of every message. */
   readonly hearNode: number;
   readonly sendPostgres: number;
+  /** Afterwards, for the index of words, by one node at a time. */
+  readonly indexNode: number;
+  readonly indexPostgres: number;
   readonly walBytes: number;
   readonly deliveryNode: number;
   readonly loginNode: number;
@@ -78,9 +81,10 @@ export function costsOf(figures: readonly Figure[]): Costs | undefined {
     middle(`memory of an idle connection, ${way}, of 10,000`) ?? Number.NaN;
   const costs: Costs = {
     sendNode: of(1, names.sendNodes),
-    // Two more nodes hear of everything, and nothing else is more. What is within the spread is none.
-    hearNode: Math.max(0, (of(3, names.sendNodes) - of(1, names.sendNodes)) / 2),
+    hearNode: of(3, names.hearNode),
     sendPostgres: of(3, names.sendPostgres),
+    indexNode: of(3, names.indexNodes),
+    indexPostgres: of(3, names.indexPostgres),
     walBytes: of(3, names.sendWal),
     deliveryNode: of(3, names.deliveryNodes),
     loginNode: of(3, names.loginNodes),
@@ -127,6 +131,8 @@ export interface Demand {
     readonly all: number;
   };
   readonly walBytes: number;
+  /** Of the time of the one node that fills the index. */
+  readonly indexing: number;
   /** Of Redis's one thread. */
   readonly redis: number;
   readonly memory: number;
@@ -139,7 +145,7 @@ export function demandOf(users: number, costs: Costs, who: Habits = habits, on: 
   const deliveries = messages * who.followersPerMessage;
   const conversations = (users * who.followed) / who.connectedPerConversation;
   const shared =
-    (messages * (costs.sendNode - costs.hearNode) +
+    (messages * (costs.sendNode - costs.hearNode + costs.indexNode) +
       deliveries * costs.deliveryNode +
       logins * costs.loginNode +
       users * costs.sessionNode) /
@@ -158,7 +164,7 @@ export function demandOf(users: number, costs: Costs, who: Habits = habits, on: 
   const followedPerNode = Number.isFinite(nodes) ? conversations * spread(nodes) : conversations;
   const counted = Number.isFinite(nodes) ? nodes : Math.max(byMemory, byConnections);
   const postgres = {
-    messages: (messages * costs.sendPostgres) / 1e6,
+    messages: (messages * (costs.sendPostgres + costs.indexPostgres)) / 1e6,
     touches: (Math.min(messages, users / 60) * costs.touchPostgres) / 1e6,
     logins: (logins * costs.loginPostgres) / 1e6,
     sessions: (users * costs.sessionPostgres) / 1e6,
@@ -176,6 +182,7 @@ export function demandOf(users: number, costs: Costs, who: Habits = habits, on: 
     hearing,
     postgres: { ...postgres, all: Object.values(postgres).reduce((sum, one) => sum + one, 0) },
     walBytes: messages * costs.walBytes,
+    indexing: (messages * (costs.indexNode + costs.indexPostgres)) / 1e6,
     redis: (messages * costs.redisMessage * (1 + counted)) / 1e6,
     memory,
   };
@@ -210,6 +217,11 @@ export const parts: readonly Part[] = [
     full: ({ hearing }) => hearing / machines.busy,
     remedy:
       'the same channels by shard; and people of one organisation on the same nodes, so that a node is in few shards',
+  },
+  {
+    name: 'the index of words: one node at a time fills it',
+    full: ({ indexing }) => indexing / machines.busy,
+    remedy: 'a lock for each of some shards of conversations, so that several nodes fill it',
   },
   {
     name: 'PostgreSQL: processors for what people do',

@@ -5,6 +5,7 @@ import { logInByProof } from './door-table.ts';
 import { orderedId } from './floors.ts';
 import { rawLine } from './lab.ts';
 import { answerPings, lineSockets } from './line-socket.ts';
+import { exactMicroseconds } from './processor.ts';
 import { roomFollowers } from './room-followers.ts';
 import { roomSenders } from './room-senders.ts';
 import { madeRoom, requests, type Service } from './service.ts';
@@ -28,6 +29,8 @@ export interface Load {
   readonly each: Traffic | undefined;
   /** Messages that were `unavailable`, and sent anew. */
   readonly refused?: number;
+  /** Messages that were acknowledged in all, before and after it was counted too. */
+  readonly acknowledged?: number;
 }
 
 /** Counts what happens between now and the answer's call, which says how often it did. */
@@ -146,7 +149,52 @@ export async function sends(
   isOver = true;
   const load = await counted(count);
   for (const line of lines) line.close();
-  return { ...load, refused };
+  return { ...load, refused, acknowledged };
+}
+
+/** The same over the first node alone: what each of the others takes to hear of a message, in microseconds of its processor. */
+export async function hearing(lab: ClusterLab, seconds: number): Promise<number> {
+  const [sender, ...others] = lab.nodes;
+  if (!sender || others.length === 0) throw new Error('nobody else hears of a message');
+  const load = await sends(
+    {
+      ...lab,
+      nodes: [sender],
+      processors: () => ({
+        ...lab.processors(),
+        nodes: others.reduce((sum, { pid }) => sum + exactMicroseconds(pid), 0),
+      }),
+    },
+    { connections: 32, rooms: 32 },
+    seconds,
+  );
+  return load.cpu.nodes / others.length;
+}
+
+/** How long a cluster may take to come to rest, and from which share of one processor on it counts as resting. */
+const restMs = 180_000;
+const restShare = 0.1;
+
+/** What is done until a cluster is at rest that nobody asks anything of any more, in microseconds: what was sent comes into the index of words. */
+export async function afterwards(lab: ClusterLab): Promise<Processors> {
+  const before = lab.processors();
+  const end = performance.now() + restMs;
+  for (let last = before; ; ) {
+    const at = performance.now();
+    await sleep(1_000);
+    const now = lab.processors();
+    const busy = now.nodes + now.postgres + now.redis - last.nodes - last.postgres - last.redis;
+    const share = busy / ((performance.now() - at) * 1_000);
+    if (share < restShare) {
+      return {
+        nodes: last.nodes - before.nodes,
+        postgres: last.postgres - before.postgres,
+        redis: last.redis - before.redis,
+      };
+    }
+    if (performance.now() > end) throw new Error('the cluster does not come to rest');
+    last = now;
+  }
 }
 
 /** Four senders on the first node with 32 unanswered each, and followers on the others, each of whom must get every message in order. */

@@ -9,7 +9,17 @@ import {
 } from './cluster-lab.ts';
 import { type Figure, figureOf, median } from './figure.ts';
 import { collectable, idleMemory } from './idle-connections.ts';
-import { acrossNodes, connected, fanOut, idle, type Load, logins, sends } from './nodes-load.ts';
+import {
+  acrossNodes,
+  afterwards,
+  connected,
+  fanOut,
+  hearing,
+  idle,
+  type Load,
+  logins,
+  sends,
+} from './nodes-load.ts';
 import { labelOf, names } from './nodes-names.ts';
 import { type Latency, lateness } from './open-loop.ts';
 import { inTurn } from './rounds.ts';
@@ -24,13 +34,19 @@ const followers = 100;
 /** Messages a second of the open loop: what delivery takes when nobody waits for a processor. */
 const calm = { senders: 4, perSecond: 100, followers: 10 } as const;
 const loginCount = 512;
-const followedRooms = 300;
-const openSessions = 500;
+const followedRooms = 1_000;
+const openSessions = 1_000;
+/** What nodes ask again and again, each 2.5 and 3 s, comes thrice in it. */
+const idleSeconds = 7.5;
 const idleCount = 2_000;
 
 /** What one cluster, or the embedded server, gave in one round. */
 interface Run {
   readonly manyRooms: Load;
+  /** For each of those messages, in microseconds. */
+  readonly index: { readonly nodes: number; readonly postgres: number };
+  /** Of one node, in microseconds; undefined of one that is alone. */
+  readonly hearing: number | undefined;
   readonly oneRoom: Load;
   readonly fanOut: Load;
   readonly latency: Latency;
@@ -97,19 +113,28 @@ async function measured(lab: ClusterLab, seconds: number): Promise<Run> {
   const [node] = lab.nodes;
   if (!node) throw new Error('a cluster has a node');
   const accounts = await privateAccounts(node, 64);
-  const nothing = await idle(lab, 0, seconds);
-  const many = await sends(lab, { connections: senders, rooms: manyRooms }, seconds);
-  const one = await sends(lab, { connections: senders, rooms: 1 }, seconds);
-  const delivered = await fanOut(lab, followers, seconds);
+  // First what nobody asks for: after everything else there are things left to do.
+  const isCluster = (await lab.traffic()) !== undefined;
+  const nothing = await idle(lab, 0, idleSeconds);
+  const following = isCluster ? await idle(lab, followedRooms, idleSeconds) : nothing;
+  const open = isCluster ? await connected(lab, accounts, openSessions, idleSeconds) : nothing;
   const { sender, crowds } = await acrossNodes(lab);
   const latency = await lateness({ sender, crowds, ...calm }, seconds);
   const loggedIn = await logins(lab, accounts, loginCount);
-  const following = await idle(lab, followedRooms, seconds);
-  const open = await connected(lab, accounts, openSessions, seconds);
+  const many = await sends(lab, { connections: senders, rooms: manyRooms }, seconds);
+  const later = await afterwards(lab);
+  const one = await sends(lab, { connections: senders, rooms: 1 }, seconds);
+  const delivered = await fanOut(lab, followers, seconds);
+  const heard = lab.nodes.length > 1 ? await hearing(lab, seconds) : undefined;
   await lab.stop();
   return {
     idle: nothing,
     manyRooms: many,
+    index: {
+      nodes: later.nodes / (many.acknowledged ?? Number.NaN),
+      postgres: later.postgres / (many.acknowledged ?? Number.NaN),
+    },
+    hearing: heard,
     oneRoom: one,
     fanOut: delivered,
     latency,
@@ -177,7 +202,10 @@ function figuresOf(
           ),
           figure(names.sendRedis, 'µs', (one) => one.manyRooms.cpu.redis, {}),
           figure(names.sendWal, 'bytes', (one) => one.manyRooms.each?.walBytes ?? Number.NaN, {}),
+          figure(names.indexNodes, 'µs', (one) => one.index.nodes, {}),
+          figure(names.indexPostgres, 'µs', (one) => one.index.postgres, {}),
         ]),
+    ...(count < 2 ? [] : [figure(names.hearNode, 'µs', (one) => one.hearing ?? Number.NaN, {})]),
     figure(names.oneRoom, '/s', (one) => one.oneRoom.perSecond, {
       ...(count === 0 ? {} : besideInserts(inserts.map(({ perSecond }) => perSecond))),
       ...refusedNote(runs.map((one) => one.oneRoom)),

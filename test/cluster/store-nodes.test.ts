@@ -219,6 +219,21 @@ describe.skipIf(port === undefined)('nodes on one PostgreSQL', () => {
       await vi.waitUntil(() => alive.figures().indexLag === 0);
     });
 
+    test('is filled without long rests while much is missing', async () => {
+      const database = await fresh();
+      const left = await opened(database, { isIndexing: false });
+      const [alice] = await people(left, 'alice');
+      await Promise.all(
+        Array.from({ length: 1_500 }, () => left.appendMessage(message(alice, inRoom('lobby')))),
+      );
+      // After one step of 256 it would rest for hours.
+      const pace = { gatherMs: 1, rests: 1e6, retryMs: 1e9, pressing: 500 };
+      const store = await opened(database, { pace });
+      await vi.waitUntil(async () => (await indexed(database)) >= 1_000, { timeout: 30_000 });
+      expect(store.figures().indexLag).toBeLessThanOrEqual(500);
+      expect(store.figures().indexLag).toBeGreaterThan(0);
+    });
+
     test('finds in messages of any length what core finds in them', async () => {
       const database = await fresh();
       const store = await opened(database, { pace: { gatherMs: 1, rests: 0 } });

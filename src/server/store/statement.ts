@@ -36,12 +36,14 @@ export function statement<Params extends object, Row>(
   return made;
 }
 
-/** One statement to be run with its parameters; it answers its rows, or the one number of rows that it changed. */
-export interface Command {
-  readonly statement: Statement<object, unknown>;
-  readonly params: object;
-  readonly answer: 'rows' | 'changes';
-}
+/**
+ * One statement to be run with its parameters; it answers its rows, or the one number of rows that it changed. `each`: with each of a list of
+ * parameters, in the list's order; it answers nothing.
+ */
+export type Command = { readonly statement: Statement<object, unknown> } & (
+  | { readonly answer: 'rows' | 'changes'; readonly params: object }
+  | { readonly answer: 'each'; readonly params: readonly object[] }
+);
 
 /**
  * What a query function is: it yields commands and gets their rows, so that the same text runs at once on the embedded database
@@ -65,6 +67,14 @@ export function* changes<Params extends object>(
 ): Generator<Command, number, readonly unknown[]> {
   const statement = of as unknown as Command['statement'];
   return ((yield { statement, params, answer: 'changes' }) as readonly [number])[0];
+}
+
+/** Runs one statement within a query with each of some parameters, in their order; a database far away is not waited for between them. */
+export function* withEach<Params extends object>(
+  of: Statement<Params, unknown>,
+  params: readonly Params[],
+): Generator<Command, void, readonly unknown[]> {
+  if (params.length > 0) yield { statement: of as unknown as Command['statement'], params, answer: 'each' };
 }
 
 /** Runs one statement within a query; answers its first row. */

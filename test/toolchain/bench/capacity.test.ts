@@ -16,6 +16,8 @@ const costs: Costs = {
   sendNode: 100,
   hearNode: 10,
   sendPostgres: 50,
+  indexNode: 1,
+  indexPostgres: 1,
   walBytes: 500,
   deliveryNode: 1,
   loginNode: 400,
@@ -79,6 +81,17 @@ describe('the model of what a cluster costs', () => {
     expect(crowds.followedPerNode).toBeCloseTo(100);
   });
 
+  it('counts the words of a message where they are put into the index', () => {
+    const indexing = { ...costs, indexNode: 100, indexPostgres: 200 };
+    // 1,000 messages a second.
+    const [without, demand] = [costs, indexing].map((one) => demandOf(100_000, one, who, on));
+    expect(demand?.indexing).toBeCloseTo(0.3);
+    expect((demand?.postgres.messages ?? 0) - (without?.postgres.messages ?? 0)).toBeCloseTo(0.2);
+    // 2 for messages, 0.1 for deliveries and 0.4 for logins, of threads that may be half busy.
+    const many = demandOf(1_000_000, { ...indexing, hearNode: 0 }, who, { ...on, nodeMemory: 1e12 });
+    expect(many.nodes).toBe(5);
+  });
+
   it('asks for every open session, and notes the use of one once a minute at most', () => {
     const asking = { ...costs, sessionNode: 1, sessionPostgres: 2 };
     expect(demandOf(100_000, asking, who, on).postgres.sessions).toBeCloseTo(0.2);
@@ -121,7 +134,9 @@ describe('what the model is made from', () => {
     const place = (name: keyof typeof names): number => Object.keys(names).indexOf(name);
     expect(read).toMatchObject({
       sendNode: 100 + place('sendNodes'),
-      hearNode: 100,
+      hearNode: 300 + place('hearNode'),
+      indexNode: 300 + place('indexNodes'),
+      indexPostgres: 300 + place('indexPostgres'),
       sendPostgres: 300 + place('sendPostgres'),
       connection: 100 + place('memory') + 60,
       redisMessage: (300 + place('publishRedis')) / 4,

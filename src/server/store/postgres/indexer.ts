@@ -13,13 +13,21 @@ export interface IndexerPace {
   readonly gatherMs: number;
   /** A step is followed by a rest of so many times what it took. */
   readonly rests: number;
+  /** Beyond so many messages that are not in the index, the rest is no longer than the step. */
+  readonly pressing: number;
   /** While another node fills the index, and after a failure: the next try, in milliseconds. */
   readonly retryMs: number;
   /** How often all conversations are asked whether something is missing: a node that died has left it. In milliseconds. */
   readonly askMs: number;
 }
 
-const usualPace: IndexerPace = { gatherMs: 250, rests: 3, retryMs: 1_000, askMs: 60_000 };
+const usualPace: IndexerPace = {
+  gatherMs: 250,
+  rests: 3,
+  pressing: 10_000,
+  retryMs: 1_000,
+  askMs: 60_000,
+};
 
 /** One step: some tens of milliseconds, and one commit. */
 const stepBudget: Readonly<IndexBudget> = { messages: 256, characters: 65_536 };
@@ -59,17 +67,25 @@ export function indexer(
   let isRunning = false;
   let isStopped = !options.isIndexing;
 
+  function lag(): number {
+    let sum = 0;
+    for (const messages of waiting.values()) sum += messages;
+    return sum;
+  }
+
   /** What one step does; answers whether something is left. */
   async function work(run: <Result>(query: Query<Result>) => Promise<Result>): Promise<boolean> {
     const budget = { ...stepBudget };
     const isLeft = (): boolean => budget.messages > 0 && budget.characters > 0;
     // Those that are there now: what comes meanwhile is for the next step.
     for (const [conversation, known] of [...waiting]) {
+      const before = budget.messages;
       const isAll = await run(indexConversation(conversation, budget));
       const since = (waiting.get(conversation) ?? 0) - known;
+      const missing = isAll ? since : Math.max(1, known + since - (before - budget.messages));
       waiting.delete(conversation);
       // To the end of the row: one that is far behind does not keep the others waiting.
-      if (!isAll || since > 0) waiting.set(conversation, isAll ? since : Math.max(1, known + since));
+      if (missing > 0) waiting.set(conversation, missing);
       budget.messages -= 1;
       if (!isLeft()) return true;
     }
@@ -112,7 +128,9 @@ export function indexer(
       }
       const isLeft = await pool.use(runStep);
       if (isLeft === undefined) return pace.retryMs;
-      return isLeft ? (performance.now() - start) * pace.rests : pace.askMs;
+      if (!isLeft) return pace.askMs;
+      const rests = lag() > pace.pressing ? Math.min(1, pace.rests) : pace.rests;
+      return (performance.now() - start) * rests;
     } catch {
       // It was undone: what was counted does not hold any more.
       asked = 0;
@@ -154,9 +172,7 @@ export function indexer(
       schedule(pace.gatherMs);
     },
     get lag() {
-      let sum = 0;
-      for (const messages of waiting.values()) sum += messages;
-      return sum;
+      return lag();
     },
     async stop() {
       isStopped = true;

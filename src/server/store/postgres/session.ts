@@ -87,7 +87,12 @@ export function sessionOf(client: PoolClient | Client): Session {
     // What another database does in two steps this one may do in one.
     if (postgresFullText.get(statement) === null) return [0];
     const { name, sql, bind } = preparedStatement(statement);
-    const { rows, rowCount } = await ask({ name, text: sql, values: bind(params) });
+    const askWith = (one: object) => ask({ name, text: sql, values: bind(one) });
+    if (answer === 'each') {
+      await Promise.all(params.map(askWith));
+      return [];
+    }
+    const { rows, rowCount } = await askWith(params);
     return answer === 'rows' ? rows : [rowCount ?? 0];
   }
 

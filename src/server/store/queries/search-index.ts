@@ -1,7 +1,7 @@
 import type { ConversationId } from '../../../core/model/ids.ts';
 import { wordsOf } from '../../../core/search-terms.ts';
 import { dropBlocks, dropSegments, putWords } from '../sqlite/full-text.ts';
-import { changes, first, type Query, rows, statement } from '../statement.ts';
+import { changes, first, type Query, rows, statement, withEach } from '../statement.ts';
 
 /** Messages of a conversation that are one part of the index: so many are indexed again when one of them is forgotten. */
 export const partMessages = 4_096;
@@ -183,14 +183,16 @@ function* fill(part: Part, lastSeq: number, budget: IndexBudget): Query<void> {
   while (next < end && budget.messages > 0 && budget.characters > 0) {
     const limit = Math.min(rowsAtOnce, budget.messages);
     const found = yield* rows(texts, { id: part.conversation_id, from: next, before: end, limit });
+    const put: { part: number; seq: number; words: string }[] = [];
     for (const { seq, body } of found) {
       const words = body === null ? '' : wordsOf(body).join(' ');
-      if (words !== '') yield* changes(putWords, { part: part.id, seq, words });
+      if (words !== '') put.push({ part: part.id, seq, words });
       budget.messages -= 1;
       budget.characters -= body?.length ?? 0;
       next = seq + 1;
       if (budget.characters <= 0) break;
     }
+    yield* withEach(putWords, put);
     // There may be fewer than their numbers say: some are erased.
     if (found.length < limit && budget.characters > 0) next = end;
   }

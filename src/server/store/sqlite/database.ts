@@ -169,6 +169,10 @@ function runner(opened: Connection): SqliteDatabase['run'] {
 
   function answer({ statement, params, answer }: Command): readonly unknown[] {
     const { all, bind } = prepared(statement);
+    if (answer === 'each') {
+      for (const one of params) all(bind(one));
+      return [];
+    }
     const rows = all(bind(params));
     return answer === 'rows' ? rows : [opened.changes()];
   }
