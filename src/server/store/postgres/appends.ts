@@ -273,7 +273,10 @@ async function ahead(session: Session, tried: Tried, memory: Memory): Promise<Ou
       throw error;
     }
   }
-  await Promise.all(batch.map((one) => of(one, session.run(findRoute(one.message, memory)))));
+  // Once for each sender in a conversation, in the order of the batch, in which all nodes hold conversations.
+  const bySender = Map.groupBy(batch, ({ message, place }) => `${message.senderId} ${place}`);
+  const firsts = [...bySender.values()].flatMap(([first]) => first ?? []);
+  await Promise.all(firsts.map((one) => of(one, session.run(findRoute(one.message, memory)))));
   const outcomes: Outcome[] = [];
   let placed: MessageRow[] = [];
   async function insert(): Promise<void> {
