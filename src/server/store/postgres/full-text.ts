@@ -73,8 +73,7 @@ function spelled<Params extends object, Row>(
 interface Put {
   part: number;
   seq: number;
-  vector: string;
-  written: string | null;
+  words: string;
 }
 interface Match {
   part: number;
@@ -90,15 +89,23 @@ export const postgresFullText: ReadonlyMap<Any, Any | null> = new Map<Any, Any |
   spelled(
     putWords,
     (db, params) => {
-      const p = params as Put;
+      const { rows } = params as { rows: string };
       return {
         compile: () =>
-          sql`insert into search_index (part, docid, words, written) values (${p.part}, ${p.seq}, cast(${p.vector} as tsvector), ${p.written})`.compile(
+          sql`insert into search_index (part, docid, words, written) select part, docid, cast(vector as tsvector), written from json_to_recordset(cast(${rows} as json)) as new (part int8, docid int8, vector text, written text)`.compile(
             db,
           ),
       };
     },
-    (params) => ({ ...params, ...spelledWords(params) }),
+    (list) => ({
+      rows: JSON.stringify(
+        (list as unknown as readonly Put[]).map(({ part, seq, words }) => ({
+          part,
+          docid: seq,
+          ...spelledWords({ part, words }),
+        })),
+      ),
+    }),
   ),
   spelled(
     matching,
@@ -121,3 +128,6 @@ export const postgresFullText: ReadonlyMap<Any, Any | null> = new Map<Any, Any |
   }),
   [dropSegments as unknown as Any, null],
 ]);
+
+/** Those of them that take their parameters as one list, of as many as there are. */
+export const takesList: ReadonlySet<Any> = new Set<Any>([putWords as unknown as Any]);

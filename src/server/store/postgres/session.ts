@@ -2,7 +2,7 @@ import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQue
 import type { Client, PoolClient, QueryConfig } from 'pg';
 import type { Schema } from '../schema.ts';
 import { type Command, type Compiled, compile, type Lock, type Query, type SqlValue } from '../statement.ts';
-import { postgresFullText } from './full-text.ts';
+import { postgresFullText, takesList } from './full-text.ts';
 import { Trouble, troubleOf } from './trouble.ts';
 import { sentValue } from './values.ts';
 
@@ -89,10 +89,10 @@ export function sessionOf(client: PoolClient | Client): Session {
     const { name, sql, bind } = preparedStatement(statement);
     const askWith = (one: object) => ask({ name, text: sql, values: bind(one) });
     if (answer === 'each') {
-      await Promise.all(params.map(askWith));
+      await (takesList.has(statement) ? askWith(params) : Promise.all(params.map(askWith)));
       return [];
     }
-    const { rows, rowCount } = await askWith(params);
+    const { rows, rowCount } = await askWith(takesList.has(statement) ? [params] : params);
     return answer === 'rows' ? rows : [rowCount ?? 0];
   }
 
