@@ -1,12 +1,14 @@
 /**
- * `npm run mutants [WORDS]`: takes each rule of security away in turn, in a copy of the checkout, and sees that a test fails. Only the
- * rules with WORDS in them when there are any. Ends with 1 when one survives; the list is in `scripts/mutants/`.
+ * `npm run mutants [-- [--share K/N] [WORDS]]`: takes each rule of security away in turn, in a copy of the checkout, and sees that a test
+ * fails. Only the rules with WORDS in them when there are any; only the K-th of N shares of them. Ends with 1 when one survives; the list is
+ * in `scripts/mutants/`.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { copyOf, edited } from './mutants/copy.ts';
-import { groupsOf, problemOf, verdictOn } from './mutants/group.ts';
+import { groupsOf, problemOf, shareOf, verdictOn } from './mutants/group.ts';
 import { mutants } from './mutants/list.ts';
 import { TestProcess } from './mutants/test-process.ts';
 
@@ -14,9 +16,15 @@ import { TestProcess } from './mutants/test-process.ts';
 const atOnce = 2;
 
 const root = resolve(import.meta.dirname, '..');
-const words = process.argv.slice(2).join(' ').toLowerCase();
-const chosen = mutants.filter(({ rule }) => rule.toLowerCase().includes(words));
-if (chosen.length === 0) throw new Error(`no rule has these words in it: ${words}`);
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { share: { type: 'string' } } });
+const words = positionals.join(' ').toLowerCase();
+const meant = mutants.filter(({ rule }) => rule.toLowerCase().includes(words));
+if (meant.length === 0) refuse(`no rule has these words in it: ${words}`);
+const share = values.share ?? '1/1';
+const [which = 0, shares = 0] = /^\d+\/\d+$/.test(share) ? share.split('/').map(Number) : [];
+if (which < 1 || which > shares) refuse(`--share is K/N, such as 2/4, not ${share}`);
+const waiting = shareOf(groupsOf(meant), which, shares);
+const chosen = waiting.flatMap((group) => group.mutants);
 
 // A list that has fallen behind the code is told at once, and all of it.
 const problems: string[] = [];
@@ -38,7 +46,6 @@ const testers = copies.map((copy) => new TestProcess(copy));
 try {
   for (const copy of copies) await copyOf(root, copy);
   const started = performance.now();
-  const waiting = groupsOf(chosen);
   let caught = 0;
   await Promise.all(
     copies.map(async (copy, index) => {
@@ -65,6 +72,11 @@ try {
 } finally {
   for (const tests of testers) tests.close();
   await rm(scratch, { recursive: true, force: true });
+}
+
+function refuse(why: string): never {
+  console.error(`mutants: ${why}`);
+  process.exit(2);
 }
 
 function seconds(since: number): string {

@@ -18,6 +18,18 @@ export function groupsOf(mutants: readonly Mutant[]): Group[] {
     .toSorted((one, other) => other.mutants.length - one.mutants.length);
 }
 
+/** One of so many shares of the groups, `which` from 1 on; the shares have every group once, and about as many mutants. */
+export function shareOf(groups: readonly Group[], which: number, shares: number): Group[] {
+  const dealt = Array.from({ length: shares }, () => ({ groups: [] as Group[], mutants: 0 }));
+  for (const group of groups) {
+    const [least] = dealt.toSorted((one, other) => one.mutants - other.mutants);
+    if (!least) break;
+    least.groups.push(group);
+    least.mutants += group.mutants.length;
+  }
+  return dealt[which - 1]?.groups ?? [];
+}
+
 /** What is wrong with the tests before anything is taken away; nothing when each mutant has one and they pass. */
 export async function problemOf({ test, mutants }: Group, tests: TestProcess): Promise<string | undefined> {
   const words = mutants.flatMap(({ titled }) => titled ?? []);
