@@ -1,6 +1,7 @@
-import { ChatError } from '../core/errors.ts';
+import type { ChatError } from '../core/errors.ts';
 import { isLoopback } from '../core/model/address.ts';
 import { openCertificates } from './certificates/certificates.ts';
+import { keepCertificates } from './certificates/keep-certificates.ts';
 import type { OpenNode, OpenNodeOptions } from './cluster/open-node.ts';
 import type { ConfigSources } from './config/settle-setting.ts';
 import { readConfig } from './config.ts';
@@ -95,7 +96,6 @@ export async function serve(
   let server: OpenServer | undefined;
   let isEnding = false;
   let exitCode = 0;
-  let reloading: Promise<void> = Promise.resolve();
   let fatal: ChatError | undefined;
   /** Set while the server serves on though it was asked to end: begins the end. */
   let endDelay: (() => void) | undefined;
@@ -136,7 +136,6 @@ export async function serve(
   async function drain(delayMs: number): Promise<void> {
     isEnding = true;
     await serveOn(delayMs);
-    await reloading;
     if (fatal) return;
     const isDrained = await attempt(() => server?.drain());
     const isClosed = await closeAll();
@@ -174,19 +173,21 @@ export async function serve(
     if (node) closers.push(() => node.close());
     const store = node?.store ?? (await openStore({ directory: directory.path, onFatal }));
     if (!node) closers.push(() => store.close());
-    const readCertificates = async () => {
-      const { host: listenHost, tls: files } = config;
-      const open = () =>
-        openCertificates({ dataDirectory: directory.path, listenHost, files, now: Date.now() });
-      const read = node ? await node.certificates(open) : await open();
-      for (const note of read.notes) log.info('certificates', { note });
-      for (const note of read.doubts) log.warn('certificates', { note });
-      // A database that was brought from elsewhere without the keys beside it.
-      if (read.isAuthorityNew && (await store.counts()).accounts > 0)
-        log.warn('authority-new', { note: otherAuthority });
-      return read;
-    };
-    const certificates = await readCertificates();
+    const certificates = await keepCertificates({
+      async read(isFirst) {
+        const { host: listenHost, tls: files } = config;
+        const keys = isFirst ? undefined : 'there';
+        const open = () =>
+          openCertificates({ dataDirectory: directory.path, listenHost, files, now: Date.now(), keys });
+        const read = node ? await node.certificates(open) : await open();
+        // A database that was brought from elsewhere without the keys beside it.
+        if (read.isAuthorityNew && (await store.counts()).accounts > 0)
+          log.warn('authority-new', { note: otherAuthority });
+        return read;
+      },
+      log,
+    });
+    closers.push(() => certificates.stop());
     const settings = node?.settings ?? (await serverSettings(store));
     server = await openServer({
       config,
@@ -194,13 +195,15 @@ export async function serve(
       settings,
       node,
       directory: directory.path,
-      certificates,
+      certificates: certificates.current,
       log,
     });
+    certificates.begin((read) => server?.replaceCertificates(read));
     if (fatal) throw fatal;
     const release = guardProcess(crashSource, log, () => end(exitCodes.failed));
     closers.push(async () => release());
     const { address, port, servesClearText } = server.listener;
+    const { fingerprint } = certificates.current;
     const place = addressText(server.listener);
     if (servesClearText && config.clearText === 'everywhere') {
       log.warn('clear-text-off-loopback', {
@@ -227,12 +230,12 @@ export async function serve(
     }
     const named = node ? { node: node.id, store: store.figures().remote?.server } : {};
     log.info('started', { address: place, clear_text: servesClearText, data: directory.path, ...named });
-    out.ready(`${place} ${certificates.fingerprint} ${directory.path}`);
+    out.ready(`${place} ${fingerprint} ${directory.path}`);
     return {
       address,
       port,
       metricsPort: metrics?.port,
-      fingerprint: certificates.fingerprint,
+      fingerprint,
       closed: ended.promise,
       stop(signal) {
         if (endDelay) {
@@ -254,29 +257,7 @@ export async function serve(
         log.info('ending', { signal, note: `${first}calls under way are answered first` });
         end(0, shutdownDelayMs);
       },
-      hangUp() {
-        // One after the other: each may write files.
-        reloading = reloading.then(async () => {
-          if (isEnding) return;
-          try {
-            const read = await readCertificates();
-            server?.replaceCertificates(read);
-            const { fingerprint } = read;
-            log.info('certificates-read', {
-              signal: 'SIGHUP',
-              fingerprint,
-              note: 'the server goes on, with the certificates as they are now',
-            });
-          } catch (error) {
-            const why = error instanceof ChatError ? error.message : String(error);
-            log.warn('certificates-kept', {
-              signal: 'SIGHUP',
-              note: 'the server goes on with the certificates that it has',
-              why,
-            });
-          }
-        });
-      },
+      hangUp: () => certificates.readAgain(),
     };
   } catch (error) {
     server?.destroy();

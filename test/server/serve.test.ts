@@ -1,9 +1,11 @@
-import { EventEmitter } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { X509Certificate } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ChatError } from '../../src/core/errors.ts';
 import type { Store } from '../../src/core/ports/store.ts';
 import type { CrashSource } from '../../src/server/crash-guard.ts';
@@ -11,6 +13,18 @@ import { type RunningServer, type ServeSurroundings, serve } from '../../src/ser
 import { sqliteStore, storeIn } from '../../src/server/store/sqlite/store.ts';
 import { connectClear, connectSecure } from './support/client.ts';
 import { until } from './support/until.ts';
+
+const dayMs = 86_400_000;
+
+/** What the server shows to who connects now. */
+async function certificateAt(port: number): Promise<X509Certificate> {
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const certificate = socket.getPeerX509Certificate();
+  socket.destroy();
+  if (!certificate) throw new Error('no certificate was shown');
+  return certificate;
+}
 
 async function scratch(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'chat-serve-'));
@@ -211,6 +225,47 @@ describe('serve', () => {
     broken.running.stop('SIGTERM');
     for (let i = 0; i < 10; i++) broken.process.emit('uncaughtException', new Error('a bug'));
     expect(await broken.running.closed).toBe(1);
+  });
+
+  it('renews its certificate by itself while it runs, over the same key, and drops nobody', async () => {
+    const start = Date.now();
+    const data = await scratch();
+    vi.useFakeTimers({ now: start, toFake: ['Date', 'setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    // An hour passes in no time, in which nobody answers a ping.
+    const { running, talk } = await serving({ data, 'ping-interval': '0' });
+    const client = await connectSecure(running.port);
+    client.call(1, 'ping');
+    await client.lineCount(1);
+    const before = await certificateAt(running.port);
+    expect(before.validToDate.getTime()).toBeLessThan(start + 398 * dayMs);
+    const later = start + 330 * dayMs;
+    vi.setSystemTime(later);
+    vi.advanceTimersByTime(3_600_000);
+    await until(() => talk.some((line) => line.includes(' certificates-read ')));
+    const after = await certificateAt(running.port);
+    expect(after.validToDate.getTime()).toBeGreaterThan(later + 396 * dayMs);
+    expect(after.publicKey.equals(before.publicKey)).toBe(true);
+    expect(talk.filter((line) => / certificates(-read)? /.test(line)).slice(-2)).toEqual([
+      expect.stringContaining(`renewed ${join(data, 'serverkeys', 'server.crt')}`),
+      expect.stringContaining(`fingerprint=${running.fingerprint}`),
+    ]);
+    client.call(2, 'ping');
+    await client.lineCount(2);
+  });
+
+  it('makes no other keys while it runs: without its own it goes on with what it has', async () => {
+    const data = await scratch();
+    const { running, talk, log } = await serving({ data });
+    await rm(join(data, 'serverkeys'), { recursive: true });
+    running.hangUp();
+    const kept = () => [...talk, ...log].find((line) => line.includes(' certificates-kept '));
+    await until(() => kept() !== undefined);
+    expect(kept()).toContain(`why="${join(data, 'serverkeys', 'server.key')} is missing: bring it back`);
+    expect((await certificateAt(running.port)).fingerprint256).not.toBe('');
+    running.stop('SIGTERM');
+    expect(await running.closed).toBe(0);
+    await expect(readFile(join(data, 'serverkeys', 'server.key'))).rejects.toThrow('ENOENT');
   });
 
   it('says that the port is taken, and lets go of the data directory', async () => {

@@ -30,6 +30,8 @@ export interface Certificates extends ServerIdentity {
   readonly fingerprint: string;
   /** True when there was no authority before: what another one has signed is refused. */
   readonly isAuthorityNew: boolean;
+  /** When the first of them is due to be renewed, in UTC milliseconds: a third of its time is left then. */
+  readonly dueAt: number;
   /** Sentences for the log: made, renewed, closed to others. */
   readonly notes: readonly string[];
   /** Sentences for the log's warnings: what is wrong with an operator's certificate, which is shown all the same. */
@@ -50,7 +52,7 @@ interface Credential {
  * The server's authority and certificate in `dataDirectory`: made at the first start, completed after an interrupted one, renewed when
  * a third of their time is left or the host has changed, always over the same keys, so that the fingerprint stays. With `files` the
  * server shows an operator's certificate instead of one of its own. Throws `unavailable` naming a file that is damaged or cannot be
- * used, `invalid` for an operator's. The caller holds the directory's lock.
+ * used, or a key that is missing where `keys` are to be there, `invalid` for an operator's. The caller holds the directory's lock.
  */
 export async function openCertificates(options: {
   readonly dataDirectory: string;
@@ -58,19 +60,20 @@ export async function openCertificates(options: {
   readonly files?: OperatorFiles | undefined;
   /** UTC milliseconds. */
   readonly now: number;
+  /** `there`: of a server that runs, which would be another one with new keys. Otherwise those that are missing are made. */
+  readonly keys?: 'there' | undefined;
 }): Promise<Certificates> {
-  const { dataDirectory, listenHost, files, now } = options;
+  const { dataDirectory, listenHost, files, now, keys } = options;
   const notes: string[] = [];
   const doubts: string[] = [];
   try {
     const { isNew: isAuthorityNew, ...authority } = await openAuthority(
       join(dataDirectory, directories.authority),
-      now,
-      notes,
+      { now, notes, keys },
     );
     const { key, keyText, chain } = files
       ? await openOperators(files, now, doubts)
-      : await openOwn(dataDirectory, { authority, listenHost, now, notes });
+      : await openOwn(dataDirectory, { authority, listenHost, now, notes, keys });
     const spki = spkiOf(key);
     return {
       key: keyText,
@@ -79,6 +82,7 @@ export async function openCertificates(options: {
       authority: { key: authority.key, certificate: authority.certificate },
       fingerprint: fingerprintOf(spki),
       isAuthorityNew,
+      dueAt: Math.min(...[chain, authority.certificate].map((text) => dueAt(new X509Certificate(text)))),
       notes,
       doubts,
     };
@@ -113,23 +117,28 @@ async function openOwn(
   parts: {
     readonly authority: Credential;
     readonly listenHost: string;
-    readonly now: number;
-    readonly notes: string[];
-  },
+  } & Making,
 ): Promise<Shown> {
-  const { authority, listenHost, now, notes } = parts;
+  const { authority, listenHost, ...making } = parts;
   const directory = join(dataDirectory, directories.server);
-  const { key, keyText, certificate } = await openLeaf(directory, authority, hostsOf(listenHost), now, notes);
+  const { key, keyText, certificate } = await openLeaf(directory, authority, hostsOf(listenHost), making);
   return { key, keyText, chain: certificate + authority.certificate };
+}
+
+/** How what is missing or due is made. */
+interface Making {
+  readonly now: number;
+  readonly notes: string[];
+  readonly keys: 'there' | undefined;
 }
 
 async function openAuthority(
   directory: string,
-  now: number,
-  notes: string[],
+  making: Making,
 ): Promise<Credential & { readonly isNew: boolean }> {
+  const { now, notes } = making;
   const paths = { key: join(directory, 'ca.key'), certificate: join(directory, 'ca.crt') };
-  const { key, keyText, isNew } = await openKey(paths, notes);
+  const { key, keyText, isNew } = await openKey(paths, making);
   const found = await readCertificate(paths.certificate, key);
   if (found && !isDueFor(found.parsed, now)) return { key, keyText, isNew, certificate: found.text };
   const { makeAuthority } = await import('./make.ts');
@@ -146,11 +155,11 @@ async function openLeaf(
   directory: string,
   authority: Credential,
   hosts: readonly string[],
-  now: number,
-  notes: string[],
+  making: Making,
 ): Promise<Credential> {
+  const { now, notes } = making;
   const paths = { key: join(directory, 'server.key'), certificate: join(directory, 'server.crt') };
-  const { key, keyText } = await openKey(paths, notes);
+  const { key, keyText } = await openKey(paths, making);
   const found = await readCertificate(paths.certificate, key);
   const isFit =
     found &&
@@ -175,7 +184,7 @@ async function openLeaf(
 /** The key comes first and the certificate is made over it: an interrupted start leaves a key that the next one uses. */
 async function openKey(
   paths: { readonly key: string; readonly certificate: string },
-  notes: string[],
+  { notes, keys }: Making,
 ): Promise<{ key: KeyObject; keyText: string; isNew: boolean }> {
   await makePrivateDirectory(dirname(paths.key));
   const found = await readIfPresent(paths.key);
@@ -188,6 +197,12 @@ async function openKey(
     throw new ChatError(
       'unavailable',
       `${paths.key} is missing while ${basename(paths.certificate)} is there: restore it from a backup, or remove ${paths.certificate} too and every client will see a new server`,
+    );
+  }
+  if (keys === 'there') {
+    throw new ChatError(
+      'unavailable',
+      `${paths.key} is missing: bring it back from a backup while the server runs, or its next start makes another one`,
     );
   }
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -228,9 +243,14 @@ export async function readCertificate(
 
 /** True before a certificate's time, and when a third of it or less is left. */
 export function isDueFor(certificate: X509Certificate, now: number): boolean {
+  return now < certificate.validFromDate.getTime() || now >= dueAt(certificate);
+}
+
+/** When a third of its time is left, in UTC milliseconds. */
+function dueAt(certificate: X509Certificate): number {
   const from = certificate.validFromDate.getTime();
   const to = certificate.validToDate.getTime();
-  return now < from || to - now <= (to - from) / 3;
+  return to - (to - from) / 3;
 }
 
 function covers(certificate: X509Certificate, host: string): boolean {

@@ -50,8 +50,8 @@ export function warningsOf(figures: ServerFigures, now: number): string[] {
     [
       certificateMs < thresholds.certificateLeftMs,
       certificateMs < 0
-        ? 'a certificate of the server has expired: restart it, or bring a new one of your own and send SIGHUP'
-        : `a certificate of the server expires in ${Math.floor(certificateMs / dayMs)} days: restart it, or bring a new one of your own and send SIGHUP`,
+        ? 'a certificate of the server has expired: the log says why it was not renewed (certificates-kept); one of your own you bring, then SIGHUP'
+        : `a certificate of the server expires in ${Math.floor(certificateMs / dayMs)} days: the log says why it was not renewed (certificates-kept); one of your own you bring, then SIGHUP`,
     ],
     [
       lately.fullDisk > 0,

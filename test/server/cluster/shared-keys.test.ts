@@ -2,15 +2,18 @@ import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:cryp
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { SettingsStore, SharedName } from '../../../src/core/ports/store/settings.ts';
-import { openCertificates } from '../../../src/server/certificates/certificates.ts';
+import { type Certificates, openCertificates } from '../../../src/server/certificates/certificates.ts';
+import { keepCertificates } from '../../../src/server/certificates/keep-certificates.ts';
 import { type Seal, sealUnder } from '../../../src/server/cluster/seal.ts';
 import {
   checkSharedKeys,
   takeSharedKeys,
   withSharedAuthority,
 } from '../../../src/server/cluster/shared-keys.ts';
+import { createLog } from '../../../src/server/log.ts';
+import { until } from '../support/until.ts';
 
 const secret = new Uint8Array(32).map((_, index) => index);
 const otherSecret = secret.map((byte) => byte ^ 1);
@@ -219,5 +222,40 @@ describe('the keys of a server with several nodes', () => {
     expect(
       new X509Certificate(before).publicKey.equals(new X509Certificate(c.read('ttpkeys/ca.crt')).publicKey),
     ).toBe(true);
+  });
+
+  it('are renewed by nodes that run, each for itself, under one certificate of the authority', async () => {
+    vi.useFakeTimers({ now, toFake: ['Date', 'setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const log = createLog({ format: 'text' }, () => {});
+    const running = await Promise.all(
+      [node('a'), node('b')].map(async (one) => {
+        await one.start();
+        const used: Certificates[] = [];
+        const keeper = await keepCertificates({ read: () => one.open(Date.now()), log });
+        keeper.begin((certificates) => used.push(certificates));
+        onTestFinished(() => keeper.stop());
+        return { before: keeper.current, used };
+      }),
+    );
+    // The nodes' own are due, and ten years later the authority's.
+    for (const days of [300, 2_600]) {
+      const at = now + days * dayMs;
+      vi.setSystemTime(at);
+      for (const { used } of running) used.length = 0;
+      vi.advanceTimersByTime(3_600_000);
+      await until(() => running.every(({ used }) => used.length === 1));
+      const [a, b] = running.map(({ used }) => used[0] as Certificates) as [Certificates, Certificates];
+      expect(a.authority.certificate).toBe(b.authority.certificate);
+      for (const { before, used } of running) {
+        const [certificates] = used as [Certificates];
+        expect(certificates.fingerprint).toBe(before.fingerprint);
+        expect(new X509Certificate(certificates.chain).validToDate.getTime()).toBeGreaterThan(
+          at + 396 * dayMs,
+        );
+        const isRenewed = certificates.authority.certificate !== before.authority.certificate;
+        expect(isRenewed).toBe(days === 2_600);
+      }
+    }
   });
 });
