@@ -56,7 +56,7 @@ export default defineConfig({
   test: {
     reporters: ['default', new ClosingLine()],
     // More than there are cores: a test often waits for another process, for the network or for a timer.
-    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    maxWorkers: 2 * availableParallelism(),
     projects: [
       {
         cacheDir: '.cache/vite',
@@ -112,9 +112,6 @@ export default defineConfig({
           name: 'campaigns',
           include: ['test/campaigns/**/*.test.ts'],
           pool: 'forks',
-          // Many of them wait for half a minute, for a server to let go of what it should.
-          maxWorkers: 2 * availableParallelism(),
-          sequence: { groupOrder: 1 },
           globalSetup: [...shared.globalSetup, 'scripts/ensure-built.ts', 'scripts/bundled-breakers.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
