@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { ownAccount } from '../client/support/own-account.ts';
+import { compileCache } from '../support/compile-cache.ts';
 import { temporaryDirectory } from './support/fake-host.ts';
 import { lineServer } from './support/line-server.ts';
 
@@ -24,6 +25,7 @@ async function start(
       XDG_STATE_HOME: stateHome,
       HOME: stateHome,
       CHAT_SYSTEM_CONFIG: devNull,
+      ...compileCache,
       ...env,
     },
     stdio: ['pipe', 'pipe', 'pipe'],

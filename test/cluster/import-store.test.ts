@@ -19,6 +19,7 @@ import { movedTables } from '../../src/server/store/moved-tables.ts';
 import { lockNumber, lockSpace } from '../../src/server/store/postgres/migrate.ts';
 import { readText } from '../../src/server/store/postgres/text.ts';
 import { opened } from '../server/store/support/database.ts';
+import { compileCache } from '../support/compile-cache.ts';
 import {
   hasPostgres,
   type PostgresServer,
@@ -183,7 +184,7 @@ describe.skipIf(!hasPostgres())('an import into PostgreSQL', () => {
 
   it('goes on after each of a few kills of the program, and so does an export', async () => {
     const chat = join(import.meta.dirname, '..', '..', 'src', 'cli', 'chat.ts');
-    const env = { PATH: process.env.PATH, HOME: place, CHAT_SYSTEM_CONFIG: devNull };
+    const env = { PATH: process.env.PATH, HOME: place, CHAT_SYSTEM_CONFIG: devNull, ...compileCache };
     const run = (...words: string[]) => {
       const child = spawn(process.execPath, [chat, 'admin', ...words], {
         env,

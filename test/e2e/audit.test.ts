@@ -57,7 +57,7 @@ async function loginEverywhere(server: ServerProcess, world: World): Promise<str
 }
 
 async function administrator(server: ServerProcess, world: World): Promise<Person> {
-  const alice = await world.person('alice', server).register();
+  const alice = await world.person('alice', server).register({ hasBackup: false });
   await server.running.says(/chat admin claim /);
   const [, code = ''] = /chat admin claim (\S+)/.exec(server.running.err) ?? [];
   await alice.does(['admin', 'claim', code]);
@@ -152,7 +152,7 @@ it('is followed without a gap or a repeat, over the death of the server, until C
   const bobs = follow('--user', 'bob', '-n', '0');
   const text = alice.start(['admin', 'audit', '--follow', '-n', '1']);
   await text.line();
-  const bob = await world.person('bob', server).register();
+  const bob = await world.person('bob', server).register({ hasBackup: false });
   const isLogin = ({ user, operation }: Row) => user === 'bob' && operation === 'login.finish';
   const ofAll = await rowsUntil(all, isLogin);
   const ofBob = await rowsUntil(bobs, isLogin);
@@ -188,6 +188,6 @@ it('is followed no longer than anybody reads it, or may', async () => {
   await unread.line();
   unread.child.stdout?.destroy();
   expect(await unread.ended).toMatchObject({ code: 0, err: '' });
-  const bob = await world.person('bob', server).register();
+  const bob = await world.person('bob', server).register({ hasBackup: false });
   expect(await bob.run(['admin', 'audit', '--follow'])).toMatchObject({ code: 5, out: '' });
 }, 300_000);

@@ -26,8 +26,8 @@ let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
   server = await world.serve();
-  alice = await world.person('alice', server).register();
-  const albert = await world.person('albert', server).register();
+  alice = await world.person('alice', server).register({ hasBackup: false });
+  const albert = await world.person('albert', server).register({ hasBackup: false });
   for (const room of ['ops', 'operations']) await alice.does(['join', room, '--create']);
   await albert.does(['join', 'ops']);
   await alice.does(['context', 'save', 'work', '--server', 'chat.example.org:8080']);

@@ -21,7 +21,7 @@ describe('chat serve --quiet', () => {
     const env = { PATH: process.env.PATH, HOME: world.path('operator'), CHAT_BCRYPT_COST: '10' };
     const running = world.start([...limited, ...flags], env, '', program);
     const ready = await running.line();
-    await world.person('alice', ready?.split(' ')[0] ?? '').register();
+    await world.person('alice', ready?.split(' ')[0] ?? '').register({ hasBackup: false });
     await running.says(/operation=login/);
     const { code, out, err } = await running.kill('SIGTERM');
     expect({ code, out }).toEqual({ code: 0, out: `${ready}\n` });
@@ -64,7 +64,7 @@ describe('settings files of the built program', () => {
     expect(during.out).toMatch(
       /\{"check":"lock","status":"warn","message":"a server is running there now \(process /,
     );
-    const alice = await world.person('alice', String(address)).register();
+    const alice = await world.person('alice', String(address)).register({ hasBackup: false });
     expect(await alice.succeed(['whoami'])).toBe('alice\n');
     await running.kill('SIGTERM');
 

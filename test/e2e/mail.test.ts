@@ -99,10 +99,10 @@ describe('a forgotten password', () => {
   });
 
   it('is set anew by an administrator’s code, also when no mail arrives', async () => {
-    const root = await world.person('root', server).register();
+    const root = await world.person('root', server).register({ hasBackup: false });
     const [, claim = ''] = /chat admin claim (\S+)/.exec(server.running.err) ?? [];
     await root.does(['admin', 'claim', claim]);
-    const bob = await world.person('bob', server).register();
+    const bob = await world.person('bob', server).register({ hasBackup: false });
     const code = (await root.succeed(['admin', 'reset', 'bob'])).trim();
     expect((await bob.run(['admin', 'reset', 'root'])).code).toBe(5);
     bob.env.CHAT_PASSWORD = 'another horse of bob';
@@ -115,7 +115,7 @@ describe('a forgotten password', () => {
   it('6.3.4: is set anew by either code with the second factor left on, which the next login asks for', async () => {
     const root = world.person('root', server);
     const dora = world.person('dora', server);
-    await dora.does(['register', 'dora', '--email', 'dora@example.org']);
+    await dora.does(['register', 'dora', '--email', 'dora@example.org'], '', { hasBackup: false });
     await dora.succeed(['account', 'email', '--send']);
     await dora.succeed(['account', 'email', '--verify', (await nextMail()).code]);
     const { secret, recoveryCodes } = await turnOn(dora);
@@ -171,7 +171,7 @@ it('a mail that cannot be sent is in the log without its address and its code, a
 
 it('a server without a way to send mail says so', async () => {
   const mute = await world.serve([], { data: world.path('mute') });
-  const carol = await world.person('carol', mute).register();
+  const carol = await world.person('carol', mute).register({ hasKeys: false });
   expect(await carol.run(['reset', 'carol'])).toEqual({
     code: 2,
     out: '',

@@ -45,7 +45,7 @@ async function personAndGate({ hasKeys } = { hasKeys: false }) {
   const world = new World();
   const gate = await Gate.to(shared);
   people += 1;
-  const person = await world.person(`alice-${people}`, gate).register({ hasKeys });
+  const person = await world.person(`alice-${people}`, gate).register({ hasKeys, hasBackup: false });
   return { world, person, stop: () => gate.shut(), start: () => gate.open() };
 }
 
@@ -229,7 +229,7 @@ describe('a message that cannot be sent now', () => {
     await stop();
     await keepBefore(person, 'from alice');
     await start();
-    await person.does(['register', `${person.name}.bob`]);
+    await person.does(['register', `${person.name}.bob`], '', { hasBackup: false });
     expect(await person.run(['outbox', 'send'])).toEqual({
       code: 0,
       out: '',

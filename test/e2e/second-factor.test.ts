@@ -19,7 +19,7 @@ const longMs = 300_000;
 
 describe('a second factor, with the built program', { timeout: longMs }, () => {
   it('6.3.4: is required, set up, asked for at the next login, and a recovery code stands in for it once', async () => {
-    const alice = await world.person('alice', server).register();
+    const alice = await world.person('alice', server).register({ hasBackup: false });
     expect(await alice.run(['send', 'hi'])).toEqual({
       code: 5,
       out: '',
@@ -55,7 +55,7 @@ describe('a second factor, with the built program', { timeout: longMs }, () => {
   });
 
   it('keeps a new password behind a code, too', async () => {
-    const bob = await world.person('bob', server).register();
+    const bob = await world.person('bob', server).register({ hasBackup: false });
     const { recoveryCodes } = await turnOn(bob);
     const change = ['account', 'password', '--new-password-stdin'];
     expect(await bob.run(change, 'another horse of bob\n')).toMatchObject({ code: 11 });

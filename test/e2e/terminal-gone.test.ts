@@ -142,7 +142,7 @@ describe('a terminal that goes away', () => {
     const terminal = atTerminal(argv, { PATH: process.env.PATH, HOME: world.path('operator') });
     const [, address = ''] = await terminal.shows(/(127\.0\.0\.1:\d+) SHA256:/);
     terminal.close();
-    const alice = await world.person('alice', address).register();
+    const alice = await world.person('alice', address).register({ hasKeys: false });
     expect(await alice.run(['whoami'])).toMatchObject({ code: 0, out: 'alice\n' });
     process.kill(terminal.pid, 'SIGTERM');
     expect(await terminal.ended).toBe(0);

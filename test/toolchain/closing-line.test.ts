@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { closingLine } from '../../scripts/closing-line.ts';
+import { compileCache } from '../support/compile-cache.ts';
 
 let scratch: string;
 
@@ -34,7 +35,7 @@ function run(files: Readonly<Record<string, string>>, { config = '', env = {} } 
   const { status, stdout } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run'], {
     cwd: scratch,
     encoding: 'utf8',
-    env: { PATH: process.env.PATH, CI: 'true', ...env },
+    env: { PATH: process.env.PATH, CI: 'true', ...compileCache, ...env },
   });
   return { status, last: stdout.trimEnd().split('\n').at(-1) };
 }

@@ -1,6 +1,7 @@
 import type { Host, TextSink } from '../../../src/cli/host.ts';
 import { run } from '../../../src/cli/main.ts';
 import { systemHost } from '../../../src/cli/system-host.ts';
+import { scryptCost } from '../../../src/core/e2ee/key-backup.ts';
 import { ChatError } from '../../../src/core/errors.ts';
 
 /** How a command ended and what it said. */
@@ -36,6 +37,11 @@ export interface HereOptions {
   readonly input?: string | Uint8Array;
   /** False: a login finds no keys of private messages and makes none, as by a client that knows of none; that is most of its time. */
   readonly hasKeys?: boolean;
+  /**
+   * False: the backup of the keys that a login makes is one that no password opens, since stretching the password for it is half of a
+   * registration. For who never comes to another machine.
+   */
+  readonly hasBackup?: boolean;
 }
 
 /**
@@ -45,12 +51,13 @@ export interface HereOptions {
 export async function runHere(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  { input = '', hasKeys = true }: HereOptions = {},
+  { input = '', hasKeys = true, hasBackup = true }: HereOptions = {},
 ): Promise<HereOutcome> {
   system ??= systemHost();
   const { client } = system;
   const out = keeping();
   const err = keeping();
+  const setUpKeys = hasKeys ? (hasBackup ? client.setUpKeys : withoutBackup) : withoutKeys;
   const code = await run(args, {
     ...system,
     env,
@@ -64,10 +71,18 @@ export async function runHere(
     stdout: out.sink,
     stderr: err.sink,
     onSignal: () => () => {},
-    client: hasKeys ? client : { ...client, setUpKeys: withoutKeys },
+    client: { ...client, setUpKeys },
   });
   return { code, out: out.text, err: err.text };
 }
+
+const withoutBackup: Host['client']['setUpKeys'] = async (connection, options) => {
+  const { setUpKeys } = await import('../../../src/client/keys/set-up.ts');
+  return setUpKeys(connection, {
+    ...options,
+    stretch: async () => crypto.getRandomValues(new Uint8Array(scryptCost.dkLen)),
+  });
+};
 
 async function withoutKeys(): Promise<never> {
   throw new ChatError('unsupported', 'this client knows of no keys');

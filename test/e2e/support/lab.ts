@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { compileCache } from '../../support/compile-cache.ts';
 import { chat, startedIn } from './prepared.ts';
-import { compileCache } from './server.ts';
 
 /** What a finished command left. */
 export interface Outcome {

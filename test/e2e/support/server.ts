@@ -4,14 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { compileCache } from '../../support/compile-cache.ts';
 import type { HereOptions } from './here.ts';
 import { chat, copyData, copyHome, environmentOf, preparedPeople, startedIn } from './prepared.ts';
 
 export { chat };
-
-/** Where the processes of a run keep what V8 has compiled of the build: a fifth of a server's start. */
-export const compileCache: NodeJS.ProcessEnv =
-  process.env.NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
 
 /** How a process ended and what it said. */
 export interface Outcome {
@@ -286,7 +283,7 @@ export class Person {
   async does(
     args: readonly string[],
     input: string | Uint8Array = '',
-    options: Pick<HereOptions, 'hasKeys'> = {},
+    options: Pick<HereOptions, 'hasKeys' | 'hasBackup'> = {},
   ): Promise<string> {
     // Loaded at its first use: not every file has somebody who does something.
     const { runHere } = await import('./here.ts');
@@ -302,9 +299,10 @@ export class Person {
 
   /**
    * Registers as {@link does}, and is logged in; at once on a server that has them already. With `hasKeys: false` without keys of private
-   * messages, for half of the time: for who neither sends nor reads any.
+   * messages, for half of the time: for who neither sends nor reads any. With `hasBackup: false` with keys for this machine alone, for
+   * nearly as little.
    */
-  async register(options: Pick<HereOptions, 'hasKeys'> = {}): Promise<this> {
+  async register(options: Pick<HereOptions, 'hasKeys' | 'hasBackup'> = {}): Promise<this> {
     const address = this.env.CHAT_SERVER ?? '';
     if (withPeople.has(address) && preparedPeople.includes(this.name))
       copyHome(this.name, this.home, address);

@@ -1,8 +1,9 @@
 import { type IPty, spawn } from '@lydell/node-pty';
 import headless from '@xterm/headless';
 import { onTestFinished } from 'vitest';
+import { compileCache } from '../../support/compile-cache.ts';
 import { startedIn } from './prepared.ts';
-import { chat, compileCache } from './server.ts';
+import { chat } from './server.ts';
 
 /** How large a terminal is. */
 export interface Size {
