@@ -251,7 +251,7 @@ describe('tokens', () => {
   it('a tail whose session expires ends with exit 4, and a login makes a new one', async () => {
     const world = new World();
     const server = await world.serve(['--session-idle', '1', '--refresh', '1']);
-    const alice = await world.person('alice', server).register();
+    const alice = await world.person('alice', server).register({ hasBackup: false });
     const { code, out, err } = await alice.run(['tail']);
     expect([code, out, err.trim().split('\n').at(-1)]).toEqual([
       4,
@@ -267,7 +267,7 @@ describe('tokens', () => {
   it('one that has expired closes its connection, and is exit 4', async () => {
     const world = new World();
     const server = await world.serve(['--session-idle', '1', '--refresh', '1']);
-    const alice = await world.person('alice', server).register();
+    const alice = await world.person('alice', server).register({ hasBackup: false });
     const { session_token } = savedLogin(alice);
     const wire = await Wire.open(server.port);
     const resumed = await wire.call('login.resume', { session_token });
@@ -398,7 +398,7 @@ describe('somebody between client and server', () => {
     ['no signature', 'carol', undefined],
     ['a wrong signature', 'dave', `v=${Buffer.alloc(32).toString('base64')}`],
   ])('who has %s gets no session: exit 4, and the server is told', async (_what, name, message) => {
-    const person = await new World().person(name, server).register();
+    const person = await new World().person(name, server).register({ hasBackup: false });
     await person.does(['logout']);
     const thief = await between(server, (method, result) =>
       method === 'login.finish' ? { ...result, message } : result,
@@ -501,7 +501,7 @@ describe('files', () => {
       return;
     }
     const server = await world.serve([], { data: join(disk, 'data') });
-    const alice = await world.person('alice', server).register();
+    const alice = await world.person('alice', server).register({ hasBackup: false });
     const tail = alice.start(['tail', '#lobby', '-o', 'json', '--verbose']);
     await tail.says(/following/);
     const text = 'x'.repeat(16_000);
