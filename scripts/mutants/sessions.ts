@@ -86,7 +86,7 @@ export const sessions: readonly Mutant[] = [
   {
     rule: '7.2.4 a device of another account is no place for a session',
     file: 'src/server/store/queries/open-session.ts',
-    find: "if (input.isNewDevice ? owner : owner?.user_id !== session.userId) return { kind: 'foreign-device' };",
+    find: "if (!input.isNewDevice && owner?.user_id !== session.userId) return { kind: 'foreign-device' };",
     replace: '',
     test: 'test/contract/store-sqlite.test.ts',
     titled: "another account's device opens nothing",

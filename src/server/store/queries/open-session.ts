@@ -1,6 +1,6 @@
 import type { SessionId } from '../../../core/model/ids.ts';
 import type { NewSession, OpenedSession } from '../../../core/ports/store/sessions.ts';
-import { first, type Query, rows, statement } from '../statement.ts';
+import { changes, first, type Query, rows, statement } from '../statement.ts';
 import { useCertificate } from './certificate-keys.ts';
 import { removeSession, sessionOnDevice } from './end-sessions.ts';
 import { insertRefresh } from './refresh-session.ts';
@@ -28,8 +28,12 @@ const userWithFactor = statement((db, p: { id: string }) =>
 const deviceOwner = statement((db, p: { id: string }) =>
   db.selectFrom('devices').select(['user_id', 'label']).where('id', '=', p.id),
 );
+/** No row when there is one. */
 const insertDevice = statement((db, p: { id: string; userId: string; label: string; now: number }) =>
-  db.insertInto('devices').values({ id: p.id, user_id: p.userId, label: p.label, created_at: p.now }),
+  db
+    .insertInto('devices')
+    .values({ id: p.id, user_id: p.userId, label: p.label, created_at: p.now })
+    .onConflict((conflict) => conflict.column('id').doNothing()),
 );
 const insertSession = statement(
   (
@@ -84,20 +88,22 @@ export function* openSession(input: NewSession): Query<OpenedSession> {
   // Here and not before: an account may be disabled while its secret is being proven.
   if (user.disabled_at !== null) return { kind: 'disabled' };
   if ((user.confirmed_at !== null) !== session.hasSecondFactor) return { kind: 'factor-changed' };
-  const owner = yield* first(deviceOwner, { id: session.deviceId });
-  if (input.isNewDevice ? owner : owner?.user_id !== session.userId) return { kind: 'foreign-device' };
+  // Of a new device nothing is read: who looks where others insert would be in the way of every other login.
+  const owner = input.isNewDevice ? undefined : yield* first(deviceOwner, { id: session.deviceId });
+  if (!input.isNewDevice && owner?.user_id !== session.userId) return { kind: 'foreign-device' };
   if (input.certificate !== undefined) {
     const used = { id: input.certificate, userId: session.userId, now: session.createdAt };
     if (!(yield* useCertificate(used))) return { kind: 'revoked' };
   }
   const gone: SessionId[] = [];
   if (input.isNewDevice) {
-    yield* rows(insertDevice, {
+    const made = yield* changes(insertDevice, {
       id: session.deviceId,
       userId: session.userId,
       label: session.deviceLabel,
       now: session.createdAt,
     });
+    if (made === 0) return { kind: 'foreign-device' };
   } else {
     if (session.deviceLabel !== '') {
       yield* rows(relabelDevice, { id: session.deviceId, label: session.deviceLabel });
