@@ -27,14 +27,15 @@ export interface Patience {
 
 /** What is waited unless a test says otherwise. */
 export const usualPatience: Patience = {
-  connectMs: 5_000,
+  connectMs: 3_000,
   statementMs: 5_000,
   lockMs: 2_500,
-  attemptMs: 8_000,
+  // A second for the way there and back: after an interruption what was on it is given up so much later, and all is well within ten seconds.
+  attemptMs: 6_000,
   callMs: 10_000,
   turnMs: 30_000,
   retryMs: 50,
-  maxRetryMs: 2_000,
+  maxRetryMs: 1_000,
 };
 
 /** How the pool of connections is doing, at this moment and since the start. */
