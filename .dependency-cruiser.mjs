@@ -172,7 +172,7 @@ export default {
       severity: 'error',
       from: {
         path: '^src/cli/',
-        pathNot: '^src/cli/commands/(serve|admin/(in-data-directory|export-store|import-store|moved))\\.ts$',
+        pathNot: '^src/cli/commands/(serve|admin/(without-login|export-store|import-store|moved))\\.ts$',
       },
       to: { path: '^src/server/' },
     },
@@ -181,7 +181,7 @@ export default {
       comment: 'By `import()`, so that no other command pays for the server.',
       severity: 'error',
       from: {
-        path: '^src/cli/commands/(serve|admin/(in-data-directory|export-store|import-store|moved))\\.ts$',
+        path: '^src/cli/commands/(serve|admin/(without-login|export-store|import-store|moved))\\.ts$',
       },
       to: { path: '^src/server/', dependencyTypesNot: ['dynamic-import', 'type-only'] },
     },

@@ -86,7 +86,7 @@ export const accounts: readonly Mutant[] = [
   },
   {
     rule: 'a code that was made in the data directory is audited',
-    file: 'src/server/recovery.ts',
+    file: 'src/server/account-recovery.ts',
     find: "      await audit('operator.reset', username);\n",
     replace: '',
     test: 'test/server/recovery.test.ts',
@@ -94,7 +94,7 @@ export const accounts: readonly Mutant[] = [
   },
   {
     rule: 'a second factor that was taken away in the data directory is audited',
-    file: 'src/server/recovery.ts',
+    file: 'src/server/account-recovery.ts',
     find: "      await audit('operator.take-second-factor', username);\n",
     replace: '',
     test: 'test/server/recovery.test.ts',

@@ -49,7 +49,10 @@ const otherVariables = [
   ['CHAT_PASSWORD', 'the password, for register and login'],
   ['CHAT_TOKEN', 'a session token (see chat token) to use instead of a saved login'],
   ['CHAT_SERVE_CONFIG', "the server's settings file; its settings have variables too: chat serve --help"],
-  ['CHAT_STORE', 'the PostgreSQL database of chat serve and chat admin import-store, with its password'],
+  [
+    'CHAT_STORE',
+    'the PostgreSQL database of chat serve and chat admin import-store, reset and totp off, with its password',
+  ],
   ['CHAT_SYSTEM_CONFIG', "the machine's settings file, instead of its usual place"],
   ['NO_COLOR', 'no colour, unless it is empty'],
   ['TERM', 'dumb: no colour, and nothing is drawn over'],

@@ -298,3 +298,46 @@ describe('chat admin', () => {
     });
   });
 });
+
+describe('chat admin without a login', () => {
+  const secret = ['--cluster-secret', '/nowhere/cluster-secret'];
+  const store = 'postgres://chat@127.0.0.1:1/chat';
+  const bad = (text: string) => ({ code: 2, stdout: '', stderr: expect.stringContaining(text) });
+
+  it('takes the database by CHAT_STORE or --store, and says what is missing, cannot be, or is no place for a password', async () => {
+    const world = await loggedIn({});
+    const reset = (...words: string[]) => world.run('admin', 'reset', 'alice', ...words);
+    expect(await reset(...secret)).toEqual(
+      bad('chat: --cluster-secret needs the database too: set CHAT_STORE,'),
+    );
+    expect(await reset('--store', store)).toEqual(bad('chat: --store needs --cluster-secret FILE too'));
+    expect(await reset('--data', '/x', ...secret)).toEqual(
+      bad(
+        'chat: --data and --cluster-secret cannot be given together: a server has its accounts in one place',
+      ),
+    );
+    expect(await reset('--data', '/x', '--store', store)).toEqual(
+      bad('chat: --data and --store cannot be given together'),
+    );
+    expect(await reset(...secret, '--store', store, '--otp', '123456')).toEqual(
+      bad('chat: --cluster-secret and --otp cannot be given together: nobody logs in there'),
+    );
+    expect(await reset(...secret, '--store', store.replace('chat@', 'chat:pw@'))).toEqual(bad('CHAT_STORE'));
+    expect(await reset(...secret, '--store', 'mysql://x')).toEqual(bad('chat: --store'));
+    expect(await world.run('admin', 'totp', 'off', 'alice', ...secret, '--store', store)).toEqual(
+      bad('chat: --cluster-secret: /nowhere/cluster-secret is not there'),
+    );
+    expect(world.server.calls).toEqual([]);
+  });
+
+  it('is not what CHAT_STORE alone asks for, which may be set for a server', async () => {
+    const me = { second_factor: { on: false, recovery_codes_left: 0 } };
+    const issued = { username: 'bob', code: 'K7QM-2F0V', expires_at: '2026-11-28T09:30:00.000Z' };
+    const world = await loggedIn(
+      { 'account.me': me, 'admin.reset': issued },
+      { env: { CHAT_STORE: store, CHAT_CLUSTER_SECRET: '/nowhere', CHAT_PASSWORD: 'secret' } },
+    );
+    expect(await world.run('admin', 'reset', 'bob')).toMatchObject({ code: 0, stdout: 'K7QM-2F0V\n' });
+    expect(world.server.calls.at(-1)).toMatchObject({ name: 'admin.reset', params: { username: 'bob' } });
+  });
+});

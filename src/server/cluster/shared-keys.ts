@@ -61,6 +61,19 @@ export async function takeSharedKeys(options: SharedKeysOptions): Promise<KeysTa
   return { notes, isAuthorityNew: own.authority === undefined && shared.authority === proposed.authority };
 }
 
+/** Throws `invalid` for another cluster secret than the one that the shared keys are sealed under; false while there are none. */
+export async function checkSecret({
+  store,
+  seal,
+}: Pick<SharedKeysOptions, 'seal'> & {
+  readonly store: Pick<SettingsStore, 'shared'>;
+}): Promise<boolean> {
+  const kept = await store.shared('keys');
+  if (kept === undefined) return false;
+  opened(seal, 'keys', kept);
+  return true;
+}
+
 /** Looks whether {@link takeSharedKeys} would be refused, and throws what it throws; false while no node has shared any. */
 export async function checkSharedKeys({ directory, store, seal }: SharedKeysOptions): Promise<boolean> {
   const kept = await store.shared('keys');
