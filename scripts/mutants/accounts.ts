@@ -85,6 +85,22 @@ export const accounts: readonly Mutant[] = [
     titled: 'is refused while a server has it',
   },
   {
+    rule: 'the variable of a database asks for nothing without a login, which an administrator’s own shell may have',
+    file: 'src/cli/commands/admin/without-login.ts',
+    find: 'if (data === undefined && secretFile === undefined) {',
+    replace: 'if (data === undefined && secretFile === undefined && store === undefined) {',
+    test: 'test/cli/admin.test.ts',
+    titled: 'is not what CHAT_STORE alone asks for',
+  },
+  {
+    rule: 'a server that runs makes no other keys, by which clients would not know it',
+    file: 'src/server/certificates/certificates.ts',
+    find: "if (keys === 'there') {",
+    replace: "if (keys === 'there' && paths.key === '') {",
+    test: 'test/server/serve.test.ts',
+    titled: 'makes no other keys while it runs',
+  },
+  {
     rule: 'a code that was made in the data directory is audited',
     file: 'src/server/account-recovery.ts',
     find: "      await audit('operator.reset', username);\n",
