@@ -4,9 +4,8 @@ import { startPostgres } from '../../test/support/postgres-server.ts';
 import type { Campaign } from './campaign.ts';
 import { databaseFaults } from './cluster/faults.ts';
 import { requireStores } from './cluster/nodes.ts';
+import { runTrials } from './cluster/run-trials.ts';
 import { makeSender, runStoreTrial, type StoreNode } from './cluster/store-trial.ts';
-import { timesOf } from './cluster/trial.ts';
-import { clusterKindOf } from './cluster.ts';
 import { openTcpProxy } from './tcp-proxy.ts';
 
 /** Stores of as many nodes, in this process. */
@@ -29,13 +28,12 @@ export function clusterStoreCampaign(openStore: OpenStore, of = Object.keys(data
     about: 'breaks PostgreSQL, and what is between it and the stores of several nodes',
     trials: 100,
     kinds: of,
-    async run({ trials, seed, only = '', onTrial }) {
+    async run(course) {
       requireStores();
+      const { only = '' } = course;
       const kinds = of.filter((kind) => kind.includes(only));
       const postgres = await startPostgres({ fsync: true });
       const nodes: StoreNode[] = [];
-      const broken: string[] = [];
-      let acknowledged = 0;
       try {
         const { name: database } = await postgres.createDatabase();
         for (let index = 0; index < storeCount; index++) {
@@ -47,22 +45,12 @@ export function clusterStoreCampaign(openStore: OpenStore, of = Object.keys(data
         }
         const ground = { postgres, database, nodes };
         const sender = await makeSender(ground);
-        for (let trial = 1; trial <= trials; trial++) {
-          const kind = clusterKindOf(seed, trial, kinds);
-          const result = await runStoreTrial(ground, sender, { kind, seed, trial });
-          acknowledged += result.acknowledged;
-          const where = `trial ${trial}, ${kind} (${result.words})`;
-          broken.push(...result.broken.map((sentence) => `${where}: ${sentence}`));
-          onTrial?.(
-            `${where}: ${result.acknowledged} acknowledged, ${timesOf(result)}, ${result.broken.length} failures`,
-          );
-        }
+        return await runTrials(course, kinds, (choice) => runStoreTrial(ground, sender, choice));
       } finally {
         await Promise.all(nodes.map(({ store }) => store.close()));
         await Promise.all(nodes.map(({ toPostgres }) => toPostgres.close()));
         await postgres.close();
       }
-      return { trials, counts: { 'messages acknowledged': acknowledged }, broken };
     },
   };
 }

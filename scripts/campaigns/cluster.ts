@@ -1,18 +1,11 @@
 import type { Campaign } from './campaign.ts';
 import { clusterKinds } from './cluster/faults.ts';
 import { startCluster } from './cluster/nodes.ts';
-import { comeTogether, runTrial, timesOf } from './cluster/trial.ts';
-import { seededFor, shuffled } from './random.ts';
+import { runTrials } from './cluster/run-trials.ts';
+import { comeTogether, runTrial } from './cluster/trial.ts';
 
 /** Nodes of a cluster: one with a fault, and two that talk to each other meanwhile. */
 const nodeCount = 3;
-
-/** The kind of fault of a trial: the seed's choice alone, each kind once before one comes again. */
-export function clusterKindOf(seed: number, trial: number, kinds: readonly string[] = clusterKinds): string {
-  const round = Math.floor((trial - 1) / kinds.length);
-  const order = shuffled(kinds, seededFor(seed, `kinds ${round}`));
-  return order[(trial - 1) % kinds.length] as string;
-}
 
 /**
  * Breaks nodes, PostgreSQL, Redis and the networks between them, while clients send, read and follow at every node. Of each room all that
@@ -26,27 +19,16 @@ export function clusterCampaign(of: readonly string[]): Campaign {
     about: 'breaks nodes, PostgreSQL, Redis and what is between them, under clients of all nodes',
     trials: 100,
     kinds: of,
-    async run({ trials, seed, server, only = '', onTrial }) {
+    async run(course) {
+      const { server, only = '' } = course;
       const kinds = of.filter((kind) => kind.includes(only));
       const field = await startCluster(nodeCount, () => server);
-      const broken: string[] = [];
-      let acknowledged = 0;
       try {
         const people = await comeTogether(field);
-        for (let trial = 1; trial <= trials; trial++) {
-          const kind = clusterKindOf(seed, trial, kinds);
-          const result = await runTrial(field, people, { kind, seed, trial });
-          acknowledged += result.acknowledged;
-          const where = `trial ${trial}, ${kind} (${result.words})`;
-          broken.push(...result.broken.map((sentence) => `${where}: ${sentence}`));
-          onTrial?.(
-            `${where}: ${result.acknowledged} acknowledged, ${timesOf(result)}, ${result.broken.length} failures`,
-          );
-        }
+        return await runTrials(course, kinds, (choice) => runTrial(field, people, choice));
       } finally {
         await field.close();
       }
-      return { trials, counts: { 'messages acknowledged': acknowledged }, broken };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clusterKinds } from '../../scripts/campaigns/cluster/faults.ts';
-import { clusterCampaign, clusterKindOf } from '../../scripts/campaigns/cluster.ts';
+import { clusterKindOf } from '../../scripts/campaigns/cluster/run-trials.ts';
+import { clusterCampaign } from '../../scripts/campaigns/cluster.ts';
 import { courseOf } from '../campaigns/support/campaign.ts';
 import { hasPostgres } from '../support/postgres-server.ts';
 import { hasRedisServer } from '../support/redis-server.ts';

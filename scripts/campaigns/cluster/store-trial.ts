@@ -14,7 +14,7 @@ import { pick, seededFor, shuffled } from '../random.ts';
 import { again, keepReading, keepSending, type Place, probe, readWhole } from './clients.ts';
 import { type DatabaseGround, databaseFaults } from './faults.ts';
 import { Recorder } from './recorder.ts';
-import { promised, type TrialResult } from './trial.ts';
+import { promised, type TrialChoice, type TrialResult } from './trial.ts';
 
 /** A store of a node that is one of several over the same database. */
 export interface StoreNode {
@@ -66,7 +66,7 @@ export async function makeSender({ nodes }: StoreGround): Promise<Account> {
 export async function runStoreTrial(
   ground: StoreGround,
   sender: Account,
-  { kind, seed, trial }: { kind: string; seed: number; trial: number },
+  { kind, seed, trial }: TrialChoice,
 ): Promise<TrialResult> {
   const { nodes } = ground;
   const random = seededFor(seed, `fault ${trial}`);

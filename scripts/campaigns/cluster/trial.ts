@@ -53,6 +53,13 @@ export interface ClusterPeople {
   readonly followers: readonly string[];
 }
 
+/** One trial: the seed decides the kind of its fault and all else that is left to chance. */
+export interface TrialChoice {
+  readonly kind: string;
+  readonly seed: number;
+  readonly trial: number;
+}
+
 /** What one trial came to. */
 export interface TrialResult {
   readonly words: string;
@@ -100,7 +107,7 @@ export function commonHomeOf(seed: number, trial: number, nodes: number): number
 export async function runTrial(
   cluster: Cluster,
   people: ClusterPeople,
-  { kind, seed, trial }: { kind: string; seed: number; trial: number },
+  { kind, seed, trial }: TrialChoice,
 ): Promise<TrialResult> {
   const { nodes } = cluster;
   const random = seededFor(seed, `fault ${trial}`);
