@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { serverFiles } from '../../src/cli/server-file.ts';
 import { withoutPassword } from '../../src/cli/without-password.ts';
+import { until } from '../server/support/until.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { type FakeHost, fakeHost, type Outside, runOn } from './support/fake-host.ts';
 
@@ -166,9 +167,8 @@ describe('chat serve whose database is not there yet', () => {
     await writeFile(secret, '0123456789abcdefghijklmnopqrstuvwxyz', { mode: 0o600 });
     const data = join(host.stateHome, 'data');
     const done = runOn(host, 'serve', '--data', data, '--cluster-secret', secret);
-    await vi.waitUntil(() => host.stderr.text.includes('store-awaited'), { timeout: 20_000 });
+    await until(() => host.stderr.text.includes('store-awaited'));
     host.signal(signal);
-    const late = new Promise<undefined>((resolve) => setTimeout(resolve, 10_000, undefined));
-    expect(await Promise.race([done, late])).toMatchObject({ code, stdout: '' });
+    expect(await done).toMatchObject({ code, stdout: '' });
   });
 });

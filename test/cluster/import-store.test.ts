@@ -19,6 +19,7 @@ import { movedTables } from '../../src/server/store/moved-tables.ts';
 import { lockNumber, lockSpace } from '../../src/server/store/postgres/migrate.ts';
 import { readText } from '../../src/server/store/postgres/text.ts';
 import { opened } from '../server/store/support/database.ts';
+import { until } from '../server/support/until.ts';
 import { compileCache } from '../support/compile-cache.ts';
 import {
   hasPostgres,
@@ -207,7 +208,7 @@ describe.skipIf(!hasPostgres())('an import into PostgreSQL', () => {
         void ended.then(() => {
           hasEnded = true;
         });
-        while (!hasEnded && (await reached()) < one) await new Promise((resume) => setTimeout(resume, 5));
+        await until(async () => hasEnded || (await reached()) >= one);
         child.kill('SIGKILL');
         const end = await ended;
         // A fast one may have come to its end just before.

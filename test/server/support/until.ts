@@ -4,8 +4,8 @@ const { setTimeout: later } = globalThis;
 const busyTurns = 50;
 
 /** Lets the event loop turn until `holds`; no wait is for a clock, and a test that never holds runs into its own time limit. */
-export async function until(holds: () => boolean): Promise<void> {
-  for (let turns = 0; !holds(); turns++) await (turns < busyTurns ? turn() : rest());
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turns = 0; !(await holds()); turns++) await (turns < busyTurns ? turn() : rest());
 }
 
 /** One turn of the event loop. */
