@@ -91,6 +91,10 @@ export async function leakyWay(port: number) {
   if (address === null || typeof address === 'string') throw new Error('the system gave no port');
   return {
     port: address.port,
+    /** Connections that go through it now. */
+    get open() {
+      return ways.size;
+    },
     /** From now on nothing comes back on any connection, and what comes is lost. */
     holdAnswers() {
       isHeld = true;
@@ -101,6 +105,7 @@ export async function leakyWay(port: number) {
         client.destroy();
         server.destroy();
       }
+      ways.clear();
       isHeld = false;
     },
     async close() {

@@ -47,7 +47,7 @@ export function nodeLock(address: DatabaseAddress, patience: Patience): NodeLock
     let isOver = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
 
-    /** Connects and takes the lock; false when somebody else has it. */
+    /** Connects and takes the lock; false when somebody else has it, or nobody wants it any more. */
     async function take(): Promise<boolean> {
       const { idle_in_transaction_session_timeout: _idle, ...config } = clientConfig(address, patience);
       const made = new Client(config);
@@ -71,7 +71,7 @@ export function nodeLock(address: DatabaseAddress, patience: Patience): NodeLock
           lockSpace,
           lockNumber.node,
         ]);
-        if ((rows as { is_taken: boolean }[])[0]?.is_taken !== true) {
+        if ((rows as { is_taken: boolean }[])[0]?.is_taken !== true || isOver) {
           await made.end();
           return false;
         }
