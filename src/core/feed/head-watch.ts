@@ -30,6 +30,7 @@ export function createHeadWatch(parts: HeadWatchParts): HeadWatch {
   let isDueAgain = false;
   let isFailing = false;
   let isStopped = false;
+  const graces = new Set<ReturnType<typeof setTimeout>>();
 
   function failed(error: unknown): void {
     if (!isFailing) onFailure(error);
@@ -59,7 +60,12 @@ export function createHeadWatch(parts: HeadWatchParts): HeadWatch {
     const ids = parts.conversations();
     if (ids.length === 0) return;
     const behind = (await store.heads(ids)).filter(isBehind);
-    if (behind.length > 0 && !isStopped) setTimeout(() => void tell(behind), headGraceMs);
+    if (behind.length === 0 || isStopped) return;
+    const grace = setTimeout(() => {
+      graces.delete(grace);
+      void tell(behind);
+    }, headGraceMs);
+    graces.add(grace);
   }
 
   async function tell(behind: readonly ConversationHead[]): Promise<void> {
@@ -79,6 +85,7 @@ export function createHeadWatch(parts: HeadWatchParts): HeadWatch {
     stop() {
       isStopped = true;
       clearInterval(timer);
+      for (const grace of graces) clearTimeout(grace);
       unsubscribe?.();
     },
   };

@@ -1,17 +1,11 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  X509Certificate,
-} from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ChatError } from '../../core/errors.ts';
 import type { AuthorityCredential } from './authority.ts';
 import { closeToOthers, makePrivateDirectory, readIfPresent, replaceFile } from './files.ts';
+import { newKey } from './new-key.ts';
 import { doubtsAbout, type OperatorFiles, readOperatorCertificate, spkiOf } from './operator-certificate.ts';
 
 /** What TLS shows to clients: PEM, and the key of the leaf as DER SPKI. */
@@ -205,11 +199,10 @@ async function openKey(
       `${paths.key} is missing: bring it back from a backup while the server runs, or its next start makes another one`,
     );
   }
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const keyText = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const keyText = newKey();
   await replaceFile(paths.key, keyText, 0o600);
   notes.push(`made ${paths.key}`);
-  return { key: privateKey, keyText, isNew: true };
+  return { key: parseKey(keyText, paths.key), keyText, isNew: true };
 }
 
 /** Reads a private key; throws `unavailable` for anything but one on P-256. */

@@ -1,10 +1,11 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { equalDigests } from '../../core/crypto/bytes.ts';
 import { ChatError } from '../../core/errors.ts';
 import type { SettingsStore, SharedName } from '../../core/ports/store/settings.ts';
 import { type Certificates, directories, parseKey } from '../certificates/certificates.ts';
 import { makePrivateDirectory, readIfPresent, replaceFile } from '../certificates/files.ts';
+import { newKey } from '../certificates/new-key.ts';
 import type { Seal } from './seal.ts';
 
 /** What a node shares, and where. */
@@ -141,11 +142,6 @@ function opened(seal: Seal, name: SharedName, sealed: Uint8Array): string {
 
 /** What {@link takeSharedKeys} has sealed: nobody else can. */
 const keysOf = (text: string): Keys => JSON.parse(text) as Keys;
-
-function newKey(): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-}
 
 function areSame(one: KeyObject, other: KeyObject): boolean {
   return createPublicKey(one).equals(createPublicKey(other));

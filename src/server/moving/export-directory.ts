@@ -96,13 +96,9 @@ function directoryAt(path: string): ExportDirectory {
     });
   }
 
-  async function get(name: string, expected: FileDigest): Promise<Uint8Array<ArrayBuffer>> {
-    const damaged = (why: string) =>
-      new ChatError(
-        'unavailable',
-        `${join(path, name)} is ${why}: copy the export again from where it was made, or export again`,
-      );
-    const bytes = await told(path, 'read', async () => {
+  /** Undefined for a file that is not there. */
+  function contentsOf(name: string): Promise<Buffer<ArrayBuffer> | undefined> {
+    return told(path, 'read', async () => {
       try {
         return await readFile(join(path, name));
       } catch (error) {
@@ -110,25 +106,26 @@ function directoryAt(path: string): ExportDirectory {
         throw error;
       }
     });
+  }
+
+  async function get(name: string, expected: FileDigest): Promise<Uint8Array<ArrayBuffer>> {
+    const damaged = (why: string) =>
+      new ChatError(
+        'unavailable',
+        `${join(path, name)} is ${why}: copy the export again from where it was made, or export again`,
+      );
+    const bytes = await contentsOf(name);
     if (!bytes) throw damaged('missing');
     const found = digestOf(bytes);
     if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) throw damaged('damaged');
-    return bytes as Uint8Array<ArrayBuffer>;
+    return bytes;
   }
 
   return {
     path,
     async manifest() {
-      const file = join(path, manifestName);
-      const text = await told(path, 'read', async () => {
-        try {
-          return await readFile(file, 'utf8');
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-          throw error;
-        }
-      });
-      return text === undefined ? undefined : readManifest(text, file);
+      const bytes = await contentsOf(manifestName);
+      return bytes && readManifest(bytes.toString('utf8'), join(path, manifestName));
     },
     putManifest: (manifest) => put(manifestName, spellManifest(manifest)),
     putPiece: (table, index, bytes) => put(pieceName(table, index), bytes),

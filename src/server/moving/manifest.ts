@@ -6,6 +6,14 @@ import { type MovedName, movedTables } from '../store/moved-tables.ts';
 /** How an export is written down: grows when an older program could not read it. */
 export const manifestVersion = 1;
 
+/** Everything by which clients and their certificates know a server. */
+export const keyFiles = [
+  'ttpkeys/ca.key',
+  'ttpkeys/ca.crt',
+  'serverkeys/server.key',
+  'serverkeys/server.crt',
+] as const;
+
 const kind = 'chat-export';
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
@@ -27,7 +35,7 @@ const table = z.strictObject({
 });
 const keyFile = z.strictObject({
   /** Below the export's directory, as below the data directory. */
-  file: z.enum(['ttpkeys/ca.key', 'ttpkeys/ca.crt', 'serverkeys/server.key', 'serverkeys/server.crt']),
+  file: z.enum(keyFiles),
   bytes: count,
   sha256,
 });

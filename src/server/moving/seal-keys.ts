@@ -1,6 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { ChatError } from '../../core/errors.ts';
 import type { SharedName } from '../../core/ports/store/settings.ts';
+import { newKey } from '../certificates/new-key.ts';
 import { readClusterSecret } from '../cluster/cluster-secret.ts';
 import { sealUnder } from '../cluster/seal.ts';
 import type { RunQuery } from '../store/postgres/moved-rows.ts';
@@ -36,9 +36,4 @@ export async function keySealer(
     await keep('keys', JSON.stringify({ server, authority }));
     if (certificate !== undefined) await keep('authority', certificate);
   };
-}
-
-function newKey(): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }

@@ -1,16 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChatError } from '../../core/errors.ts';
-import type { Manifest, ManifestKey } from './manifest.ts';
+import { keyFiles, type Manifest, type ManifestKey } from './manifest.ts';
 
 /** A file of the server's keys, as it is in the data directory and in an export. */
 export interface ServerKeyFile {
   readonly file: ManifestKey['file'];
   readonly bytes: Uint8Array;
 }
-
-/** Everything by which clients and their certificates know a server. */
-const files = ['ttpkeys/ca.key', 'ttpkeys/ca.crt', 'serverkeys/server.key', 'serverkeys/server.crt'] as const;
 
 /** The state of a database's file and of its log, by which a change is seen; undefined where there is no such file. */
 export async function sourceState(file: string): Promise<Manifest['source'] | undefined> {
@@ -33,7 +30,7 @@ async function stateOf(path: string): Promise<{ bytes: number; modified_ns: stri
 /** Reads the keys of a data directory. Throws `unavailable` where the authority's is missing, without which the server would be another one. */
 export async function readServerKeys(data: string): Promise<readonly ServerKeyFile[]> {
   const found: ServerKeyFile[] = [];
-  for (const file of files) {
+  for (const file of keyFiles) {
     const path = join(data, file);
     try {
       found.push({ file, bytes: await readFile(path) });

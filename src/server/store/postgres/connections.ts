@@ -152,14 +152,13 @@ export function connections(address: DatabaseAddress, max: number, patience: Pat
     try {
       return await pool.connect();
     } catch (error) {
-      const { kind, message } = troubleOf(error);
-      const trouble = new Trouble('down', message, error);
-      // What the database itself says no to (a password, a name) is told to who asks, and tried again all the same.
+      // What the database itself says no to (a password, a name) is tried again all the same.
+      const trouble = new Trouble('down', troubleOf(error).message, error);
       if (!down && !isClosed) {
         down = { trouble, tries: 0 };
         retryLater();
       }
-      throw kind === 'other' ? new Trouble('down', message, error) : trouble;
+      throw trouble;
     }
   }
 

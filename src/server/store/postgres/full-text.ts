@@ -9,7 +9,9 @@ import type { Command, Statement } from '../statement.ts';
  * and needs no extension. Words come as core makes them (letters, digits and pictures), and vector and query are spelled here: nothing
  * that somebody has written is ever read as a query.
  */
-type Any = Command['statement'];
+
+/** A statement, whatever it takes and answers. */
+type AnyStatement = Command['statement'];
 
 /** A position beyond this, or more of them than the next number for one word, is not kept by a `tsvector`. */
 const maxPosition = 16_383;
@@ -66,8 +68,8 @@ function spelled<Params extends object, Row>(
   of: Statement<Params, Row>,
   build: Statement<object, Row>['build'],
   spell?: (params: Params) => object,
-): readonly [Any, Any] {
-  return [of, { build, ...(spell && { spell }) }] as unknown as readonly [Any, Any];
+): readonly [AnyStatement, AnyStatement] {
+  return [of, { build, ...(spell && { spell }) }] as unknown as readonly [AnyStatement, AnyStatement];
 }
 
 interface Put {
@@ -85,7 +87,10 @@ interface Match {
 }
 
 /** What stands here in the place of the statements that only the embedded database understands; null for one that is not needed. */
-export const postgresFullText: ReadonlyMap<Any, Any | null> = new Map<Any, Any | null>([
+export const postgresFullText: ReadonlyMap<AnyStatement, AnyStatement | null> = new Map<
+  AnyStatement,
+  AnyStatement | null
+>([
   spelled(
     putWords,
     (db, params) => {
@@ -126,8 +131,10 @@ export const postgresFullText: ReadonlyMap<Any, Any | null> = new Map<Any, Any |
     const p = params as { part: number };
     return { compile: () => sql`delete from search_index where part = ${p.part}`.compile(db) };
   }),
-  [dropSegments as unknown as Any, null],
+  [dropSegments as unknown as AnyStatement, null],
 ]);
 
 /** Those of them that take their parameters as one list, of as many as there are. */
-export const takesList: ReadonlySet<Any> = new Set<Any>([putWords as unknown as Any]);
+export const takesList: ReadonlySet<AnyStatement> = new Set<AnyStatement>([
+  putWords as unknown as AnyStatement,
+]);

@@ -13,8 +13,8 @@ const oldest = 130_000;
 
 /**
  * Makes the tables, or brings them up to date; of many nodes that start at once one does, and the others wait for it, which `onWait` is told
- * of first. Answers the version of PostgreSQL. Throws
- * `unavailable` for a database that a newer version wrote, that is somebody else's, or that cannot serve; it is left as it is then.
+ * of first. Answers the version of PostgreSQL. Throws `unavailable` for a database that a newer version wrote, that is somebody else's, or
+ * that cannot serve; it is left as it is then.
  */
 export async function migrate(
   session: Session,

@@ -5,7 +5,7 @@ import { ChatError } from '../../../core/errors.ts';
  * What kept a statement from being done. `conflict`: another transaction came between, and this one may be tried again; `race`: a key
  * was there already, which after a look that found none is the same; `locked`: a row is held by somebody; `slow`: it took too long;
  * `lost`: the connection is gone, and with it what was not committed; `full`: no room to write; `down`: no connection could be made;
- * `other`: anything else, which is a bug or a damaged database.
+ * `damaged`: the database has found its own files to be so; `other`: anything else, which is a bug.
  */
 export type TroubleKind =
   | 'conflict'
