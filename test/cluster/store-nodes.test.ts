@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import type { ConversationId } from '../../src/core/model/ids.ts';
 import { hasTerms, parseSearch } from '../../src/core/search-terms.ts';
+import { updateHeads } from '../../src/server/store/postgres/insertions.ts';
 import type { MembershipCursor } from '../../src/server/store/postgres/membership-changes.ts';
 import { lockNumber, lockSpace } from '../../src/server/store/postgres/migrate.ts';
 import { preparedStatement } from '../../src/server/store/postgres/session.ts';
@@ -313,5 +314,30 @@ describe.skipIf(port === undefined)('nodes on one PostgreSQL', () => {
       expect.stringMatching(/^conversations: select count/),
       expect.stringMatching(/^users: select count/),
     ]);
+  });
+
+  test('where conversations have come to is written without a look at others, however few there are', async () => {
+    const database = await fresh();
+    await (await opened(database)).close();
+    const planned = async () =>
+      (
+        await runSql<{ 'QUERY PLAN': string }>(
+          port ?? 0,
+          `SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan;
+           PREPARE looked AS ${updateHeads}; EXPLAIN EXECUTE looked(NULL, NULL)`,
+          database.name,
+        )
+      )
+        .map((row) => row['QUERY PLAN'])
+        .join('\n');
+    expect(await planned()).toContain('Index Cond: (id = ANY ($1))');
+    await runSql(
+      port ?? 0,
+      `INSERT INTO conversations (room, last_seq, latest_at, created_at)
+         SELECT 'room-' || n, 0, 0, 1 FROM generate_series(1, 300) n;
+       ANALYZE conversations`,
+      database.name,
+    );
+    expect(await planned()).toContain('Index Cond: (id = ANY ($1))');
   });
 });

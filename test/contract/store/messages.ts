@@ -280,6 +280,43 @@ export function examineMessages(on: Examined): void {
       expect(await sent()).toEqual(outcomes.map((one) => ({ ...one, kind: 'repeated' })));
     });
 
+    test('what is sent at once with a conversation that is made for it, a key that comes twice and a refusal stands where each was told', async () => {
+      const [alice, bob] = await people(on.store, 'alice', 'bob');
+      const lobby = inRoom('lobby');
+      // So much that it does not go into one statement.
+      const text = 'x'.repeat(600_000);
+      const tell = (from: Account, to: ConversationRef, other: Partial<NewMessage> = {}) =>
+        on.store.appendMessage(message(from, to, other));
+      const outcomes = await Promise.all([
+        tell(alice, lobby, { key: 'a', body: { text }, sentAt: 500 }),
+        tell(alice, lobby, { body: { text }, sentAt: 400 }),
+        tell(alice, lobby, { body: { text }, sentAt: 300 }),
+        tell(alice, withUser('bob'), { sentAt: 7 }),
+        tell(bob, withUser('alice'), { sentAt: 6 }),
+        tell(bob, inRoom('nowhere')),
+        tell(bob, lobby, { key: 'a' }),
+        tell(alice, lobby, { key: 'a', body: { text: 'again' }, sentAt: 900 }),
+        tell(alice, withUser('alice'), { body: { envelope: 'QUFB' } }),
+        tell(bob, lobby),
+      ]);
+      const [first] = outcomes;
+      expect(outcomes.map((one) => ('seq' in one ? `${one.kind} ${one.seq}` : one.kind))).toEqual([
+        ...['stored 1', 'stored 2', 'stored 3', 'stored 1', 'stored 2', 'no-room', 'stored 4'],
+        ...['repeated 1', 'stored 1', 'stored 5'],
+      ]);
+      expect(outcomes[7]).toEqual({ ...first, kind: 'repeated' });
+      for (const [to, seq] of [
+        [lobby, 6],
+        [withUser('bob'), 3],
+        [withUser('alice'), 2],
+      ] as const) {
+        const next = await send(alice, to);
+        expect(next).toMatchObject({ kind: 'stored', seq });
+        const kept = await all(next.conversation);
+        expect(kept.map((one) => one.seq)).toEqual(Array.from({ length: seq }, (_, n) => n + 1));
+      }
+    });
+
     test('calls of later turns are answered after those of earlier ones', async () => {
       const [alice] = await people(on.store, 'alice');
       const answered: number[] = [];

@@ -13,8 +13,9 @@ FROM json_to_recordset($1::json) AS new (conversation int8, seq int8, id text, "
   body text, envelope text, key text)
 ON CONFLICT (idempotency_key, sender_id) WHERE idempotency_key IS NOT NULL DO NOTHING`;
 
-const updateHeads = `UPDATE conversations SET last_seq = head."lastSeq", latest_at = head."latestAt"
-FROM json_to_recordset($1::json) AS head (id int8, "lastSeq" int8, "latestAt" int8) WHERE conversations.id = head.id`;
+/** By a list and not by a join: for that the planner would read every conversation there is, up to some thousands of them. */
+export const updateHeads = `UPDATE conversations SET last_seq = ($2::jsonb -> id::text ->> 0)::int8, latest_at = ($2::jsonb -> id::text ->> 1)::int8
+WHERE id = ANY ($1::int8[])`;
 
 /**
  * Stores rows of messages, in few statements however many they are. False when a message's key was known: that one was not stored, and
@@ -33,7 +34,10 @@ export async function insertMessages(session: Session, messages: readonly Messag
 /** What `writeBack` does, in one statement. */
 export async function writeHeads(session: Session, memory: Memory): Promise<void> {
   const heads = memory.takeAhead();
-  if (heads.length > 0) await session.prepared('write_heads', updateHeads, [JSON.stringify(heads)]);
+  if (heads.length === 0) return;
+  const values = Object.fromEntries(heads.map(({ id, lastSeq, latestAt }) => [id, [lastSeq, latestAt]]));
+  const ids = `{${heads.map(({ id }) => id).join(',')}}`;
+  await session.prepared('write_heads', updateHeads, [ids, JSON.stringify(values)]);
 }
 
 function statementsOf(messages: readonly MessageRow[]): MessageRow[][] {
@@ -46,7 +50,12 @@ function statementsOf(messages: readonly MessageRow[]): MessageRow[][] {
       characters = 0;
     }
     characters += (body ?? envelope ?? '').length;
-    statements.at(-1)?.push({ ...message, body: body && sentText(body), key: key && sentText(key) });
+    statements.at(-1)?.push({
+      ...message,
+      body: body && sentText(body),
+      envelope: envelope && sentText(envelope),
+      key: key && sentText(key),
+    });
   }
   return statements;
 }
