@@ -56,8 +56,8 @@ test.each([
   ['postgres://localhost/chat?sslmode=allow', 'which anybody on the way could take away'],
   ['postgres://localhost/chat?sslmode=on', 'says sslmode=on'],
   ['postgres://localhost/chat?application_name=x', 'application_name=…, which is not known'],
-  ['postgres://localhost/chat?pool_max_conns=3', 'a number from 4 to 1000'],
-  ['postgres://localhost/chat?pool_max_conns=many', 'a number from 4 to 1000'],
+  ['postgres://localhost/chat?pool_max_conns=4', 'a number from 5 to 1000'],
+  ['postgres://localhost/chat?pool_max_conns=many', 'a number from 5 to 1000'],
   ['postgres:///chat?host=/run/postgresql&sslmode=require', 'has no TLS'],
   ['postgres://chat:hun%ter2@localhost/chat', 'begins no sign'],
 ])('%s is refused', (url, why) => {

@@ -69,7 +69,7 @@ function decoded(text: string): string {
 const textOr = (text: string): string | undefined => (text === '' ? undefined : decoded(text));
 
 /** Fewer would let those who send keep everybody else waiting. */
-const leastConnections = 4;
+const leastConnections = 5;
 
 function numberOf(text: string | null): number | undefined {
   if (text === null) return undefined;

@@ -111,11 +111,12 @@ export function transactions(
         if (left <= 0) throw error;
         meter.retried();
         if (error.kind === 'conflict') {
-          await pause(Math.min(jittered(conflictMs * 2 ** Math.min(tries, 10)), maxConflictMs));
+          await pause(conflictPause(tries));
         } else if (error.kind === 'race' && ++races <= maxRaces) await pause(jittered(conflictMs));
         else if (error.kind === 'race') throw new Trouble('other', error.message, error);
-        // Nothing of it is stored: it may be done by another connection.
-        else if (error.kind !== 'lost') throw error;
+        // Nothing of it is stored: it may be done by another connection, at once; a database that ends each one is not asked in a hurry.
+        else if (error.kind === 'lost') await pause(tries === 0 ? 0 : conflictPause(tries));
+        else throw error;
       }
     }
   }
@@ -146,4 +147,6 @@ async function runAlone<Result>(
   return next.done ? { result: next.value } : undefined;
 }
 
+const conflictPause = (tries: number): number =>
+  Math.min(jittered(conflictMs * 2 ** Math.min(tries, 10)), maxConflictMs);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
