@@ -19,3 +19,22 @@ test('a database that ends every connection at once is not asked in a hurry, and
   expect(tries).toBeGreaterThan(2);
   expect(tries).toBeLessThan(60);
 });
+
+test('a call is given up in its time although each attempt is dropped only after most of it', async () => {
+  const allowed: number[] = [];
+  const pool: Pick<Connections, 'use' | 'whenUp'> = {
+    async use(_work, attemptMs = 0) {
+      allowed.push(attemptMs);
+      await new Promise((resolve) => setTimeout(resolve, attemptMs));
+      throw new Trouble('lost', 'nothing was answered');
+    },
+    whenUp: async () => true,
+  };
+  const patience = { ...usualPatience, attemptMs: 700, callMs: 1_300 };
+  const running = transactions(pool, patience, { committed() {}, retried() {} });
+  await expect(running.again(async () => 'done')).rejects.toMatchObject({ kind: 'lost' });
+  expect(allowed[0]).toBe(700);
+  expect(allowed[1]).toBeGreaterThanOrEqual(500);
+  expect(allowed[1]).toBeLessThan(700);
+  expect(allowed.length).toBeLessThanOrEqual(3);
+});

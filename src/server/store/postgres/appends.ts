@@ -3,7 +3,7 @@ import type { AppendOutcome, NewMessage } from '../../../core/ports/store/messag
 import { Memory } from '../queries/memory.ts';
 import { appendMessage, findRoute, type MessageRow, placeAhead } from '../queries/messages.ts';
 import { storedOutcome } from '../stored-outcome.ts';
-import { type Connections, jittered, type Patience } from './connections.ts';
+import { attemptUntil, type Connections, jittered, type Patience } from './connections.ts';
 import { insertMessages, writeHeads } from './insertions.ts';
 import type { Session } from './session.ts';
 import { type TransactionMeter, transaction, Unknown } from './transactions.ts';
@@ -125,7 +125,9 @@ export function appends(
         current: undefined,
       };
       try {
-        const outcomes = await pool.use((session) => attempt(session, tried, meter));
+        const end = Math.max(...left.map((one) => one.end));
+        const work = (session: Session) => attempt(session, tried, meter);
+        const outcomes = await pool.use(work, attemptUntil(end, patience));
         for (const { place } of left) held.delete(place);
         settle(left, outcomes);
         return;

@@ -38,6 +38,12 @@ export const usualPatience: Patience = {
   maxRetryMs: 1_000,
 };
 
+/** How long an attempt may take of a call that ends at `end`, by `performance.now()`: the last one is cut short, and still one. */
+export function attemptUntil(end: number, { attemptMs }: Patience): number {
+  return Math.min(attemptMs, Math.max(end - performance.now(), leastAttemptMs));
+}
+const leastAttemptMs = 500;
+
 /** How the pool of connections is doing, at this moment and since the start. */
 export interface ConnectionFigures {
   /** Connections at most, those that there are, and of these the ones that nobody uses. */

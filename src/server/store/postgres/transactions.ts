@@ -1,5 +1,5 @@
 import type { Query } from '../statement.ts';
-import { type Connections, jittered, type Patience } from './connections.ts';
+import { attemptUntil, type Connections, jittered, type Patience } from './connections.ts';
 import { commit, type Session } from './session.ts';
 import { Trouble, troubleOf } from './trouble.ts';
 
@@ -104,7 +104,7 @@ export function transactions(
     let races = 0;
     for (let tries = 0; ; tries++) {
       try {
-        return await pool.use(work);
+        return await pool.use(work, attemptUntil(end, patience));
       } catch (error) {
         if (!(error instanceof Trouble) || error instanceof Unknown) throw error;
         const left = end - performance.now();
