@@ -55,8 +55,9 @@ async function line(question: string): Promise<string> {
 /** Asks a line of which nothing is shown. */
 async function secretLine(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(`${question} (not shown): `);
+  // Before the question: who answers it at once is not shown either.
   stdin.setRawMode(true);
+  stderr.write(`${question} (not shown): `);
   const decoder = new StringDecoder('utf8');
   let typed = '';
   try {
