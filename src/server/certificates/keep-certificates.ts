@@ -90,11 +90,7 @@ export async function keepCertificates({ read, log }: KeepCertificatesOptions): 
   };
 }
 
-/** Whether clients would see the same: one of the operator's may be due, and nobody has brought another one yet. */
+/** Whether clients would see the same: one of the operator's may be due, and nobody has brought another one yet. A chain has its key in it. */
 function areSame(one: Certificates, other: Certificates): boolean {
-  return (
-    one.chain === other.chain &&
-    one.key === other.key &&
-    one.authority.certificate === other.authority.certificate
-  );
+  return one.chain === other.chain && one.authority.certificate === other.authority.certificate;
 }
