@@ -10,7 +10,7 @@ interface Question {
 type Ask = (this: object, question: Question, ...more: unknown[]) => Promise<unknown>;
 
 /** How long after its answer a commit is sent, in milliseconds. */
-const hastyMs = 50;
+const hastyMs = 100;
 
 /** Puts something else in the place of what asks PostgreSQL; answers what puts it back. */
 function replaceAsking(replace: (ask: Ask) => Ask): () => void {
@@ -21,14 +21,17 @@ function replaceAsking(replace: (ask: Ask) => Ask): () => void {
   };
 }
 
-/** From now on a commit is answered before it is made. Answers what ends that. */
+/** From now on a commit of messages is answered before it is made. Answers what ends that. */
 export function answerBeforeCommits(): () => void {
   const late = new WeakMap<object, Promise<unknown>>();
+  /** Those that have put messages into a transaction. */
+  const storing = new WeakSet<object>();
   return replaceAsking(
     (ask) =>
       async function (this: object, question: Question) {
         const before = late.get(this);
-        if (question.text === 'COMMIT') {
+        if (/^insert into "?messages"? /i.test(question.text)) storing.add(this);
+        if (question.text === 'COMMIT' && storing.delete(this)) {
           const commit = delay(hastyMs).then(() => ask.call(this, question));
           commit.catch(() => {});
           late.set(this, commit);
